@@ -1,0 +1,144 @@
+import { posix } from 'node:path';
+import ts from 'typescript';
+import { describe, expect, it } from 'vitest';
+import { libFiles, parse, place } from '../support/source.js';
+
+/** What lib consists of, from the bottom to the top. */
+const levels = [
+  ['common'],
+  ['decorators', 'context', 'queue'],
+  ['handlers', 'messaging', 'emitter', 'cluster'],
+  ['server'],
+  ['flask-socket.module.ts', 'testing', 'cli'],
+  ['index.ts'],
+];
+const withoutNest = ['common', 'queue', 'emitter'];
+
+interface Import {
+  from: string;
+  to: string;
+  place: string;
+}
+
+function importsOf(file: ts.SourceFile): Import[] {
+  return ts.preProcessFile(file.text, true, true).importedFiles.map(({ fileName, pos }) => ({
+    from: file.fileName,
+    to: fileName.startsWith('.') ? resolve(file.fileName, fileName) : fileName,
+    place: `${place(file, pos)} imports '${fileName}'`,
+  }));
+}
+
+function resolve(from: string, to: string): string {
+  return posix.join(posix.dirname(from), to).replace(/\.js$/, '.ts');
+}
+
+/** The folder at the top of lib, or the file that stands there: `server/listener.ts` is in `server`. */
+const part = (path: string) => path.split('/', 1)[0]!;
+const level = (path: string) => levels.findIndex((names) => names.includes(part(path)));
+const isOurs = (path: string) => path.endsWith('.ts');
+const isNest = (path: string) => path.startsWith('@nestjs/');
+
+interface Rule {
+  rule: string;
+  isBrokenBy: (imported: Import) => boolean;
+  /** A file that breaks the rule. */
+  example: [path: string, text: string];
+}
+
+const rules: Rule[] = [
+  {
+    rule: 'every part of lib has its level',
+    isBrokenBy: ({ from, to }) => level(from) < 0 || (isOurs(to) && level(to) < 0),
+    example: ['common/a.ts', `import '../utils/b.js'`],
+  },
+  {
+    rule: 'an import points downward',
+    isBrokenBy: ({ from, to }) => isOurs(to) && level(from) < level(to),
+    example: ['common/a.ts', `import type { B } from '../context/b.js'`],
+  },
+  {
+    rule: 'the parts of one level do not know each other',
+    isBrokenBy: ({ from, to }) => level(from) === level(to) && part(from) !== part(to),
+    example: ['handlers/a.ts', `const { b } = await import('../messaging/b.js')`],
+  },
+  {
+    rule: 'nothing inside imports an entry',
+    isBrokenBy: ({ to }) => to === 'nestjs-flask-socket' || posix.basename(to) === 'index.ts',
+    example: ['testing/a.ts', `export { b } from './index.js'`],
+  },
+  {
+    rule: `${withoutNest.join(', ')} know no Nest`,
+    isBrokenBy: ({ from, to }) => withoutNest.includes(part(from)) && isNest(to),
+    example: ['emitter/a.ts', `let a: import('@nestjs/common').Type`],
+  },
+];
+
+describe('the levels of lib', () => {
+  const imports = libFiles().flatMap(importsOf);
+
+  it('are read from its imports', () => {
+    expect(imports.length).toBeGreaterThan(0);
+  });
+
+  describe.each(rules)('$rule', ({ isBrokenBy, example }) => {
+    it('holds in lib', () => {
+      expect(imports.filter(isBrokenBy).map((broken) => broken.place)).toEqual([]);
+    });
+
+    it('is seen when it is broken', () => {
+      expect(importsOf(parse(...example)).filter(isBrokenBy)).toHaveLength(1);
+    });
+  });
+
+  describe('no file imports itself, by whatever way', () => {
+    it('holds in lib', () => {
+      expect(cycles(imports)).toEqual([]);
+    });
+
+    it('is seen when it is broken', () => {
+      const files = [
+        parse('server/a.ts', `import { b } from './b.js'`),
+        parse('server/b.ts', `import type { C } from './c.js'`),
+        parse('server/c.ts', `import { b } from './b.js'`),
+      ];
+      expect(cycles(files.flatMap(importsOf))).toEqual(['server/b.ts → server/c.ts → server/b.ts']);
+    });
+  });
+
+  describe('deep imports from Nest stand in one file', () => {
+    it('holds in lib', () => {
+      const [, ...furtherFiles] = filesWithDeepImports(imports);
+      expect(furtherFiles).toEqual([]);
+    });
+
+    it('is seen when it is broken', () => {
+      const files = ['a', 'b'].map((name) => parse(`server/${name}.ts`, `import '@nestjs/core/${name}.js'`));
+      expect(filesWithDeepImports(files.flatMap(importsOf))).toEqual(['server/a.ts', 'server/b.ts']);
+    });
+  });
+});
+
+function filesWithDeepImports(imports: Import[]): string[] {
+  const deep = imports.filter(({ to }) => /^@nestjs\/[^/]+\//.test(to));
+  return [...new Set(deep.map(({ from }) => from))];
+}
+
+/** Every cycle once, written from its first file by name. */
+function cycles(imports: Import[]): string[] {
+  const found = new Set<string>();
+  const done = new Set<string>();
+  const visit = (path: string, trail: string[]) => {
+    if (trail.includes(path)) found.add(writeCycle(trail.slice(trail.indexOf(path))));
+    if (done.has(path)) return;
+    done.add(path);
+    for (const { to } of imports.filter(({ from }) => from === path)) visit(to, [...trail, path]);
+  };
+  for (const { from } of imports) visit(from, []);
+  return [...found];
+}
+
+function writeCycle(files: string[]): string {
+  const first = files.indexOf(files.toSorted()[0]!);
+  const ordered = [...files.slice(first), ...files.slice(0, first)];
+  return [...ordered, ordered[0]].join(' → ');
+}
