@@ -1,0 +1,118 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { entries, manifest } from '../support/manifest.js';
+import { repositoryFiles } from '../support/repository.js';
+import { root } from '../support/source.js';
+
+describe('package.json', () => {
+  it('R1 names the supported versions of Node', () => {
+    expect(manifest.engines).toEqual({ node: '^20.19.0 || ^22.12.0 || >=24.0.0' });
+  });
+
+  it('R1 takes NestJS 11 and 12 from the application', () => {
+    const nest = Object.entries(manifest.peerDependencies).filter(([name]) => name.startsWith('@nestjs/'));
+    expect(nest.map(([name]) => name)).toContain('@nestjs/core');
+    expect(nest.filter(([, range]) => range !== '^11.0.0 || ^12.0.0')).toEqual([]);
+  });
+
+  it('takes from the application what must be there once', () => {
+    const once = ['reflect-metadata', 'rxjs', 'socket.io'];
+    expect(Object.keys(manifest.peerDependencies)).toEqual(expect.arrayContaining(once));
+    expect(Object.keys(manifest.dependencies).filter((name) => name in manifest.peerDependencies)).toEqual(
+      [],
+    );
+  });
+
+  it('is an ES module without side effects', () => {
+    expect(manifest).toMatchObject({ type: 'module', sideEffects: false });
+  });
+
+  it('publishes the built library and its history', () => {
+    expect(manifest.files).toEqual(['dist', 'CHANGELOG.md']);
+    expect(manifest.exports['./package.json']).toBe('./package.json');
+  });
+
+  it.each(entries)('names the types of $name first, then its code', ({ target, source }) => {
+    expect(Object.keys(target)).toEqual(['types', 'default']);
+    expect(target.types).toBe(target.default.replace(/\.js$/, '.d.ts'));
+    expect(existsSync(root + source), source).toBe(true);
+  });
+});
+
+describe('package-lock.json', () => {
+  const { packages } = readJson('package-lock.json') as { packages: Record<string, { version: string }> };
+
+  // What these repaired reached every server that is open to strangers.
+  it.each([
+    ['socket.io', '4.8.4'],
+    ['engine.io', '6.6.12'],
+    ['socket.io-parser', '4.2.7'],
+    ['ws', '8.23.0'],
+  ])('resolves %s to %s or later', (name, minimum) => {
+    const { version } = packages[`node_modules/${name}`]!;
+    expect(isAtLeast(version, minimum), `${name} is ${version}`).toBe(true);
+  });
+
+  it('sees an older version', () => {
+    expect(isAtLeast('4.2.6', '4.2.7')).toBe(false);
+    expect(isAtLeast('6.6.9', '6.6.12')).toBe(false);
+    expect(isAtLeast('10.0.0', '9.9.9')).toBe(true);
+  });
+});
+
+describe('the repository', () => {
+  const files = repositoryFiles();
+
+  it('has at its top only what belongs there', () => {
+    const folders = 'lib sample test docs bench'.split(' ');
+    const texts = 'README.md CHANGELOG.md CONTRIBUTING.md LICENSE'.split(' ');
+    const settings = 'package.json package-lock.json tsconfig.json nest-cli.json'.split(' ');
+    const permitted = new Set([...folders, ...texts, ...settings]);
+
+    const top = new Set(files.map((path) => path.split('/', 1)[0]!));
+    expect([...top].filter((name) => !name.startsWith('.') && !permitted.has(name))).toEqual([]);
+  });
+
+  describe.each([
+    {
+      what: 'a package registry',
+      pattern: /registry\.(npm|yarn)|[_]authToken|"resolved": "https?:|^\s*registry\s*=/i,
+      example: `"resolved": "${'https'}://example.com/ws.tgz"`,
+    },
+    {
+      what: 'a folder of one machine',
+      pattern: /(?<![\w.~*)}\]-])\/(?:(?:work|root|tmp)(?![\w-])|(?:home|Users)\/\w)/,
+      example: `cwd: '${'/'}root/app'`,
+    },
+    {
+      // Bracketed letters keep the pattern from matching itself.
+      what: 'an author who is none',
+      pattern:
+        /\b(cl[a]ude|anthr[o]pic|chatg[p]t|cod[e]x|copil[o]t|language m[o]del|AI[- ](gener|wr)[a-z]+|c[o]-authored-by)\b/i,
+      example: `${'C'}o-authored-by: somebody`,
+    },
+  ])('names nowhere $what', ({ pattern, example }) => {
+    it('in its files', () => {
+      const lines = files.flatMap((path) => linesOf(path).map((line, index) => ({ path, line, index })));
+      const found = lines.filter(({ line }) => pattern.test(line));
+      expect(found.map(({ path, line, index }) => `${path}:${index + 1}: ${line.trim()}`)).toEqual([]);
+    });
+
+    it('and would be found out', () => {
+      expect(example).toMatch(pattern);
+    });
+  });
+});
+
+function linesOf(path: string): string[] {
+  const content = readFileSync(root + path);
+  return content.includes(0) ? [] : content.toString().split('\n');
+}
+
+function readJson(path: string): unknown {
+  return JSON.parse(readFileSync(root + path, 'utf8'));
+}
+
+function isAtLeast(version: string, minimum: string): boolean {
+  return version.localeCompare(minimum, 'en', { numeric: true }) >= 0;
+}
