@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { entries, manifest } from '../support/manifest.js';
+import { entries, isAtLeast, manifest } from '../support/manifest.js';
 import { repositoryFiles } from '../support/repository.js';
 import { root } from '../support/source.js';
 
@@ -30,6 +30,11 @@ describe('package.json', () => {
   it('publishes the built library and its history', () => {
     expect(manifest.files).toEqual(['dist', 'CHANGELOG.md']);
     expect(manifest.exports['./package.json']).toBe('./package.json');
+  });
+
+  it('R1 is found by applications whose compiler does not read exports', () => {
+    const { types, default: main } = entries.find(({ name }) => name === '.')!.target;
+    expect(manifest).toMatchObject({ main, types });
   });
 
   it.each(entries)('names the types of $name first, then its code', ({ target, source }) => {
@@ -111,8 +116,4 @@ function linesOf(path: string): string[] {
 
 function readJson(path: string): unknown {
   return JSON.parse(readFileSync(root + path, 'utf8'));
-}
-
-function isAtLeast(version: string, minimum: string): boolean {
-  return version.localeCompare(minimum, 'en', { numeric: true }) >= 0;
 }

@@ -8,6 +8,8 @@ interface Manifest {
   sideEffects: boolean;
   files: string[];
   engines: Record<string, string>;
+  main: string;
+  types: string;
   exports: Record<string, string | { types: string; default: string }>;
   bin?: Record<string, string>;
   dependencies: Record<string, string>;
@@ -24,4 +26,9 @@ export const entries = Object.entries(manifest.exports).flatMap(([name, target])
 
 function sourceOf(built: string): string {
   return built.replace(/^\.\/dist\//, 'lib/').replace(/\.js$/, '.ts');
+}
+
+/** Whether a version is the minimum or a later one. */
+export function isAtLeast(version: string, minimum: string): boolean {
+  return version.localeCompare(minimum, 'en', { numeric: true }) >= 0;
 }
