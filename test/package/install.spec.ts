@@ -1,0 +1,133 @@
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { io, type Socket } from 'socket.io-client';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { isAtLeast } from '../support/manifest.js';
+import { root } from '../support/source.js';
+
+const scratch = mkdtempSync(join(tmpdir(), 'nestjs-flask-socket-'));
+let packed: { filename: string; files: { path: string }[] };
+
+beforeAll(async () => {
+  if (!existsSync(`${root}dist/index.js`)) await run(root, 'npm', 'run', 'build');
+  const report = await run(root, 'npm', 'pack', '--ignore-scripts', '--json', '--pack-destination', scratch);
+  [packed] = JSON.parse(report) as [typeof packed];
+}, 120_000);
+
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+describe('the published package', () => {
+  it('holds the built library and its texts, and nothing else', () => {
+    const texts = ['package.json', 'README.md', 'CHANGELOG.md', 'LICENSE'];
+    const paths = packed.files.map(({ path }) => path);
+    const others = paths.filter((path) => !texts.includes(path));
+    expect(paths).toEqual(expect.arrayContaining(texts));
+    expect(others.filter((path) => !/^dist\/.*(\.js|\.js\.map|\.d\.ts)$/.test(path))).toEqual([]);
+  });
+});
+
+const nodeNext = { module: 'nodenext' };
+// As `nest new` set it up until NestJS 11.
+const classic = { module: 'commonjs', moduleResolution: 'node10', ignoreDeprecations: '6.0' };
+
+describe.each([
+  { nest: 12, type: 'module', modules: nodeNext },
+  { nest: 12, type: 'commonjs', modules: nodeNext },
+  { nest: 11, type: 'module', modules: nodeNext },
+  { nest: 11, type: 'commonjs', modules: classic },
+])('a new application of NestJS $nest (type $type)', ({ nest, type, modules }) => {
+  const folder = join(scratch, `${type}-${nest}`);
+  let app: Application;
+  let client: Socket;
+
+  beforeAll(async () => {
+    mkdirSync(folder);
+    writeJson('package.json', { name: 'new-application', private: true, type });
+    writeJson('tsconfig.json', { compilerOptions: { ...compilerOptions, ...modules }, files: ['main.ts'] });
+    copyFileSync(`${root}test/package/install/main.ts`, join(folder, 'main.ts'));
+    await npmInstall(...basePackages.map((name) => `${name}@^${nest}`), ...otherPackages);
+    await npmInstall(join(scratch, packed.filename));
+    await run(folder, process.execPath, `${root}node_modules/typescript/bin/tsc`);
+    app = await start(folder);
+    client = io(`${app.url}/chat`);
+  }, 300_000);
+
+  afterAll(async () => {
+    client?.disconnect();
+    app?.process.kill('SIGTERM');
+    if (app?.process.exitCode === null) await once(app.process, 'exit');
+  });
+
+  it('R1 V4 V6 compiles, starts, and answers a client with several arguments', async () => {
+    const reply = new Promise((resolve) => client.once('my response', (...values) => resolve(values)));
+    const acknowledgement = new Promise((resolve, reject) => {
+      client.once('connect_error', reject);
+      client.emit('my event', 'first', 2, (...values: unknown[]) => resolve(values));
+    });
+
+    expect(await acknowledgement).toEqual(['one', 2]);
+    expect(await reply).toEqual(['first', 2]);
+  });
+
+  it('is served by one copy of Socket.IO, recent enough', () => {
+    expect(app.socketIo).toHaveLength(1);
+    expect(isAtLeast(app.socketIo[0]!, '4.8.4'), app.socketIo[0]).toBe(true);
+  });
+
+  function npmInstall(...packages: string[]) {
+    const options = ['--prefer-offline', '--ignore-scripts', '--no-audit', '--no-fund'];
+    return run(folder, 'npm', 'install', ...options, ...packages);
+  }
+
+  function writeJson(name: string, content: unknown) {
+    writeFileSync(join(folder, name), JSON.stringify(content));
+  }
+});
+
+const basePackages = ['@nestjs/common', '@nestjs/core', '@nestjs/platform-express'];
+const otherPackages = ['reflect-metadata', 'rxjs', '@types/node@20'];
+
+const compilerOptions = {
+  target: 'es2023',
+  strict: true,
+  types: ['node'],
+  experimentalDecorators: true,
+  emitDecoratorMetadata: true,
+  esModuleInterop: true,
+  outDir: 'dist',
+};
+
+/** What main.ts tells when it listens. */
+interface Application {
+  process: ChildProcess;
+  url: string;
+  socketIo: string[];
+}
+
+async function start(folder: string): Promise<Application> {
+  const child = spawn(process.execPath, ['dist/main.js'], {
+    cwd: folder,
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  });
+  let output = '';
+  const collect = (text: Buffer) => (output += text);
+  child.stdout!.on('data', collect);
+  child.stderr!.on('data', collect);
+  const told = await Promise.race([once(child, 'message'), once(child, 'exit')]);
+  if (child.exitCode !== null) throw new Error(`The application did not start:\n${output}`);
+  return { process: child, ...told[0] };
+}
+
+/** The output of a command that succeeded. */
+function run(folder: string, command: string, ...args: string[]): Promise<string> {
+  const options = { cwd: folder, maxBuffer: 2 ** 26 };
+  return new Promise((resolve, reject) => {
+    execFile(command, args, options, (error, stdout, stderr) => {
+      if (!error) return resolve(stdout);
+      reject(new Error(`${command} ${args.join(' ')} failed in ${folder}:\n${stdout}${stderr}`));
+    });
+  });
+}
