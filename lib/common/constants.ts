@@ -1,0 +1,33 @@
+/** The namespace of handlers and emits that name none. */
+export const DEFAULT_NAMESPACE = '/';
+
+/** As a namespace: every connected one. As an event: every event without a handler of its own. */
+export const ANY = '*';
+
+/** Longest event name that reaches a handler, in UTF-16 code units. */
+export const MAX_EVENT_NAME = 128;
+
+/** Names that Socket.IO keeps for itself on either side of the wire. */
+export const RESERVED_EVENTS: ReadonlySet<string> = new Set([
+  'connect',
+  'connect_error',
+  'disconnect',
+  'disconnecting',
+  'newListener',
+  'removeListener',
+]);
+
+/** What a refused client hears when nothing better was said (python-socketio's sentence). */
+export const CONNECTION_REJECTED = 'Connection rejected by server';
+
+/** What a client hears of an error whose text may hold internals. */
+export const INTERNAL_ERROR = 'Internal server error';
+
+/** What Socket.IO answers to a namespace that does not exist. */
+export const INVALID_NAMESPACE = 'Invalid namespace';
+
+/** The event with which Nest reports a failed handler to its client. */
+export const EXCEPTION_EVENT = 'exception';
+
+/** How long `call()` waits for the client, in milliseconds (Flask-SocketIO's default). */
+export const CALL_TIMEOUT = 60_000;

@@ -1,0 +1,106 @@
+/** Every error of the library: code → *what happened. Where. What to do.* */
+const SENTENCES = {
+  FSK_UNKNOWN_OPTION: (option: string, nearest?: string) =>
+    `Unknown option "${option}" of FlaskSocketModule.${nearest ? ` Did you mean "${nearest}"?` : ''} The options are listed in docs/reference/options.md; raw Socket.IO options go into "server".`,
+  FSK_INVALID_OPTION: (option: string, problem: string) =>
+    `Option "${option}" of FlaskSocketModule ${problem}.`,
+  FSK_QUEUE_UNSUPPORTED: () =>
+    'Option "messageQueue" is set, but this version serves one process only. Leave it out, or install a version with message queues.',
+  FSK_UNKNOWN_ENGINE: (engine: string, known: string) =>
+    `Unknown engine "${engine}" in option "asyncMode". Use one of: ${known}; a class of your own goes into server.wsEngine.`,
+  FSK_MISSING_PACKAGE: (name: string, purpose: string) =>
+    `Package "${name}" is not installed; ${purpose} needs it. Run: npm install ${name}`,
+  FSK_MODULE_TWICE: () =>
+    'FlaskSocketModule.forRoot() is imported twice in one application. Import it once, in the root module: it is global.',
+  FSK_MODULE_MISSING: (module: string) =>
+    `${module} does not import FlaskSocketModule. Add FlaskSocketModule.forRoot() to its imports.`,
+  FSK_ADAPTER_REPLACED: (adapter: string) =>
+    `app.useWebSocketAdapter(${adapter}) put a second Socket.IO server on this application. Remove the call: FlaskSocketModule brings the adapter, and what it configured goes into FlaskSocketModule.forRoot({ server: … }).`,
+  FSK_RESERVED_EVENT: (event: string, place: string) =>
+    `Event name "${event}" is reserved by Socket.IO. ${place} cannot use it: for connections there are @OnConnect() and @OnDisconnect(), otherwise choose another name.`,
+  FSK_INVALID_EVENT: (place: string) =>
+    `An event name is a string of 1 to 128 characters. ${place} has something else: give it a name.`,
+  FSK_INVALID_NAMESPACE: (namespace: string, place: string) =>
+    `Invalid namespace ${namespace} in ${place}. A namespace is "*" or starts with "/", may hold parameters ("/job/:id"), and has no spaces, commas or "?".`,
+  FSK_INVALID_ROOM: (room: string) => `Invalid room ${room}. Rooms are named by a string or a number.`,
+  FSK_INVALID_ORDERING: (ordering: string, place: string) =>
+    `Unknown ordering ${ordering} in ${place}. Use "serial" or "concurrent".`,
+  FSK_DUPLICATE_HANDLER: (what: string, first: string, second: string) =>
+    `Two handlers for ${what}: ${first} and ${second}. Remove one, or give it another event or namespace.`,
+  FSK_HANDLER_NOT_FUNCTION: (place: string) =>
+    `${place} is not a method. Handler decorators go on methods of a class, and onEvent() and its siblings take a function.`,
+  FSK_UNSUPPORTED_PARAMETER: (decorator: string, place: string) =>
+    `${decorator} has no meaning for a Socket.IO handler. Remove it from ${place}; docs/reference/decorators.md lists the parameter decorators.`,
+  FSK_NO_CONTEXT: (name: string) =>
+    `${name} works only while a Socket.IO handler runs, and none is running here. Inject SocketIO and use its methods to speak first (from a route, a job or a timer).`,
+  FSK_NO_SOCKET_REQUEST: (name: string) =>
+    `${name} was asked for outside a Socket.IO event, for example by a provider that an HTTP route uses too. Use the imported request and session there, or split the provider.`,
+  FSK_NOT_READY: (name: string) =>
+    `${name} is not there yet: the Socket.IO server is made while the application starts. Use it in onApplicationBootstrap() or after app.init() or app.listen().`,
+  FSK_NOT_SERIALIZABLE: (event: string) =>
+    `The data of ${event} cannot be sent: it is cyclic, too deeply nested, or holds something that JSON does not know (a BigInt, for example). Send plain values, arrays, objects and bytes.`,
+  FSK_CALL_TIMEOUT: (event: string, timeout: number) =>
+    `The client did not acknowledge ${event} within ${timeout} ms. Raise option timeout of call(), or check that the client's handler calls its callback.`,
+  FSK_CALL_DISCONNECTED: (event: string) =>
+    `The client left before it acknowledged ${event}. Nothing to do here but to catch this error.`,
+  FSK_CALL_NO_RECIPIENT: (event: string) =>
+    `call(${event}) found no client to ask. Name one that is connected: { to: sid }.`,
+  FSK_CALL_MANY_RECIPIENTS: (event: string) =>
+    `call(${event}) asks one client, not a broadcast or a room. Name one sid, or ask each of members(room).`,
+  FSK_CALL_BEFORE_CONNECT: (event: string) =>
+    `call(${event}) was used in @OnConnect(): this client is not connected before the handler has ended, so it cannot answer. Use emit(), or call it in a later event.`,
+} as const;
+
+/** The codes of the library's errors, each explained in docs/reference/errors.md. */
+export type FlaskSocketErrorCode = keyof typeof SENTENCES;
+
+/** Every code, for documentation and tests. */
+export const ERROR_CODES = Object.keys(SENTENCES) as FlaskSocketErrorCode[];
+
+/**
+ * An error of the library itself (yours pass through unchanged): `message` says what happened, where, and what
+ * to do; `code` names it for programs; `cause` is the error behind it, if there is one.
+ *
+ * @example
+ * ```ts
+ * import { call, FlaskSocketError } from 'nestjs-flask-socket';
+ *
+ * const answer = await call('are you there').catch((error: unknown) => {
+ *   if (error instanceof FlaskSocketError && error.code === 'FSK_CALL_TIMEOUT') return 'no';
+ *   throw error;
+ * });
+ * ```
+ */
+export class FlaskSocketError extends Error {
+  override readonly name = 'FlaskSocketError';
+
+  constructor(
+    /** For example `FSK_NO_CONTEXT`. */
+    readonly code: FlaskSocketErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(`${code}: ${message}`, options);
+  }
+}
+
+/** The error of a code, its sentence filled in. */
+export function failure<C extends FlaskSocketErrorCode>(
+  code: C,
+  ...details: Parameters<(typeof SENTENCES)[C]>
+): FlaskSocketError {
+  return new FlaskSocketError(code, sentence(code, details));
+}
+
+/** The same, with the error behind it. */
+export function failureFrom<C extends FlaskSocketErrorCode>(
+  cause: unknown,
+  code: C,
+  ...details: Parameters<(typeof SENTENCES)[C]>
+): FlaskSocketError {
+  return new FlaskSocketError(code, sentence(code, details), { cause });
+}
+
+function sentence(code: FlaskSocketErrorCode, details: readonly unknown[]): string {
+  return (SENTENCES[code] as (...details: readonly unknown[]) => string)(...details);
+}

@@ -1,0 +1,56 @@
+import { ANY } from './constants.js';
+import { failure } from './errors.js';
+import { printable } from './printable.js';
+
+const VALID = /^\/[^\s,?#*]*$/;
+const PARAMETER = /^:([A-Za-z_]\w*)$/;
+
+/** The values of a namespace's parameters: `/job/:id` connected as `/job/7` → `{ id: '7' }`. */
+export type NamespaceParams = Readonly<Record<string, string>>;
+
+/** The namespace as given, or the boot fails: `place` says where it stands. */
+export function checkNamespace(namespace: unknown, place: string): string {
+  if (namespace === ANY) return ANY;
+  if (typeof namespace !== 'string' || !VALID.test(namespace)) {
+    throw failure('FSK_INVALID_NAMESPACE', printable(namespace), place);
+  }
+  return namespace;
+}
+
+/** Whether the namespace has parameters (`/job/:id`). */
+export function isPattern(namespace: string): boolean {
+  return namespace.includes('/:');
+}
+
+/** Reads the parameters of one pattern out of concrete namespaces. */
+export class NamespacePattern {
+  readonly #expression: RegExp;
+  readonly #names: string[] = [];
+
+  constructor(readonly source: string) {
+    const segments = source.split('/').map((segment) => this.#segment(segment));
+    this.#expression = new RegExp(`^${segments.join('/')}$`);
+  }
+
+  /** The parameters of a namespace that fits, else nothing. */
+  match(namespace: string): NamespaceParams | undefined {
+    const found = this.#expression.exec(namespace);
+    if (!found) return undefined;
+    return Object.fromEntries(this.#names.map((name, index) => [name, decoded(found[index + 1] ?? '')]));
+  }
+
+  #segment(segment: string): string {
+    const name = PARAMETER.exec(segment)?.[1];
+    if (name === undefined) return segment.replace(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
+    this.#names.push(name);
+    return '([^/]+)';
+  }
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,90 @@
+import type { IncomingMessage } from 'node:http';
+import type { LoggerService } from '@nestjs/common';
+import type { ServerOptions } from 'socket.io';
+
+/** Decides about a foreign `Origin`; may be asynchronous. */
+export type OriginCheck = (origin: string, request: IncomingMessage) => boolean | Promise<boolean>;
+
+/** A socket.io parser: what turns packets into text or bytes and back. */
+export type Parser = NonNullable<ServerOptions['parser']>;
+
+/**
+ * The options of `FlaskSocketModule.forRoot()`: Flask-SocketIO's names in camelCase, times in milliseconds, sizes
+ * in bytes. An unknown key or a wrong value fails the boot. Source: Flask-SocketIO's `SocketIO` class.
+ *
+ * @example
+ * ```ts
+ * import { FlaskSocketModule } from 'nestjs-flask-socket';
+ *
+ * FlaskSocketModule.forRoot({ corsAllowedOrigins: 'https://app.example', pingInterval: 10_000 });
+ * ```
+ */
+export interface FlaskSocketOptions {
+  /** Where Socket.IO listens; a missing leading slash is added. Default: `/socket.io`. */
+  path?: string;
+  /** The URL of a message queue. This version serves one process and refuses a URL; `undefined` is fine. */
+  messageQueue?: string;
+  /** The WebSocket engine: `ws`, or `eiows` where that package is installed. Default: `ws`. */
+  asyncMode?: 'ws' | 'eiows';
+  /** `false`: a client's events are handled one after the other. Default: true, as they come. */
+  asyncHandlers?: boolean;
+  /** Accept a client before its `@OnConnect()` has ended, and disconnect it after a refusal. Default: false. */
+  alwaysConnect?: boolean;
+  /** Namespaces that accept clients even without a handler; `'*'` opens every one. Default: `['/']`. */
+  namespaces?: '*' | readonly string[];
+  /** Origins allowed beside the own one: one, a list, `'*'`, or a function. Default: none. */
+  corsAllowedOrigins?: string | readonly string[] | OriginCheck;
+  /** Whether pages of allowed foreign origins may send cookies. Default: true, with `'*'` false. */
+  corsCredentials?: boolean;
+  /** Sets a cookie with the engine's session id: its name, or socket.io's cookie options. Default: none. */
+  cookie?: string | Exclude<ServerOptions['cookie'], boolean>;
+  /** The transports that clients may use. Default: `['polling', 'websocket']`. */
+  transports?: readonly ('polling' | 'websocket')[];
+  /** Whether a polling client may go over to WebSocket. Default: true. */
+  allowUpgrades?: boolean;
+  /** Lets clients of Socket.IO 2 in. Default: false. */
+  allowEIO3?: boolean;
+  /** Milliseconds between two heartbeats. Default: 25,000. */
+  pingInterval?: number;
+  /** Milliseconds without an answer to a heartbeat after which a client is gone. Default: 20,000. */
+  pingTimeout?: number;
+  /** The largest message taken from a client, in bytes. Default: 1,000,000. */
+  maxHttpBufferSize?: number;
+  /** Whether polling answers are compressed. Default: true. */
+  httpCompression?: boolean;
+  /** The smallest polling answer that is compressed, in bytes. Default: 1,024. */
+  compressionThreshold?: number;
+  /** How packets are encoded: JSON, msgpack (package socket.io-msgpack-parser), or a parser. Default: `default`. */
+  serializer?: 'default' | 'msgpack' | Parser;
+  /** How long `stop()` waits for running handlers, in milliseconds. Default: 10,000. */
+  shutdownTimeout?: number;
+  /** Where log lines go; `false` is silence. Default: Nest's Logger, context `FlaskSocket`. */
+  logger?: LoggerService | false;
+  /** Log every handler at boot, and events that have none. Default: false. */
+  debug?: boolean;
+  /** Raw Socket.IO server options: the last word over all of the above. */
+  server?: Partial<ServerOptions>;
+}
+
+/** What an option is when it is not given. */
+export const DEFAULTS = {
+  path: '/socket.io',
+  asyncMode: 'ws',
+  asyncHandlers: true,
+  alwaysConnect: false,
+  namespaces: ['/'],
+  transports: ['polling', 'websocket'],
+  allowUpgrades: true,
+  allowEIO3: false,
+  pingInterval: 25_000,
+  pingTimeout: 20_000,
+  maxHttpBufferSize: 1_000_000,
+  httpCompression: true,
+  compressionThreshold: 1_024,
+  serializer: 'default',
+  shutdownTimeout: 10_000,
+  debug: false,
+} as const satisfies FlaskSocketOptions;
+
+/** Options with their defaults filled in. */
+export type ResolvedOptions = FlaskSocketOptions & Required<Pick<FlaskSocketOptions, keyof typeof DEFAULTS>>;

@@ -1,0 +1,28 @@
+/** Whether `await` would wait for this value. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    ((typeof value === 'object' && value !== null) || typeof value === 'function') &&
+    typeof (value as { then?: unknown }).then === 'function'
+  );
+}
+
+/** `next(value)` now, or after `value` where it is a promise: no promise is made for what is there already. */
+export function chain<T, R>(
+  value: T | PromiseLike<T>,
+  next: (value: T) => R | PromiseLike<R>,
+): R | PromiseLike<R> {
+  return isThenable(value) ? (value as PromiseLike<T>).then(next) : next(value as T);
+}
+
+/** Runs `attempt`; what it throws, now or later, goes to `failed`, whose result takes its place. */
+export function guarded<T>(
+  attempt: () => T | PromiseLike<T>,
+  failed: (thrown: unknown) => T | PromiseLike<T>,
+): T | PromiseLike<T> {
+  try {
+    const value = attempt();
+    return isThenable(value) ? (value as PromiseLike<T>).then(undefined, failed) : value;
+  } catch (thrown) {
+    return failed(thrown);
+  }
+}

@@ -1,0 +1,115 @@
+import { closest, distance } from 'fastest-levenshtein';
+import { ANY } from './constants.js';
+import { failure } from './errors.js';
+import { checkNamespace } from './namespace.js';
+import { DEFAULTS, type FlaskSocketOptions, type ResolvedOptions } from './options.js';
+import { printable } from './printable.js';
+
+/** Says what is wrong with a value, or nothing. */
+type Check = (value: unknown) => string | undefined;
+
+const must =
+  (what: string, holds: (value: unknown) => boolean): Check =>
+  (value) =>
+    holds(value) ? undefined : `must be ${what}, not ${printable(value)}`;
+
+const aBoolean = must('true or false', (value) => typeof value === 'boolean');
+const aCount = must(
+  'a number above 0',
+  (value) => typeof value === 'number' && value > 0 && Number.isFinite(value),
+);
+const aSize = must('a number of 0 or more', (value) => typeof value === 'number' && value >= 0);
+const anObject = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);
+const stringsIn = (value: unknown) => Array.isArray(value) && value.every((item) => typeof item === 'string');
+
+const CHECKS: Record<keyof FlaskSocketOptions, Check> = {
+  path: must('a path like "/socket.io"', (value) => typeof value === 'string' && /^\/?[^\s?#]+$/.test(value)),
+  messageQueue: () => {
+    throw failure('FSK_QUEUE_UNSUPPORTED');
+  },
+  asyncMode: (value) => {
+    if (value === 'ws' || value === 'eiows') return undefined;
+    throw failure('FSK_UNKNOWN_ENGINE', String(value), 'ws, eiows');
+  },
+  asyncHandlers: aBoolean,
+  alwaysConnect: aBoolean,
+  namespaces: (value) => {
+    if (value === ANY) return undefined;
+    if (!Array.isArray(value)) return `must be '*' or a list of namespaces, not ${printable(value)}`;
+    value.forEach((namespace) => checkNamespace(namespace, 'option "namespaces"'));
+    return undefined;
+  },
+  corsAllowedOrigins: must(
+    "an origin like 'https://app.example', a list of them, '*' or a function",
+    (value) => typeof value === 'string' || typeof value === 'function' || stringsIn(value),
+  ),
+  corsCredentials: aBoolean,
+  cookie: must(
+    'a name or an object',
+    (value) => (typeof value === 'string' && value !== '') || anObject(value),
+  ),
+  transports: must(
+    "a list of 'polling' and 'websocket'",
+    (value) =>
+      stringsIn(value) &&
+      (value as string[]).length > 0 &&
+      (value as string[]).every((name) => name === 'polling' || name === 'websocket'),
+  ),
+  allowUpgrades: aBoolean,
+  allowEIO3: aBoolean,
+  pingInterval: aCount,
+  pingTimeout: aCount,
+  maxHttpBufferSize: aCount,
+  httpCompression: aBoolean,
+  compressionThreshold: aSize,
+  serializer: must(
+    "'default', 'msgpack' or a parser with Encoder and Decoder",
+    (value) =>
+      value === 'default' ||
+      value === 'msgpack' ||
+      (typeof value === 'object' && value !== null && 'Encoder' in value && 'Decoder' in value),
+  ),
+  shutdownTimeout: aSize,
+  logger: must('a LoggerService or false', (value) => value === false || anObject(value)),
+  debug: aBoolean,
+  server: must('an object', anObject),
+};
+
+/** The names of the options, for documentation and tests. */
+export const OPTION_NAMES = Object.keys(CHECKS) as (keyof FlaskSocketOptions)[];
+
+/** The options with defaults, or the error that fails the boot. An option that is `undefined` was not given. */
+export function resolveOptions(options: FlaskSocketOptions): ResolvedOptions {
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  for (const [name, value] of Object.entries(given)) checkOption(name, value);
+  refuseWildcardWithCredentials(given);
+  const resolved = { ...DEFAULTS, ...given } as ResolvedOptions;
+  return { ...resolved, path: resolved.path.startsWith('/') ? resolved.path : `/${resolved.path}` };
+}
+
+function checkOption(name: string, value: unknown): void {
+  if (!Object.hasOwn(CHECKS, name)) throw failure('FSK_UNKNOWN_OPTION', name, nearest(name));
+  const problem = CHECKS[name as keyof FlaskSocketOptions](value);
+  if (problem) throw failure('FSK_INVALID_OPTION', name, problem);
+}
+
+function nearest(name: string): string | undefined {
+  const squeezed = name.replaceAll('_', '').toLowerCase();
+  const guess = closest(
+    squeezed,
+    OPTION_NAMES.map((option) => option.toLowerCase()),
+  );
+  if (distance(squeezed, guess) > Math.max(2, name.length / 2)) return undefined;
+  return OPTION_NAMES.find((option) => option.toLowerCase() === guess);
+}
+
+function refuseWildcardWithCredentials({ corsAllowedOrigins, corsCredentials }: FlaskSocketOptions): void {
+  const everyone =
+    corsAllowedOrigins === ANY || (Array.isArray(corsAllowedOrigins) && corsAllowedOrigins.includes(ANY));
+  if (!everyone || corsCredentials !== true) return;
+  throw failure(
+    'FSK_INVALID_OPTION',
+    'corsCredentials',
+    "cannot be true with corsAllowedOrigins '*': every site could act as the logged-in user. Name the origins",
+  );
+}

@@ -1,0 +1,94 @@
+import type { IncomingMessage } from 'node:http';
+import type { Server, Socket } from 'socket.io';
+import type { LoggerService } from '@nestjs/common';
+import type { NamespaceParams } from '../common/namespace.js';
+import type { SocketSession } from './socket-session.js';
+
+/** A function of the application, whatever it takes. */
+export type AnyFunction = (...values: never[]) => unknown;
+
+/** What is being handled: an event's name and arguments. In a callback the name is `null`. */
+export interface SocketEvent {
+  readonly message: string | null;
+  readonly args: readonly unknown[];
+}
+
+/** One engine connection of a client: what all its namespaces share. */
+export interface ClientState {
+  session: SocketSession;
+  user?: unknown;
+  /** The end of the queue of events that are handled one after the other. */
+  tail?: PromiseLike<void>;
+}
+
+/** The running application as a handler sees it. */
+export interface CurrentApp {
+  /** The instance of a provider, wherever it is provided. */
+  get<T>(token: Token<T>): T;
+  /** A new instance of a transient or request-scoped provider. */
+  resolve<T>(token: Token<T>): Promise<T>;
+  /** The HTTP server that Socket.IO shares. */
+  getHttpServer(): unknown;
+}
+
+/** What a provider is found by. */
+export type Token<T> = (abstract new (...values: never[]) => T) | string | symbol;
+
+/** What the context needs of the running server. */
+export interface Runtime {
+  readonly server: Server;
+  readonly app: CurrentApp;
+  readonly logger: LoggerService;
+  /** Calls a callback in a context of its own; what it throws goes to the error handlers. */
+  callBack(connection: Connection, values: readonly unknown[], callback: AnyFunction): void;
+  /** The client's address, behind a trusted proxy the forwarded one. */
+  addressOf(request: IncomingMessage): string | undefined;
+  /** Nest's context id of an event. */
+  contextIdOf(request: object): object;
+  /** Warns once per subject. */
+  warnOnce(subject: string, text: string): void;
+}
+
+/** A packet that waits until its client has been told that it is connected. */
+export type HeldPacket = () => void;
+
+/** One client in one namespace, from the first check to the last disconnect handler. */
+export class Connection {
+  /** `connecting` until the client is told; `refused` and `gone` are final. */
+  state: 'connecting' | 'connected' | 'leaving' | 'refused' | 'gone' = 'connecting';
+  /** What was sent to this client before it was told that it is connected. */
+  held: HeldPacket[] | undefined;
+  /** Ends the calls that wait for this client. */
+  readonly calls = new LazySet<() => void>();
+  /** Ends when `@OnConnect()` has, where the client was accepted before (`alwaysConnect`). */
+  ready: PromiseLike<void> | undefined;
+  /** Where its durable providers live. */
+  durable: object | undefined;
+
+  constructor(
+    readonly socket: Socket,
+    readonly runtime: Runtime,
+    readonly client: ClientState,
+    readonly params: NamespaceParams,
+  ) {}
+}
+
+/** A Set that costs nothing while it is empty: most connections never wait for anything. */
+class LazySet<T> {
+  #set: Set<T> | undefined;
+
+  add(item: T): void {
+    (this.#set ??= new Set()).add(item);
+  }
+
+  delete(item: T): void {
+    this.#set?.delete(item);
+  }
+
+  /** Empties the set and visits what was in it. */
+  drain(visit: (item: T) => void): void {
+    const items = this.#set;
+    this.#set = undefined;
+    items?.forEach(visit);
+  }
+}

@@ -1,0 +1,175 @@
+import { EventEmitter } from 'node:events';
+import { Namespace, Socket, type Server } from 'socket.io';
+import type { ClientState, Connection, HeldPacket } from './connection.js';
+
+/*
+ * The parts of socket.io 4.8 that its types keep private, in one place. Each is stable since 3.0:
+ * - Namespace.run(socket, done): the middlewares, before a client is connected;
+ * - Socket.dispatch(event): after the decoder, before the listeners; Socket.run(event, done): its middlewares;
+ * - Socket.packet(packet, flags): the one way out; Client.nsps: the client's sockets by namespace;
+ * - Socket.acks: the acknowledgements that are awaited, by the ids that Namespace._ids counts.
+ */
+
+/** A packet of the Socket.IO protocol. */
+export interface Packet {
+  type: number;
+  data?: unknown;
+  id?: number;
+}
+
+/** Packet types that go out before the client is connected: CONNECT and CONNECT_ERROR. */
+const HANDSHAKE_PACKETS: ReadonlySet<number> = new Set([0, 4]);
+const EVENT_PACKET = 2;
+
+/** A namespace middleware. */
+export type NamespaceMiddleware = (socket: Socket, next: (error?: Error) => void) => unknown;
+
+/** How a packet travels. */
+export interface PacketFlags {
+  volatile?: boolean;
+  compress?: boolean;
+}
+
+interface SocketInternals {
+  readonly client: {
+    readonly nsps: Map<string, Socket>;
+    writeToEngine(packets: unknown, flags: unknown): void;
+  };
+  readonly acks: Map<number, (...values: unknown[]) => void>;
+  readonly _anyOutgoingListeners?: readonly unknown[];
+  notifyOutgoingListeners(packet: Packet): void;
+  dispatch(event: unknown[]): void;
+  packet(packet: Packet, flags?: object): void;
+  run(event: unknown[], done: (error?: Error) => void): void;
+  _onerror(error: unknown): void;
+  _onclose(reason: string): void;
+}
+
+interface NamespaceInternals {
+  readonly _fns: NamespaceMiddleware[];
+  readonly _preConnectSockets: Map<string, Socket>;
+  _ids: number;
+  run(socket: Socket, done: (error?: Error) => void): void;
+  _remove(socket: Socket): void;
+}
+
+const inner = (socket: Socket) => socket as unknown as SocketInternals; // typed private by socket.io
+const innerNamespace = (namespace: Namespace) => namespace as unknown as NamespaceInternals; // likewise
+const socketPrototype = inner(Socket.prototype);
+const namespacePrototype = innerNamespace(Namespace.prototype);
+
+const CONNECTION = Symbol('nestjs-flask-socket connection');
+const CLIENT_STATE = Symbol('nestjs-flask-socket client');
+
+/** The connection of a socket, if it is one of ours. */
+export function connectionOf(socket: Socket): Connection | undefined {
+  return (socket as { [CONNECTION]?: Connection })[CONNECTION];
+}
+
+/** Ties a connection to its socket. */
+export function attachConnection(socket: Socket, connection: Connection): void {
+  (socket as { [CONNECTION]?: Connection })[CONNECTION] = connection;
+}
+
+/** What the namespaces of a client's connection share; made by the first of them. */
+export function clientStateOf(socket: Socket, create: () => ClientState): ClientState {
+  const client = socket.client as { [CLIENT_STATE]?: ClientState };
+  return (client[CLIENT_STATE] ??= create());
+}
+
+/** The socket of the same connection in another namespace. */
+export function siblingOf(socket: Socket, namespace: string): Socket | undefined {
+  return namespace === socket.nsp.name ? socket : inner(socket).client.nsps.get(namespace);
+}
+
+/** The namespace, if it exists: asking for it creates none. */
+export function existingNamespace(server: Server, name: string): Namespace | undefined {
+  return server._nsps.get(name);
+}
+
+/** Replaces what happens between a namespace's middlewares and the acceptance of a client. */
+export function onAdmission(namespace: Namespace, admit: NamespaceInternals['run']): void {
+  innerNamespace(namespace).run = admit;
+}
+
+/** The middlewares of a namespace, in their order. */
+export function middlewaresOf(namespace: Namespace): readonly NamespaceMiddleware[] {
+  return innerNamespace(namespace)._fns;
+}
+
+/** Calls `emptied` when the last client of a namespace has gone and none is being admitted. */
+export function onEmptied(namespace: Namespace, emptied: () => void): void {
+  const internals = innerNamespace(namespace);
+  internals._remove = function remove(socket) {
+    namespacePrototype._remove.call(this, socket);
+    if (namespace.sockets.size === 0 && internals._preConnectSockets.size === 0) emptied();
+  };
+}
+
+/** Every decoded event of the socket goes to `deliver`, after the socket's own middlewares. */
+export function onEvents(socket: Socket, deliver: (this: Socket, event: unknown[]) => void): void {
+  inner(socket).dispatch = deliver as SocketInternals['dispatch'];
+}
+
+/** Runs the socket's own middlewares (`socket.use`). */
+export function runSocketMiddlewares(socket: Socket, event: unknown[], done: (error?: Error) => void): void {
+  inner(socket).run(event, done);
+}
+
+/** Reports an error the way socket.io does: on the socket's `error` event. */
+export function reportSocketError(socket: Socket, error: unknown): void {
+  inner(socket)._onerror(error);
+}
+
+/** Calls the socket's ordinary listeners (`socket.on`), which Nest's own gateways use. */
+export function emitToListeners(socket: Socket, event: unknown[]): void {
+  EventEmitter.prototype.emit.apply(socket, event as [string, ...unknown[]]);
+}
+
+/** From now on the socket's packets wait in `connection.held`, encoded as they are now. */
+export function holdPackets(connection: Connection): void {
+  const { socket, runtime } = connection;
+  const held = (connection.held = [] as HeldPacket[]);
+  inner(socket).packet = function hold(packet, flags = {}) {
+    if (HANDSHAKE_PACKETS.has(packet.type)) return socketPrototype.packet.call(this, packet, flags);
+    const encoded = runtime.server.encoder.encode({ ...packet, nsp: socket.nsp.name });
+    held.push(() => inner(socket).client.writeToEngine(encoded, flags));
+  };
+}
+
+/** Lets the held packets go, in their order, or drops them. */
+export function releasePackets(connection: Connection, { send }: { send: boolean }): void {
+  const { held } = connection;
+  if (!held) return;
+  connection.held = undefined;
+  Reflect.deleteProperty(connection.socket, 'packet');
+  if (send) for (const write of held) write();
+}
+
+/** Sends an event to one socket, held or not. */
+export function sendEvent(socket: Socket, data: readonly unknown[], flags: PacketFlags): void {
+  sendPacket(socket, { type: EVENT_PACKET, data }, flags);
+}
+
+/** Sends an event that asks for an acknowledgement; the function that it returns forgets it. */
+export function sendForAnswer(
+  socket: Socket,
+  data: readonly unknown[],
+  { answered, ...flags }: PacketFlags & { answered: (...values: unknown[]) => void },
+): () => void {
+  const id = innerNamespace(socket.nsp)._ids++;
+  sendPacket(socket, { type: EVENT_PACKET, data, id }, flags);
+  inner(socket).acks.set(id, answered);
+  return () => inner(socket).acks.delete(id);
+}
+
+function sendPacket(socket: Socket, packet: Packet, { volatile, compress }: PacketFlags): void {
+  const internals = inner(socket);
+  if (internals._anyOutgoingListeners?.length) internals.notifyOutgoingListeners(packet);
+  internals.packet(packet, { volatile, compress }); // a copy: socket.io writes into it
+}
+
+/** Ends the socket as a shutting down server does: handlers run, and the client will come back. */
+export function closeForShutdown(socket: Socket): void {
+  inner(socket)._onclose('server shutting down');
+}

@@ -1,0 +1,138 @@
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { parse } from 'cookie';
+import type { NamespaceParams } from '../common/namespace.js';
+import type { Connection, SocketEvent } from './connection.js';
+import type { SocketSession } from './socket-session.js';
+
+/** Answers the client that asked for an acknowledgement. */
+export type Acknowledge = (...values: unknown[]) => void;
+
+/** A bag for one event, to be typed by the application (Flask's `g`). */
+export interface EventGlobals {
+  [key: string]: unknown;
+}
+
+/**
+ * The request of the event being handled: the HTTP request that opened the connection, with the event added.
+ * Injectable in request-scoped providers, one instance per event; `request` is the same object. Source: promises
+ * K2, K3, K8; Flask-SocketIO's `request`.
+ *
+ * @example
+ * ```ts
+ * import { Injectable, Scope } from '@nestjs/common';
+ * import { SocketRequest } from 'nestjs-flask-socket';
+ *
+ * @Injectable({ scope: Scope.REQUEST })
+ * export class AuditLog {
+ *   constructor(private readonly request: SocketRequest) {}
+ *
+ *   line = () => `${this.request.sid} ${this.request.event.message}`;
+ * }
+ * ```
+ */
+export class SocketRequest {
+  #globals: EventGlobals | undefined;
+  #cookies: Record<string, string | undefined> | undefined;
+
+  /** @internal The client's acknowledgement, where it asked for one. */
+  acknowledge: Acknowledge | undefined;
+  /** @internal A guard said no: at connect this is final. */
+  denied = false;
+  /** @internal The rooms of a client that is leaving. */
+  roomsLeft: readonly string[] | undefined;
+  /** @internal The request-scoped instances of this event, by slot. */
+  instances: unknown[] | undefined;
+  /** @internal Instances that Nest's container built for this event. */
+  loaded: Set<unknown> | undefined;
+  /** @internal Nest's context id, where its container built them. */
+  contextId: { readonly id: number } | undefined;
+  /** @internal Nest's view of this event, for guards, pipes and interceptors. */
+  execution: { getHandler(): unknown } | undefined;
+
+  constructor(
+    /** @internal */
+    readonly connection: Connection,
+    /** The event's name and arguments; connect: `'connect'`, `[auth]`; disconnect: `'disconnect'`, `[reason]`. */
+    readonly event: SocketEvent,
+  ) {}
+
+  /** The client's id in this namespace, and the name of the room that it is in from the start. */
+  get sid(): string {
+    return this.connection.socket.id;
+  }
+
+  /** The namespace of the event, for example `/chat`. */
+  get namespace(): string {
+    return this.connection.socket.nsp.name;
+  }
+
+  /** The parameters of the namespace: `/job/:id` connected as `/job/7` → `{ id: '7' }`. */
+  get params(): NamespaceParams {
+    return this.connection.params;
+  }
+
+  /** What the client passed as `auth` when it connected to this namespace; `undefined` if nothing. */
+  get auth(): unknown {
+    return authOf(this.connection);
+  }
+
+  /** The HTTP request that opened the connection, with whatever middleware put on it. */
+  get http(): IncomingMessage {
+    return this.connection.socket.request;
+  }
+
+  /** Its headers, names in lower case. */
+  get headers(): IncomingHttpHeaders {
+    return this.http.headers;
+  }
+
+  /** Its cookies, by name. */
+  get cookies(): Readonly<Record<string, string | undefined>> {
+    return (this.#cookies ??= parse(this.headers.cookie ?? ''));
+  }
+
+  /** Its query parameters, by name. */
+  get query(): Readonly<Record<string, string | string[] | undefined>> {
+    return this.connection.socket.handshake.query;
+  }
+
+  /** Its path and query, as the client sent them. */
+  get url(): string {
+    return this.connection.socket.handshake.url;
+  }
+
+  /** The client's address; behind a proxy that the application trusts, the one that the proxy forwards. */
+  get address(): string {
+    return this.connection.runtime.addressOf(this.http) ?? this.connection.socket.handshake.address;
+  }
+
+  /** `'polling'` or `'websocket'`: what carries the connection right now. */
+  get transport(): string {
+    return this.connection.socket.conn.transport.name;
+  }
+
+  /** Who the client is: what a middleware set on the HTTP request, or a handler or guard here. */
+  get user(): unknown {
+    return this.connection.client.user ?? (this.http as { user?: unknown }).user;
+  }
+
+  set user(user: unknown) {
+    this.connection.client.user = user;
+  }
+
+  /** The session of the connection; `session` is the same. */
+  get session(): SocketSession {
+    return this.connection.client.session;
+  }
+
+  /** A bag for this event; `g` is the same. */
+  get globals(): EventGlobals {
+    return (this.#globals ??= {});
+  }
+}
+
+/** What a client passed as `auth`; socket.io makes an empty object of nothing. */
+export function authOf({ socket }: Connection): unknown {
+  const { auth } = socket.handshake;
+  return Object.keys(auth).length > 0 ? auth : undefined;
+}

@@ -1,0 +1,60 @@
+import 'reflect-metadata';
+import { failure } from '../common/errors.js';
+
+/** When an event of a client starts: after its earlier events have ended, or as it comes. */
+export type Ordering = 'serial' | 'concurrent';
+
+/** What a handler decorator says about its method. */
+export interface HandlerMetadata {
+  kind: 'event' | 'connect' | 'disconnect' | 'error' | 'errorDefault';
+  /** The event's name, for kind `event`. */
+  event?: string;
+  /** The decorator's own namespace; without one the class's applies. */
+  namespace?: string;
+  ordering?: Ordering;
+}
+
+const HANDLERS = Symbol('nestjs-flask-socket handlers');
+const GATEWAY = Symbol('nestjs-flask-socket gateway');
+const AUTHENTICATED = Symbol('nestjs-flask-socket authenticated only');
+
+/** `Class.method`, as errors and logs name a handler. */
+export function placeOf(prototype: object, method: string | symbol): string {
+  return `${prototype.constructor.name}.${String(method)}`;
+}
+
+/**
+ * Notes a handler. Kept by class and method name, not on the function: a decorator that wraps the method later
+ * cannot lose it.
+ */
+export function addHandler(prototype: object, method: string | symbol, metadata: HandlerMetadata): void {
+  const isMethod = typeof prototype !== 'function' && typeof Reflect.get(prototype, method) === 'function';
+  if (!isMethod) throw failure('FSK_HANDLER_NOT_FUNCTION', placeOf(prototype, method));
+  const earlier = (Reflect.getOwnMetadata(HANDLERS, prototype, method) ?? []) as HandlerMetadata[];
+  Reflect.defineMetadata(HANDLERS, [...earlier, metadata], prototype, method);
+}
+
+/** The handlers on a method, those of a base class included. */
+export function handlersOf(prototype: object, method: string): readonly HandlerMetadata[] {
+  return (Reflect.getMetadata(HANDLERS, prototype, method) ?? []) as HandlerMetadata[];
+}
+
+/** Notes the namespace of a class. */
+export function setGateway(metatype: object, namespace: string): void {
+  Reflect.defineMetadata(GATEWAY, namespace, metatype);
+}
+
+/** The namespace of a class, if it has one. */
+export function gatewayNamespace(metatype: object): string | undefined {
+  return Reflect.getMetadata(GATEWAY, metatype) as string | undefined;
+}
+
+/** Notes that a method is for known users. */
+export function setAuthenticatedOnly(prototype: object, method: string | symbol): void {
+  Reflect.defineMetadata(AUTHENTICATED, true, prototype, method);
+}
+
+/** Whether a method is for known users. */
+export function isAuthenticatedOnly(prototype: object, method: string): boolean {
+  return Reflect.getMetadata(AUTHENTICATED, prototype, method) === true;
+}

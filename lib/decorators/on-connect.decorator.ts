@@ -1,0 +1,32 @@
+import { checkNamespace } from '../common/namespace.js';
+import { addHandler, placeOf } from './handler.metadata.js';
+
+/**
+ * Runs before a client is connected to the namespace, once per namespace. The method gets the client's `auth`
+ * (`undefined` if none). Returning `false` refuses the client, as does throwing (`ConnectionRefusedError` with a
+ * message of yours) and a guard that says no; its `connect_error` says why. It may emit and join rooms: what it
+ * sends to the client follows the acceptance. Source: promises C1 to C6.
+ *
+ * @example
+ * ```ts
+ * import { emit, OnConnect, SocketGateway } from 'nestjs-flask-socket';
+ *
+ * @SocketGateway('/chat')
+ * export class ChatGateway {
+ *   @OnConnect()
+ *   connect(auth?: { token?: string }) {
+ *     if (!auth?.token) return false;
+ *     emit('my response', { data: 'Connected' });
+ *   }
+ * }
+ * ```
+ */
+export function OnConnect(namespace?: string): MethodDecorator {
+  return (prototype, method) => {
+    const place = `@OnConnect() on ${placeOf(prototype, method)}`;
+    addHandler(prototype, method, {
+      kind: 'connect',
+      namespace: namespace === undefined ? undefined : checkNamespace(namespace, place),
+    });
+  };
+}

@@ -1,0 +1,21 @@
+import { addHandler } from './handler.metadata.js';
+
+/**
+ * Handles what is thrown in namespaces that have no `@OnError()`. Source: promise X1.
+ *
+ * @example
+ * ```ts
+ * import { OnErrorDefault, SocketGateway } from 'nestjs-flask-socket';
+ *
+ * @SocketGateway()
+ * export class ErrorGateway {
+ *   @OnErrorDefault()
+ *   failed(error: unknown) {
+ *     return { error: 'something went wrong' };
+ *   }
+ * }
+ * ```
+ */
+export function OnErrorDefault(): MethodDecorator {
+  return (prototype, method) => addHandler(prototype, method, { kind: 'errorDefault' });
+}

@@ -1,0 +1,30 @@
+import { checkNamespace } from '../common/namespace.js';
+import { addHandler, placeOf } from './handler.metadata.js';
+
+/**
+ * Handles what the handlers of a namespace throw, as well as its guards, pipes, interceptors and callbacks. The
+ * method gets what was thrown; what it returns becomes the client's acknowledgement. `request.event` is still the
+ * failed event. Source: promises X1 to X4.
+ *
+ * @example
+ * ```ts
+ * import { OnError, request, SocketGateway } from 'nestjs-flask-socket';
+ *
+ * @SocketGateway('/chat')
+ * export class ChatGateway {
+ *   @OnError()
+ *   failed(error: unknown) {
+ *     return { error: `${request.event.message} failed` };
+ *   }
+ * }
+ * ```
+ */
+export function OnError(namespace?: string): MethodDecorator {
+  return (prototype, method) => {
+    const place = `@OnError() on ${placeOf(prototype, method)}`;
+    addHandler(prototype, method, {
+      kind: 'error',
+      namespace: namespace === undefined ? undefined : checkNamespace(namespace, place),
+    });
+  };
+}

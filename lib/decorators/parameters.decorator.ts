@@ -1,0 +1,59 @@
+import { createParamDecorator, type PipeTransform, type Type } from '@nestjs/common';
+import { failure } from '../common/errors.js';
+
+/** What a parameter decorator of ours stands for. */
+export type ParameterKind = 'sid' | 'namespace' | 'auth' | 'reason' | 'args' | 'user';
+
+type Pipes = (Type<PipeTransform> | PipeTransform)[];
+
+const KINDS = new WeakMap<object, ParameterKind>();
+
+/** What the factory of a parameter decorator stands for, if the decorator is one of ours. */
+export function parameterKind(factory: object): ParameterKind | undefined {
+  return KINDS.get(factory);
+}
+
+function parameter(kind: ParameterKind, decorator: string): (...pipes: Pipes) => ParameterDecorator {
+  const factory = () => {
+    throw failure(
+      'FSK_UNSUPPORTED_PARAMETER',
+      decorator,
+      'a handler that is not a Socket.IO handler of this library',
+    );
+  };
+  KINDS.set(factory, kind);
+  return createParamDecorator<unknown>(factory) as (...pipes: Pipes) => ParameterDecorator;
+}
+
+/**
+ * The client's id in this namespace: `request.sid`. A string. Source: promise K3.
+ *
+ * @example
+ * ```ts
+ * import { OnEvent, Sid, SocketGateway } from 'nestjs-flask-socket';
+ *
+ * @SocketGateway()
+ * export class WhoAmIGateway {
+ *   @OnEvent('who am i')
+ *   whoAmI(@Sid() sid: string) {
+ *     return sid;
+ *   }
+ * }
+ * ```
+ */
+export const Sid = parameter('sid', '@Sid()');
+
+/** The namespace of the event: `request.namespace`. A string such as `/chat`. Source: promise K3. */
+export const Namespace = parameter('namespace', '@Namespace()');
+
+/** What the client passed as `auth` when it connected; `undefined` if nothing. Source: promise C4. */
+export const Auth = parameter('auth', '@Auth()');
+
+/** Why the client left, in `@OnDisconnect()`; elsewhere `undefined`. A string. Source: promise C7. */
+export const Reason = parameter('reason', '@Reason()');
+
+/** All arguments of the event, as an array. Source: promise V4. */
+export const Args = parameter('args', '@Args()');
+
+/** Who the client is: `request.user`; `undefined` if unknown. Source: promise A1. */
+export const CurrentUser = parameter('user', '@CurrentUser()');

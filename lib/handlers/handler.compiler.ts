@@ -1,0 +1,188 @@
+import { Inject, Injectable, type CanActivate, type ExceptionFilter, type NestInterceptor, type PipeTransform, type Type } from '@nestjs/common'; // prettier-ignore
+import { ApplicationConfig } from '@nestjs/core';
+import { ConnectionRefusedError } from '../common/connection-refused.error.js';
+import { chain } from '../common/thenable.js';
+import type { AnyFunction } from '../context/connection.js';
+import type { SocketRequest } from '../context/socket-request.js';
+import { isAuthenticatedOnly, placeOf, type HandlerMetadata } from '../decorators/handler.metadata.js';
+import { globalEnhancers, localEnhancers, resolveEnhancer, scopedAmong, sourcesOf, type Enhancer, type EnhancerSite, type Kind } from './enhancers.js'; // prettier-ignore
+import { executionContext, type Site } from './execution-context.js';
+import { filtersOf } from './filters.js';
+import { admit } from './guards.js';
+import type { Handler } from './handler.js';
+import { intercept } from './interceptors.js';
+import { PARAMTYPES_METADATA, type InstanceWrapper } from './nest-internals.js';
+import { acknowledgesItself, parametersOf, type Parameter } from './parameters.js';
+import { argumentsOf, isTrivial, type ParameterPlan } from './pipes.js';
+import { ScopedInstances, type ScopedSet } from './scoped-instances.js';
+
+type Invoke = Handler['invoke'];
+type Method = (...values: unknown[]) => unknown;
+
+/** A decorated method of a provider. */
+export interface HandlerMethod {
+  wrapper: InstanceWrapper;
+  prototype: object;
+  method: string;
+  metadata: HandlerMetadata;
+}
+
+/** Makes handlers of methods and functions: everything that can be known before the first event is found out here. */
+@Injectable()
+export class HandlerCompiler {
+  constructor(
+    @Inject(ApplicationConfig) private readonly config: ApplicationConfig,
+    @Inject(ScopedInstances) private readonly scoped: ScopedInstances,
+  ) {}
+
+  /** The handler of a decorated method. */
+  compile(handlerMethod: HandlerMethod): Handler {
+    const { prototype, method, metadata } = handlerMethod;
+    const metatype = prototype.constructor as Type;
+    const site: Site = { metatype, method: Reflect.get(prototype, method) as Method };
+    const enhancers = this.#enhancersOf(handlerMethod, site);
+    const parts = {
+      ...handlerMethod,
+      site,
+      enhancers,
+      set: this.scoped.setOf(scopedOf(handlerMethod, enhancers)),
+    };
+    return {
+      place: placeOf(prototype, method),
+      ordering: metadata.ordering,
+      catchAll: metadata.event === '*',
+      acknowledgesItself: acknowledgesItself(metatype, method),
+      invoke: prepared(parts, staged(parts, called(parts))),
+      filters: filtersOf(enhancers.filters, sourcesOf<ExceptionFilter>(enhancers.filters, parts.set), site),
+      globalFilters: filtersOf(enhancers.globalFilters, sourcesOf(enhancers.globalFilters, parts.set), site),
+    };
+  }
+
+  /** The handler of a function that was added at run time. */
+  compileFunction(fn: AnyFunction, options: Pick<Handler, 'place' | 'catchAll' | 'ordering'>): Handler {
+    const method = fn as Method;
+    const site: Site = { metatype: Object as unknown as Type, method }; // functions have no class
+    const globals = globalEnhancers({ config: this.config }, 'filters');
+    const set = this.scoped.setOf(scopedAmong(globals));
+    const call: Invoke = (_, values) => method(...values);
+    return {
+      ...options,
+      invoke: (request, values) => chain(set.prepare(request), () => call(request, values)),
+      filters: [],
+      globalFilters: filtersOf(globals, sourcesOf<ExceptionFilter>(globals, set), site),
+    };
+  }
+
+  #enhancersOf({ wrapper, method, metadata }: HandlerMethod, site: Site): Enhancers {
+    const enhancerSite: EnhancerSite = {
+      config: this.config,
+      wrapper,
+      metatype: site.metatype,
+      method: site.method,
+    };
+    const isErrorHandler = metadata.kind === 'error' || metadata.kind === 'errorDefault';
+    const all = (kind: Kind) =>
+      isErrorHandler ? [] : [...globalEnhancers(enhancerSite, kind), ...localEnhancers(enhancerSite, kind)];
+    const parameters = parametersOf(
+      site.metatype,
+      method,
+      placeOf(site.metatype.prototype as object, method),
+    );
+    return {
+      guards: all('guards'),
+      interceptors: all('interceptors'),
+      pipes: all('pipes'),
+      filters: isErrorHandler ? [] : localEnhancers(enhancerSite, 'filters'),
+      globalFilters: globalEnhancers(enhancerSite, 'filters'),
+      parameters,
+      parameterPipes: parameters.map(({ pipes }) =>
+        pipes.map((pipe) => resolveEnhancer(enhancerSite, pipe, 'pipes')),
+      ),
+    };
+  }
+}
+
+interface Enhancers extends Record<Kind | 'globalFilters', readonly Enhancer[]> {
+  parameters: readonly Parameter[];
+  parameterPipes: readonly (readonly Enhancer[])[];
+}
+
+interface Parts extends HandlerMethod {
+  site: Site;
+  enhancers: Enhancers;
+  set: ScopedSet;
+}
+
+/** The providers of a handler that differ from event to event. */
+function scopedOf({ wrapper }: HandlerMethod, enhancers: Enhancers): InstanceWrapper[] {
+  const { guards, interceptors, pipes, filters, globalFilters, parameterPipes } = enhancers;
+  const own = wrapper.isDependencyTreeStatic() ? [] : [wrapper];
+  return [
+    ...own,
+    ...scopedAmong([guards, interceptors, pipes, filters, globalFilters, ...parameterPipes].flat()),
+  ];
+}
+
+/** The method itself, its arguments in place. */
+function called(parts: Parts): Invoke {
+  const { wrapper, method, site, set } = parts;
+  const plan = planOf(parts);
+  const isStatic = wrapper.isDependencyTreeStatic();
+  const { instance } = wrapper;
+  const target = isStatic ? () => instance : set.source<Record<string, Method>>(wrapper);
+  const call = (request: SocketRequest, values: readonly unknown[]) =>
+    target(request)[method](...values) as unknown;
+  if (isTrivial(plan)) return call;
+  return (request, values) => {
+    const context = () => executionContext(request, site);
+    return chain(argumentsOf(plan, request, { values, context }), (ready) => call(request, ready));
+  };
+}
+
+/** The stages around the method that there is something to do for. */
+function staged({ enhancers, set, site, prototype, method }: Parts, call: Invoke): Invoke {
+  const guards = sourcesOf<CanActivate>(enhancers.guards, set);
+  const interceptors = sourcesOf<NestInterceptor>(enhancers.interceptors, set);
+  let invoke = call;
+  if (interceptors.length > 0) {
+    const next = invoke;
+    invoke = (request, values) =>
+      intercept(interceptors, { request, context: executionContext(request, site) }, () =>
+        next(request, values),
+      );
+  }
+  if (isAuthenticatedOnly(prototype, method)) invoke = forKnownUsers(invoke);
+  if (guards.length === 0) return invoke;
+  const next = invoke;
+  return (request, values) =>
+    chain(admit(guards, request, executionContext(request, site)), () => next(request, values));
+}
+
+/** Request-scoped instances first, if the handler has any. */
+function prepared(parts: Parts, invoke: Invoke): Invoke {
+  if (scopedOf(parts, parts.enhancers).length === 0) return invoke;
+  return (request, values) => chain(parts.set.prepare(request), () => invoke(request, values));
+}
+
+function forKnownUsers(invoke: Invoke): Invoke {
+  return (request, values) => {
+    if (request.user !== undefined && request.user !== null) return invoke(request, values);
+    if (request.event.message === 'connect') throw new ConnectionRefusedError();
+    request.connection.socket.disconnect();
+  };
+}
+
+function planOf({ enhancers, set, prototype, method, site }: Parts): ParameterPlan {
+  const methodPipes = sourcesOf<PipeTransform>(enhancers.pipes, set);
+  const decorated: Parameter[] = [];
+  const pipes: ParameterPlan['pipes'][number][] = [];
+  for (const [position, parameter] of enhancers.parameters.entries()) {
+    decorated[parameter.index] = parameter;
+    pipes[parameter.index] = [
+      ...methodPipes,
+      ...sourcesOf<PipeTransform>(enhancers.parameterPipes[position] ?? [], set),
+    ];
+  }
+  const types = (Reflect.getMetadata(PARAMTYPES_METADATA, prototype, method) ?? []) as unknown[];
+  return { decorated, pipes, methodPipes, types, declared: types.length || site.method.length };
+}

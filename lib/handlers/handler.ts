@@ -1,0 +1,35 @@
+import type { HandlerMetadata } from '../decorators/handler.metadata.js';
+import type { SocketRequest } from '../context/socket-request.js';
+
+/** A function that handles events, with all that it goes through, compiled once. */
+export interface Handler {
+  /** `Class.method`, or the function's name. */
+  readonly place: string;
+  /** What `@OnEvent()` said; without it the application's default applies. */
+  readonly ordering?: HandlerMetadata['ordering'];
+  /** Its first argument is the event's name: it serves `'*'`. */
+  readonly catchAll?: boolean;
+  /** It acknowledges by itself, through `@Ack()`. */
+  readonly acknowledgesItself?: boolean;
+  /** Guards, interceptors, pipes, the function. Makes no promise unless one of them does. */
+  invoke(request: SocketRequest, values: readonly unknown[]): unknown;
+  /** The exception filters of method and class, nearest first. */
+  readonly filters: readonly Filter[];
+  /** The exception filters of the application. */
+  readonly globalFilters: readonly Filter[];
+}
+
+/** An exception filter. */
+export interface Filter {
+  catches(error: unknown): boolean;
+  catch(error: unknown, request: SocketRequest): unknown;
+}
+
+/** A handler and what it serves, as it is registered. */
+export interface HandlerDefinition extends HandlerMetadata {
+  namespace: string;
+  handler: Handler;
+}
+
+/** An instance that may differ from event to event. */
+export type Source<T> = (request: SocketRequest) => T;

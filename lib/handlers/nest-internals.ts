@@ -1,0 +1,20 @@
+/*
+ * Everything that is taken from inside @nestjs packages, in one place. `<file>.js` paths are the one form that
+ * resolves on Nest 11 (CommonJS, no exports map) and Nest 12 (ESM) alike.
+ */
+export {
+  CUSTOM_ROUTE_ARGS_METADATA,
+  EXCEPTION_FILTERS_METADATA,
+  FILTER_CATCH_EXCEPTIONS,
+  GUARDS_METADATA,
+  INTERCEPTORS_METADATA,
+  PARAMTYPES_METADATA,
+  PIPES_METADATA,
+  ROUTE_ARGS_METADATA,
+} from '@nestjs/common/constants.js';
+export { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
+export { STATIC_CONTEXT } from '@nestjs/core/injector/constants.js';
+export { Injector } from '@nestjs/core/injector/injector.js';
+export type { ContextId, InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
+export type { Module } from '@nestjs/core/injector/module.js';
+export { REQUEST_CONTEXT_ID } from '@nestjs/core/router/request/request-constants.js';

@@ -1,0 +1,118 @@
+import type { ExecutionContext, PipeTransform } from '@nestjs/common';
+import { failure } from '../common/errors.js';
+import type { SocketRequest } from '../context/socket-request.js';
+import { parameterKind, type ParameterKind } from '../decorators/parameters.decorator.js';
+import { dataOf } from './execution-context.js';
+import { CUSTOM_ROUTE_ARGS_METADATA, ROUTE_ARGS_METADATA } from './nest-internals.js';
+
+/** Takes a parameter's value from the event. */
+export type Extract = (request: SocketRequest, context: () => ExecutionContext) => unknown;
+
+/** A decorated parameter. */
+export interface Parameter {
+  index: number;
+  /** What pipes are told: `body` for payload, `query`, `param`, else `custom`. */
+  type: 'body' | 'query' | 'param' | 'custom';
+  data: string | undefined;
+  schema: unknown;
+  extract: Extract;
+  /** Pipes bound to the parameter itself: instances, or classes to be resolved. */
+  pipes: readonly (PipeTransform | (abstract new () => PipeTransform))[];
+}
+
+/** How Nest notes a parameter decorator. */
+interface ParameterMetadata {
+  index: number;
+  data?: unknown;
+  schema?: unknown;
+  pipes?: Parameter['pipes'];
+  factory?: (data: unknown, context: ExecutionContext) => unknown;
+}
+
+const OURS: Record<ParameterKind, (request: SocketRequest) => unknown> = {
+  sid: (request) => request.sid,
+  namespace: (request) => request.namespace,
+  auth: (request) => request.auth,
+  reason: (request) => (request.event.message === 'disconnect' ? request.event.args[0] : undefined),
+  args: (request) => [...request.event.args],
+  user: (request) => request.user,
+};
+
+interface NestParameter {
+  type: Parameter['type'];
+  read(request: SocketRequest, data: string | undefined): unknown;
+}
+
+const field = (object: unknown, key: string | undefined) =>
+  key === undefined ? object : (object as Record<string, unknown> | null | undefined)?.[key];
+
+/** Nest's own parameter decorators by their number; those of @nestjs/websockets share numbers with HTTP's. */
+const NEST: Record<number, NestParameter> = {
+  0: { type: 'custom', read: (request) => request.connection.socket }, // @ConnectedSocket(), @Req()
+  3: { type: 'body', read: (request, data) => field(dataOf(request.event.args), data) }, // @MessageBody(), @Body()
+  4: { type: 'query', read: (request, data) => field(request.query, data) },
+  5: { type: 'param', read: (request, data) => field(request.params, data) },
+  6: { type: 'custom', read: (request, data) => field(request.headers, data?.toLowerCase()) },
+  7: { type: 'custom', read: (request, data) => field(request.session, data) },
+  11: { type: 'custom', read: (request) => request.address },
+  13: { type: 'custom', read: (request) => request.acknowledge }, // @Ack()
+};
+const ACK = '13';
+const HTTP_ONLY = ['', '@Res()', '@Next()', '', '', '', '', '', '@UploadedFile()', '@UploadedFiles()', '@HostParam()', '', '@RawBody()']; // prettier-ignore
+
+/** The decorated parameters of a method, by index. `place` is for the error of one that has no meaning here. */
+export function parametersOf(metatype: object, method: string, place: string): Parameter[] {
+  const noted = (Reflect.getMetadata(ROUTE_ARGS_METADATA, metatype, method) ?? {}) as Record<
+    string,
+    ParameterMetadata
+  >;
+  return Object.entries(noted).map(([key, metadata]) => ({
+    index: metadata.index,
+    data: typeof metadata.data === 'string' ? metadata.data : undefined,
+    schema: metadata.schema,
+    pipes: metadata.pipes ?? [],
+    ...(key.includes(CUSTOM_ROUTE_ARGS_METADATA) ? custom(metadata) : nests(key, metadata, place)),
+  }));
+}
+
+/** Whether a method acknowledges by itself, through `@Ack()`. */
+export function acknowledgesItself(metatype: object, method: string): boolean {
+  const noted = (Reflect.getMetadata(ROUTE_ARGS_METADATA, metatype, method) ?? {}) as object;
+  return Object.keys(noted).some((key) => key.split(':')[0] === ACK);
+}
+
+function custom({ factory, data }: ParameterMetadata): Pick<Parameter, 'type' | 'extract'> {
+  const kind = factory && parameterKind(factory);
+  const extract: Extract = kind ? OURS[kind] : (_, context) => factory?.(data, context());
+  return { type: 'custom', extract };
+}
+
+function nests(key: string, { data }: ParameterMetadata, place: string): Pick<Parameter, 'type' | 'extract'> {
+  const number = Number(key.split(':')[0]);
+  const nest = NEST[number];
+  if (!nest) throw failure('FSK_UNSUPPORTED_PARAMETER', HTTP_ONLY[number] || 'A parameter decorator', place);
+  const name = typeof data === 'string' ? data : undefined;
+  return { type: nest.type, extract: (request) => nest.read(request, name) };
+}
+
+/**
+ * The values of all parameters: decorated ones from their decorators, the others from the event's arguments in
+ * order, whatever stands between them (promise V4); further arguments follow.
+ */
+export function collect(
+  parameters: readonly (Parameter | undefined)[],
+  declared: number,
+  {
+    request,
+    values,
+    context,
+  }: { request: SocketRequest; values: readonly unknown[]; context: () => ExecutionContext },
+): unknown[] {
+  const collected: unknown[] = [];
+  let next = 0;
+  for (let index = 0; index < Math.max(parameters.length, declared) || next < values.length; index++) {
+    const parameter = parameters[index];
+    collected.push(parameter ? parameter.extract(request, context) : values[next++]);
+  }
+  return collected;
+}

@@ -1,0 +1,62 @@
+// Set up
+export { FlaskSocketModule } from './flask-socket.module.js';
+export { run } from './server/run.js';
+
+// Receive
+export { SocketGateway } from './decorators/socket-gateway.decorator.js';
+export { OnEvent } from './decorators/on-event.decorator.js';
+export { OnConnect } from './decorators/on-connect.decorator.js';
+export { OnDisconnect } from './decorators/on-disconnect.decorator.js';
+export { OnError } from './decorators/on-error.decorator.js';
+export { OnErrorDefault } from './decorators/on-error-default.decorator.js';
+export { AuthenticatedOnly } from './decorators/authenticated-only.decorator.js';
+export { Args, Auth, CurrentUser, Namespace, Reason, Sid } from './decorators/parameters.decorator.js';
+export { Headers, Ip, Param, Query, Session } from '@nestjs/common';
+export { Ack, ConnectedSocket, MessageBody } from '@nestjs/websockets';
+
+// The context of the event being handled
+export { SocketRequest } from './context/socket-request.js';
+export { SocketSession } from './context/socket-session.js';
+export { currentApp, g, request, session } from './context/globals.js';
+
+// Reply
+export { emit } from './messaging/emit.js';
+export { send } from './messaging/send.js';
+export { call } from './messaging/call.js';
+export { args } from './common/args.js';
+export { closeRoom, joinRoom, leaveRoom, rooms } from './messaging/rooms.js';
+export { disconnect } from './messaging/disconnect.js';
+
+// Speak first
+export { SocketIO } from './server/socket-io.service.js';
+export { BackgroundTask } from './server/background-task.js';
+
+// Refuse
+export { ConnectionRefusedError } from './common/connection-refused.error.js';
+export { FlaskSocketError } from './common/errors.js';
+
+// Types
+export type {
+  FlaskSocketAsyncOptions,
+  FlaskSocketOptionsFactory,
+  ModuleExtras,
+} from './flask-socket.module.js';
+export type { FlaskSocketOptions, OriginCheck, Parser } from './common/options.js';
+export type { RunOptions } from './server/run.js';
+export type { OnEventOptions } from './decorators/on-event.decorator.js';
+export type { Ordering } from './decorators/handler.metadata.js';
+export type { ClientEvents, ServerEvents } from './common/typed-events.js';
+export type { CurrentApp, SocketEvent } from './context/connection.js';
+export type { EventGlobals } from './context/socket-request.js';
+export type { SessionData } from './context/socket-session.js';
+export type {
+  CallOptions,
+  ClientOptions,
+  EmitCallback,
+  EmitOptions,
+  SendOptions,
+} from './messaging/emit-options.js';
+export type { Member } from './messaging/clients.js';
+export type { Room } from './common/address.js';
+export type { BackgroundFunction } from './server/background-task.js';
+export type { FlaskSocketErrorCode } from './common/errors.js';

@@ -1,0 +1,31 @@
+import type { EmitParameters, EventAnswer, EventName, ServerEvents } from '../common/typed-events.js';
+import { currentRequest } from '../context/storage.js';
+import type { CallOptions } from './emit-options.js';
+import { ask } from './speak.js';
+
+/**
+ * Sends an event and resolves with the client's acknowledgement: its value, or an array of several. Asks the
+ * sender, or `to` one sid. Rejects with `FSK_CALL_TIMEOUT` (default 60 s), `FSK_CALL_DISCONNECTED`,
+ * `FSK_CALL_NO_RECIPIENT`, or `FSK_CALL_MANY_RECIPIENTS` for a broadcast or a room. Source: promise E7.
+ *
+ * @example
+ * ```ts
+ * import { call, OnEvent, SocketGateway } from 'nestjs-flask-socket';
+ *
+ * @SocketGateway()
+ * export class QuizGateway {
+ *   @OnEvent('ready')
+ *   async ready() {
+ *     return { answer: await call('question', 'Six times seven?', { timeout: 5_000 }) };
+ *   }
+ * }
+ * ```
+ */
+export async function call<E extends EventName<ServerEvents>>(
+  event: E,
+  ...[data, options]: EmitParameters<ServerEvents, E, CallOptions>
+): Promise<EventAnswer<ServerEvents, E>> {
+  const { connection } = currentRequest('call()');
+  const answer = await ask(connection.runtime.server, { event, data }, options ?? {}, connection);
+  return answer as EventAnswer<ServerEvents, E>;
+}

@@ -1,0 +1,78 @@
+import type { Namespace, Server, Socket } from 'socket.io';
+import type { Address } from '../common/address.js';
+import { failureFrom } from '../common/errors.js';
+import { printable } from '../common/printable.js';
+import type { Connection } from '../context/connection.js';
+import {
+  connectionOf,
+  existingNamespace,
+  sendEvent,
+  siblingOf,
+  type PacketFlags,
+} from '../context/socket-internals.js';
+
+/** How an emit travels. */
+export interface DeliveryOptions extends PacketFlags {
+  /** Drop it for clients that cannot take it right now. Default: false. */
+  volatile?: boolean;
+  /** Whether it may be compressed. Default: true. */
+  compress?: boolean;
+  /** Only to clients of this process. Default: false. */
+  ignoreQueue?: boolean;
+}
+
+/** An event ready to go: the name, then its arguments. */
+export type Outgoing = readonly [event: string, ...values: unknown[]];
+
+/** Sends an event to an address. `sender` is the connection whose handler speaks, if one does. */
+export function deliver(
+  server: Server,
+  { address, outgoing, options = {} }: { address: Address; outgoing: Outgoing; options?: DeliveryOptions },
+  sender?: Connection,
+): void {
+  try {
+    if (address.kind === 'self') return replyTo(sender, { address, outgoing, options });
+    if (address.kind === 'rooms' && address.rooms.length === 0) return;
+    broadcast(existingNamespace(server, address.namespace), { address, outgoing, options });
+    if (sender) includeConnecting(sender, { address, outgoing, options });
+  } catch (cause) {
+    throw failureFrom(cause, 'FSK_NOT_SERIALIZABLE', printable(outgoing[0]));
+  }
+}
+
+interface Delivery {
+  address: Address;
+  outgoing: Outgoing;
+  options: DeliveryOptions;
+}
+
+/** To the sender itself, in the namespace that the address names. */
+function replyTo(sender: Connection | undefined, { address, outgoing, options }: Delivery): void {
+  const socket = sender && recipient(sender, address.namespace);
+  if (socket && !address.except.includes(socket.id)) sendEvent(socket, outgoing, options);
+}
+
+/** The sender's socket in a namespace, as long as it may be written to. */
+export function recipient(sender: Connection, namespace: string): Socket | undefined {
+  const socket = siblingOf(sender.socket, namespace);
+  const state = socket && connectionOf(socket)?.state;
+  return state === 'connected' || state === 'connecting' ? socket : undefined;
+}
+
+function broadcast(namespace: Namespace | undefined, { address, outgoing, options }: Delivery): void {
+  if (!namespace) return;
+  let operator = namespace.to([...address.rooms]).except([...address.except]);
+  if (options.compress === false) operator = operator.compress(false);
+  if (options.volatile) operator = operator.volatile;
+  if (options.ignoreQueue) operator = operator.local;
+  operator.emit(...(outgoing as [string, ...unknown[]]));
+}
+
+/** A client whose `@OnConnect()` runs is in its rooms but not yet among the namespace's sockets (promise C1). */
+function includeConnecting(sender: Connection, { address, outgoing, options }: Delivery): void {
+  const { socket, held } = sender;
+  if (!held || sender.state !== 'connecting' || address.namespace !== socket.nsp.name) return;
+  const addressed = address.kind === 'everybody' || address.rooms.some((room) => socket.rooms.has(room));
+  const left = address.except.some((room) => socket.rooms.has(room));
+  if (addressed && !left) sendEvent(socket, outgoing, options);
+}

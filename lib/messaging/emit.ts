@@ -1,0 +1,33 @@
+import type { EmitParameters, EventName, ServerEvents } from '../common/typed-events.js';
+import { currentRequest } from '../context/storage.js';
+import type { EmitOptions } from './emit-options.js';
+import { speak } from './speak.js';
+
+/**
+ * Sends an event from inside a handler: to the sender, unless `to`, `room` or `broadcast` say otherwise; in the
+ * event's namespace, unless `namespace` says otherwise. `args(…)` sends several arguments, an array is one,
+ * `undefined` none. Throws `FSK_NO_CONTEXT` outside of a handler (use `SocketIO` there) and
+ * `FSK_NOT_SERIALIZABLE` for data that cannot be sent. Source: promises E2 to E8, B1 to B6.
+ *
+ * @example
+ * ```ts
+ * import { emit, OnEvent, request, SocketGateway } from 'nestjs-flask-socket';
+ *
+ * @SocketGateway('/chat')
+ * export class ChatGateway {
+ *   @OnEvent('my event')
+ *   handle(data: string) {
+ *     emit('my response', { data }); // to the sender
+ *     emit('news', { data }, { broadcast: true, includeSelf: false });
+ *     emit('note', { data }, { to: ['staff', request.sid] });
+ *   }
+ * }
+ * ```
+ */
+export function emit<E extends EventName<ServerEvents>>(
+  event: E,
+  ...[data, options]: EmitParameters<ServerEvents, E, EmitOptions>
+): void {
+  const { connection } = currentRequest('emit()');
+  speak(connection.runtime, { event, data }, options ?? {}, connection);
+}

@@ -1,0 +1,35 @@
+import { currentRequest } from '../context/storage.js';
+import type { SendOptions } from './emit-options.js';
+import { speak } from './speak.js';
+
+/**
+ * Sends an unnamed message from inside a handler: a `message` event, or a `json` event with `{ json: true }`.
+ * Everything else is as in `emit`. Source: promise E1.
+ *
+ * @example
+ * ```ts
+ * import { OnEvent, send, SocketGateway } from 'nestjs-flask-socket';
+ *
+ * @SocketGateway()
+ * export class EchoGateway {
+ *   @OnEvent('message')
+ *   message(text: string) {
+ *     send(text);
+ *   }
+ *
+ *   @OnEvent('json')
+ *   json(data: object) {
+ *     send(data, { json: true });
+ *   }
+ * }
+ * ```
+ */
+export function send(data: unknown, options: SendOptions = {}): void {
+  const { connection } = currentRequest('send()');
+  speak(connection.runtime, { event: unnamedEvent(options), data }, options, connection);
+}
+
+/** The event that carries an unnamed message. */
+export function unnamedEvent({ json }: SendOptions): string {
+  return json ? 'json' : 'message';
+}

@@ -1,0 +1,155 @@
+import type { LoggerService } from '@nestjs/common';
+import type { Namespace, Socket } from 'socket.io';
+import { toArguments } from '../common/args.js';
+import { ANY, CONNECTION_REJECTED, INVALID_NAMESPACE } from '../common/constants.js';
+import { ConnectionRefusedError } from '../common/connection-refused.error.js';
+import type { ResolvedOptions } from '../common/options.js';
+import { chain, isThenable } from '../common/thenable.js';
+import { Connection, type Runtime } from '../context/connection.js';
+import { authOf, SocketRequest } from '../context/socket-request.js';
+import { SocketSession } from '../context/socket-session.js';
+import { attachConnection, clientStateOf, connectionOf, holdPackets, onEvents, releasePackets } from '../context/socket-internals.js'; // prettier-ignore
+import type { Handler } from '../handlers/handler.js';
+import type { HandlerRegistry } from '../handlers/handler.registry.js';
+import type { Departure } from './departure.js';
+import type { Dispatcher } from './dispatcher.js';
+import type { Executor, Run } from './executor.js';
+import { safeError } from './failures.js';
+import { runMiddlewares } from './middlewares.js';
+
+/** Tells socket.io whether a client is connected: with an error it is refused. */
+type Done = (error?: Error) => void;
+
+/** Decides about clients that want to connect to a namespace (promises C1 to C6). */
+export class Admission {
+  /** One listener for all sockets. */
+  readonly #leaving: (this: Socket, reason: string) => void;
+
+  constructor(
+    private readonly parts: {
+      runtime: Runtime;
+      registry: HandlerRegistry;
+      executor: Executor;
+      dispatcher: Dispatcher;
+      departure: Departure;
+      logger: LoggerService;
+      options: () => ResolvedOptions;
+      isStopping: () => boolean;
+    },
+  ) {
+    this.#leaving = function leaving(reason) {
+      const connection = connectionOf(this);
+      if (connection) parts.departure.leave(connection, reason);
+    };
+  }
+
+  /** Whether a namespace takes clients: it has handlers, stands in option `namespaces`, or others listen to it. */
+  serves(name: string, namespace?: Namespace): boolean {
+    const { namespaces } = this.parts.options();
+    if (namespaces === ANY || namespaces.includes(name) || this.parts.registry.serves(name)) return true;
+    return namespace !== undefined && namespace.listenerCount('connection') > 0;
+  }
+
+  /** Between the handshake and the acceptance of a client: middlewares, then `@OnConnect()`. */
+  admit(socket: Socket, done: Done): void {
+    if (this.parts.isStopping()) return done(new Error('Server is shutting down'));
+    if (!this.serves(socket.nsp.name, socket.nsp)) return done(new Error(INVALID_NAMESPACE));
+    const connection = this.#attach(socket);
+    runMiddlewares(socket, this.parts.logger, (error) => {
+      if (error) this.#refuse(connection, error, done);
+      else void this.#ask(connection, done);
+    });
+  }
+
+  /** The client has just been told that it is connected. */
+  connected(socket: Socket): void {
+    const connection = connectionOf(socket) ?? this.#attach(socket);
+    connection.state = 'connected';
+    releasePackets(connection, { send: true });
+    socket.on('disconnecting', this.#leaving);
+    if (this.parts.options().alwaysConnect) this.#askAfterwards(connection);
+  }
+
+  #attach(socket: Socket): Connection {
+    const { runtime, registry, dispatcher } = this.parts;
+    const client = clientStateOf(socket, () => ({
+      session: SocketSession.from((socket.request as { session?: unknown }).session),
+    }));
+    const connection = new Connection(socket, runtime, client, registry.paramsOf(socket.nsp.name));
+    attachConnection(socket, connection);
+    onEvents(socket, dispatcher.listener);
+    holdPackets(connection);
+    void socket.join(socket.id);
+    return connection;
+  }
+
+  #ask(connection: Connection, done: Done): void | PromiseLike<void> {
+    const handler = this.parts.registry.hook(connection.socket.nsp.name, 'connect');
+    if (!handler || this.parts.options().alwaysConnect) return done();
+    return chain(this.#verdict(connection, handler), (refusal) => {
+      if (refusal) return this.#refuse(connection, refusal, done);
+      done();
+      process.nextTick(() => this.#checkArrival(connection)); // after socket.io's own, which connects the client
+    });
+  }
+
+  /** The client may have gone while it was being accepted. */
+  #checkArrival(connection: Connection): void {
+    if (connection.state === 'connecting') this.parts.departure.leave(connection, 'transport close');
+  }
+
+  #askAfterwards(connection: Connection): void {
+    const handler = this.parts.registry.hook(connection.socket.nsp.name, 'connect');
+    if (!handler) return;
+    const verdict = chain(this.#verdict(connection, handler), (refusal) => {
+      connection.ready = undefined;
+      if (!refusal) return;
+      connection.state = 'refused';
+      connection.socket.disconnect();
+    });
+    if (isThenable(verdict)) connection.ready = verdict;
+  }
+
+  #refuse(connection: Connection, refusal: Error, done: Done): void {
+    connection.state = 'refused';
+    releasePackets(connection, { send: false });
+    done(refusal);
+  }
+
+  /** What `@OnConnect()` says: nothing, or why not. */
+  #verdict(connection: Connection, handler: Handler): Error | undefined | PromiseLike<Error | undefined> {
+    const values = toArguments(authOf(connection));
+    const run: Run = {
+      request: new SocketRequest(connection, { message: 'connect', args: values }),
+      handler,
+      values,
+    };
+    let refusal: Error | undefined;
+    const running = this.parts.executor.decide(run, (_, outcome) =>
+      chain(this.#refusal(run, outcome), (error) => {
+        refusal = error ?? (connection.state === 'refused' ? new ConnectionRefusedError() : undefined);
+      }),
+    );
+    return chain(running as PromiseLike<void>, () => refusal);
+  }
+
+  #refusal(
+    run: Run,
+    outcome: { result: unknown } | { error: unknown },
+  ): Error | undefined | PromiseLike<Error | undefined> {
+    if ('result' in outcome) return outcome.result === false ? new ConnectionRefusedError() : undefined;
+    const { error } = outcome;
+    if (error instanceof ConnectionRefusedError) return error;
+    return this.parts.executor.answerTo(run, error).then((answer) => {
+      if (answer === true && !run.request.denied) return undefined;
+      return new ConnectionRefusedError(messageFor(error));
+    });
+  }
+}
+
+/** The text that a refused client gets for an error. */
+function messageFor(error: unknown): string {
+  const { message } = safeError(error);
+  if (Array.isArray(message)) return message.join(', ');
+  return typeof message === 'string' && message !== '' ? message : CONNECTION_REJECTED;
+}

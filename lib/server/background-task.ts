@@ -1,0 +1,69 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { LoggerService } from '@nestjs/common';
+import { describeThrown } from '../common/printable.js';
+import { storage } from '../context/storage.js';
+
+/** A function for the background: its arguments, then a signal that says when to stop. */
+export type BackgroundFunction<Values extends unknown[], Result> = (
+  ...values: [...Values, AbortSignal]
+) => Result;
+
+/** The signal of the task that is running, so that its `sleep()` ends with it. */
+const currentSignal = new AsyncLocalStorage<AbortSignal>();
+
+/**
+ * A running background task. `await` it for its result (`undefined` after a cancellation); an error was logged
+ * already and rejects only if somebody awaits it. Source: promise Q2; Flask-SocketIO's `start_background_task`.
+ *
+ * @example
+ * ```ts
+ * import type { SocketIO } from 'nestjs-flask-socket';
+ *
+ * function tick(socketio: SocketIO) {
+ *   const task = socketio.startBackgroundTask(async (signal: AbortSignal) => {
+ *     for (let count = 0; !signal.aborted; count++) {
+ *       socketio.emit('tick', { count });
+ *       await socketio.sleep(1_000);
+ *     }
+ *   });
+ *   return () => task.cancel();
+ * }
+ * ```
+ */
+export class BackgroundTask<Result = unknown> implements PromiseLike<Result | undefined> {
+  readonly #abort = new AbortController();
+  readonly #result: Promise<Result | undefined>;
+
+  /** @internal Started by `SocketIO.startBackgroundTask()`. */
+  constructor(run: (signal: AbortSignal) => Result | PromiseLike<Result>, logger: LoggerService) {
+    const { signal } = this.#abort;
+    const start = async () => currentSignal.run(signal, run, signal);
+    this.#result = storage
+      .exit(() => Promise.resolve().then(start))
+      .catch((error: unknown) => {
+        if (signal.aborted) return undefined;
+        logger.error(`Error in a background task: ${describeThrown(error)}`);
+        throw error;
+      });
+    this.#result.catch(() => {}); // logged; who awaits the task hears of it, too
+  }
+
+  /** Asks the task to stop: its signal is aborted, and a `sleep()` in it ends at once. */
+  cancel(): void {
+    this.#abort.abort();
+  }
+
+  // oxlint-disable-next-line unicorn/no-thenable -- a task is there to be awaited
+  then<Value = Result | undefined, Other = never>(
+    fulfilled?: ((value: Result | undefined) => Value | PromiseLike<Value>) | null,
+    rejected?: ((reason: unknown) => Other | PromiseLike<Other>) | null,
+  ): Promise<Value | Other> {
+    return this.#result.then(fulfilled, rejected);
+  }
+}
+
+/** Waits; in a background task no longer than the task lives. */
+export async function sleep(milliseconds: number): Promise<void> {
+  await wait(milliseconds, undefined, { signal: currentSignal.getStore() });
+}

@@ -1,0 +1,45 @@
+import type { Connection } from '../context/connection.js';
+import { SocketRequest } from '../context/socket-request.js';
+import { roomsOf } from '../messaging/clients.js';
+import type { HandlerRegistry } from '../handlers/handler.registry.js';
+import type { Executor } from './executor.js';
+
+/** Says goodbye to clients: once each, while their rooms still exist (promise C7). */
+export class Departure {
+  constructor(
+    private readonly registry: HandlerRegistry,
+    private readonly executor: Executor,
+  ) {}
+
+  /** A client leaves a namespace. Runs its disconnect handler, unless it was never accepted. */
+  leave(connection: Connection, reason: string): void {
+    connection.calls.drain((left) => left());
+    if (connection.state === 'leaving' || connection.state === 'gone') return;
+    const request = this.#requestOf(connection, reason);
+    if (connection.state !== 'refused') connection.state = 'leaving';
+    if (connection.ready) void connection.ready.then(() => this.#run(connection, request));
+    else this.#run(connection, request);
+  }
+
+  #requestOf(connection: Connection, reason: string): SocketRequest {
+    const { socket } = connection;
+    const request = new SocketRequest(connection, { message: 'disconnect', args: [reason] });
+    request.roomsLeft = roomsOf({ namespace: socket.nsp, sid: socket.id, socket });
+    return request;
+  }
+
+  #run(connection: Connection, request: SocketRequest): void {
+    const handler = this.registry.hook(request.namespace, 'disconnect');
+    const run =
+      connection.state === 'refused' || !handler
+        ? undefined
+        : { request, handler, values: request.event.args };
+    const running = run && this.executor.quietly(run);
+    void Promise.resolve(running).then(() => this.#gone(connection));
+  }
+
+  #gone(connection: Connection): void {
+    connection.state = 'gone';
+    if (connection.durable) void this.executor.endConnection(connection);
+  }
+}

@@ -1,0 +1,59 @@
+import { createRequire } from 'node:module';
+import type { ServerOptions } from 'socket.io';
+import { WebSocketServer } from 'ws';
+import { failureFrom } from '../common/errors.js';
+import type { ResolvedOptions } from '../common/options.js';
+import type { OriginPolicy } from './origin-policy.js';
+import { parserOf } from './packet-parser.js';
+
+type AllowRequest = NonNullable<ServerOptions['allowRequest']>;
+
+/** socket.io's options for ours. `gateway` are those of Nest's own gateways, the first word; `server` is the last. */
+export function serverOptions(
+  options: ResolvedOptions,
+  { policy, isStopping }: { policy: OriginPolicy; isStopping: () => boolean },
+  gateway: Partial<ServerOptions> = {},
+): Partial<ServerOptions> {
+  const raw = options.server ?? {};
+  const rawCors = raw.cors ?? (policy.hasForeignOrigins ? undefined : gateway.cors);
+  return {
+    ...gateway,
+    path: options.path,
+    transports: [...options.transports],
+    allowUpgrades: options.allowUpgrades,
+    allowEIO3: options.allowEIO3,
+    pingInterval: options.pingInterval,
+    pingTimeout: options.pingTimeout,
+    maxHttpBufferSize: options.maxHttpBufferSize,
+    httpCompression: options.httpCompression ? { threshold: options.compressionThreshold } : false,
+    cookie: typeof options.cookie === 'string' ? { name: options.cookie } : options.cookie,
+    parser: parserOf(options),
+    wsEngine: wsEngineOf(options) as never, // typed as a string by engine.io
+    cors: policy.hasForeignOrigins ? (policy.cors as ServerOptions['cors']) : undefined,
+    ...raw,
+    ...(rawCors === undefined ? {} : { cors: rawCors }),
+    allowRequest: everyOf([
+      (_request, decide) => decide(isStopping() ? 'Server is shutting down' : null, !isStopping()),
+      ...(rawCors === undefined ? [policy.allowRequest] : []),
+      ...(raw.allowRequest ? [raw.allowRequest] : []),
+    ]),
+  };
+}
+
+/** The class that serves WebSocket connections. */
+function wsEngineOf({ asyncMode }: ResolvedOptions): unknown {
+  if (asyncMode === 'ws') return WebSocketServer;
+  try {
+    return (createRequire(import.meta.url)(asyncMode) as { Server: unknown }).Server;
+  } catch (cause) {
+    throw failureFrom(cause, 'FSK_MISSING_PACKAGE', asyncMode, `asyncMode: '${asyncMode}'`);
+  }
+}
+
+/** Lets a request in that all of them let in, asked one after the other. */
+function everyOf([first, ...rest]: readonly AllowRequest[]): AllowRequest {
+  return (request, decide) => {
+    if (!first) return decide(null, true);
+    first(request, (error, success) => (success ? everyOf(rest)(request, decide) : decide(error, false)));
+  };
+}

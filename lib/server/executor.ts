@@ -1,0 +1,127 @@
+import type { LoggerService } from '@nestjs/common';
+import { isObservable, lastValueFrom } from 'rxjs';
+import { toArguments } from '../common/args.js';
+import { isThenable } from '../common/thenable.js';
+import type { Connection } from '../context/connection.js';
+import type { SocketRequest } from '../context/socket-request.js';
+import { storage } from '../context/storage.js';
+import type { Handler } from '../handlers/handler.js';
+import type { ScopedInstances } from '../handlers/scoped-instances.js';
+import type { Failures } from './failures.js';
+import { InFlight } from './in-flight.js';
+import { endInstances } from './instance-hooks.js';
+
+/** A handler about to run. */
+export interface Run {
+  request: SocketRequest;
+  handler: Handler;
+  values: readonly unknown[];
+}
+
+/** What came of a handler that ran: its result, or what it threw. */
+type Finish = (run: Run, outcome: { result: unknown } | { error: unknown }) => void | PromiseLike<void>;
+
+/** Runs handlers in their context. Whatever they do, nothing is thrown and no promise rejects. */
+export class Executor {
+  /** The handlers that are running. */
+  readonly inFlight = new InFlight();
+
+  constructor(
+    private readonly failures: Failures,
+    private readonly scoped: ScopedInstances,
+    private readonly logger: LoggerService,
+  ) {}
+
+  /** Handles an event: the result, or what an error handler makes of an error, becomes the acknowledgement. */
+  event(run: Run): void | Promise<void> {
+    return storage.run(run.request, this.#execute, run, this.#acknowledge);
+  }
+
+  /** Runs a handler whose result nobody waits for; errors go to the error handlers. */
+  quietly(run: Run): void | Promise<void> {
+    return storage.run(run.request, this.#execute, run, this.#ignore);
+  }
+
+  /** Runs a handler and hands its outcome on. */
+  decide(run: Run, finish: Finish): void | Promise<void> {
+    return storage.run(run.request, this.#execute, run, finish);
+  }
+
+  /** What the error handlers answer to an error. Never rejects. */
+  async answerTo({ request, handler }: Run, error: unknown): Promise<unknown> {
+    try {
+      return await settled(this.failures.handle(request, handler, error));
+    } catch (second) {
+      return this.failures.report(request, handler, second);
+    }
+  }
+
+  /** Tells a connection's durable instances that it is over. */
+  async endConnection(connection: Connection): Promise<void> {
+    await endInstances(this.scoped.durableInstancesOf(connection), 'onConnectionEnd', this.logger);
+  }
+
+  readonly #execute = (run: Run, finish: Finish): void | Promise<void> => {
+    try {
+      const result = run.handler.invoke(run.request, run.values);
+      if (isThenable(result) || isObservable(result))
+        return this.inFlight.track(this.#later(run, result, finish));
+      const finished = finish(run, { result });
+      return isThenable(finished) ? this.inFlight.track(this.#finishing(run, finished)) : this.#ended(run);
+    } catch (error) {
+      return this.inFlight.track(this.#finishing(run, finish(run, { error })));
+    }
+  };
+
+  async #later(run: Run, result: unknown, finish: Finish): Promise<void> {
+    const outcome = await settled(result).then(
+      (value) => ({ result: value }),
+      (error: unknown) => ({ error }),
+    );
+    await this.#finishing(run, finish(run, outcome));
+  }
+
+  async #finishing(run: Run, finished: void | PromiseLike<void>): Promise<void> {
+    await finished;
+    await this.#ended(run);
+  }
+
+  #ended({ request }: Run): void | Promise<void> {
+    if (!request.instances && !request.loaded) return;
+    return endInstances(this.scoped.instancesOf(request), 'onEventEnd', this.logger);
+  }
+
+  readonly #acknowledge: Finish = (run, outcome) => {
+    if ('error' in outcome) return this.#acknowledgeError(run, outcome.error);
+    if (run.handler.acknowledgesItself) return;
+    try {
+      acknowledge(run.request, outcome.result);
+    } catch (error) {
+      return this.#acknowledgeError(run, error);
+    }
+  };
+
+  async #acknowledgeError(run: Run, error: unknown): Promise<void> {
+    const answer = await this.answerTo(run, error);
+    try {
+      acknowledge(run.request, answer);
+    } catch (second) {
+      acknowledge(run.request, this.failures.report(run.request, run.handler, second));
+    }
+  }
+
+  readonly #ignore: Finish = (run, outcome) => {
+    if ('error' in outcome) return this.answerTo(run, outcome.error).then(() => undefined);
+  };
+}
+
+/** Answers the client, if it asked and is still here. Throws what cannot be encoded. */
+function acknowledge({ acknowledge: answer, connection }: SocketRequest, result: unknown): void {
+  if (answer && connection.socket.connected) answer(...toArguments(result));
+}
+
+/** The value of a promise, the last one of an observable; of a promise of an observable, too. */
+async function settled(result: unknown): Promise<unknown> {
+  const value = await result;
+  return isObservable(value) ? lastValueFrom(value, { defaultValue: undefined }) : value;
+}

@@ -1,0 +1,47 @@
+import { Inject, Injectable, Logger, type LoggerService } from '@nestjs/common';
+import type { FlaskSocketOptions, ResolvedOptions } from '../common/options.js';
+import { resolveOptions } from '../common/validate-options.js';
+
+/** Where the module finds the options that the application gave. */
+export const FLASK_SOCKET_OPTIONS = Symbol('FLASK_SOCKET_OPTIONS');
+
+const SILENT: LoggerService = { log: () => {}, error: () => {}, warn: () => {}, debug: () => {} };
+
+/** The options of an application; those of `run()` are added to those of `forRoot()` (promise I2). */
+@Injectable()
+export class FlaskSocketConfig {
+  #given: FlaskSocketOptions;
+  #resolved: ResolvedOptions;
+
+  constructor(@Inject(FLASK_SOCKET_OPTIONS) given: FlaskSocketOptions | undefined) {
+    this.#given = given ?? {};
+    this.#resolved = resolveOptions(this.#given);
+  }
+
+  /** The options, defaults filled in. */
+  get options(): ResolvedOptions {
+    return this.#resolved;
+  }
+
+  /** Adds options; the later ones win. */
+  merge(more: FlaskSocketOptions): void {
+    this.#given = { ...this.#given, ...more };
+    this.#resolved = resolveOptions(this.#given);
+  }
+
+  /** A logger that writes where the options say at the time of writing. */
+  readonly logger: LoggerService = {
+    log: (message: string) => this.#target.log(message),
+    error: (message: string) => this.#target.error(message),
+    warn: (message: string) => this.#target.warn(message),
+    debug: (message: string) => this.#target.debug?.(message),
+  };
+
+  readonly #default = new Logger('FlaskSocket');
+
+  get #target(): LoggerService {
+    const { logger } = this.#resolved;
+    if (logger === false) return SILENT;
+    return logger ?? this.#default;
+  }
+}

@@ -1,0 +1,115 @@
+import type { IncomingMessage } from 'node:http';
+import { Inject, Injectable, type LoggerService } from '@nestjs/common';
+import { HttpAdapterHost, ModuleRef } from '@nestjs/core';
+import type { Server } from 'socket.io';
+import type { AnyFunction, Connection, CurrentApp, Runtime, Token } from '../context/connection.js';
+import { SocketRequest } from '../context/socket-request.js';
+import { HandlerCompiler } from '../handlers/handler.compiler.js';
+import { HandlerRegistry } from '../handlers/handler.registry.js';
+import { ScopedInstances } from '../handlers/scoped-instances.js';
+import { Admission } from './admission.js';
+import { Departure } from './departure.js';
+import { Dispatcher } from './dispatcher.js';
+import { serverOptions } from './engine-options.js';
+import { Executor } from './executor.js';
+import { Failures } from './failures.js';
+import { FlaskSocketConfig } from './flask-socket.config.js';
+import { clientView } from './http-platform.js';
+import { Namespaces } from './namespaces.js';
+import { OriginPolicy } from './origin-policy.js';
+import { ServerHost } from './server-host.js';
+
+/** The parts of a running application, put together; each knows only what it needs of the others. */
+@Injectable()
+export class FlaskSocketRuntime implements Runtime {
+  readonly registry = new HandlerRegistry();
+  readonly logger: LoggerService;
+  readonly app: CurrentApp;
+  readonly host: ServerHost;
+  readonly executor: Executor;
+  /** No new clients: the application is stopping. */
+  draining = false;
+  readonly #namespaces: Namespaces;
+  readonly #warned = new Set<string>();
+
+  constructor(
+    @Inject(FlaskSocketConfig) readonly config: FlaskSocketConfig,
+    @Inject(HandlerCompiler) readonly compiler: HandlerCompiler,
+    @Inject(ScopedInstances) private readonly scoped: ScopedInstances,
+    @Inject(HttpAdapterHost) private readonly platform: HttpAdapterHost,
+    @Inject(ModuleRef) moduleRef: ModuleRef,
+  ) {
+    const { logger } = config;
+    const { registry } = this;
+    this.logger = logger;
+    const options = () => config.options;
+    const isStopping = () => this.draining;
+    const executor = new Executor(new Failures(registry, logger), scoped, logger);
+    this.executor = executor;
+    const serial = () => !config.options.asyncHandlers;
+    const debug = () => config.options.debug;
+    const dispatcher = new Dispatcher({ registry, executor, logger, serial, debug });
+    const departure = new Departure(registry, executor);
+    const admission = new Admission({
+      runtime: this,
+      registry,
+      executor,
+      dispatcher,
+      departure,
+      logger,
+      options,
+      isStopping,
+    });
+    this.#namespaces = new Namespaces(registry, admission);
+    this.app = currentApp(moduleRef, platform);
+    this.host = new ServerHost(platform, {
+      options: (gateway) => serverOptions(config.options, { policy: this.originPolicy, isStopping }, gateway),
+      created: (server) => this.#namespaces.install(server),
+    });
+  }
+
+  /** The Socket.IO server; an error before it is made. */
+  get server(): Server {
+    return this.host.server;
+  }
+
+  /** Opens namespaces, if there is a server by now. */
+  openNamespaces(names: Iterable<string>): void {
+    if (this.host.existing) this.#namespaces.open(this.host.existing, names);
+  }
+
+  callBack(connection: Connection, values: readonly unknown[], callback: AnyFunction): void {
+    const request = new SocketRequest(connection, { message: null, args: values });
+    const handler = this.compiler.compileFunction(callback, { place: callback.name || 'callback' });
+    void this.executor.quietly({ request, handler, values });
+  }
+
+  contextIdOf(request: SocketRequest): object {
+    return this.scoped.contextIdOf(request);
+  }
+
+  addressOf(request: IncomingMessage): string | undefined {
+    return clientView(this.platform, request).ip;
+  }
+
+  warnOnce(subject: string, text: string): void {
+    if (this.#warned.has(subject)) return;
+    this.#warned.add(subject);
+    this.logger.warn(text);
+  }
+
+  /** Which pages may connect. */
+  get originPolicy(): OriginPolicy {
+    return (this.#originPolicy ??= new OriginPolicy(this.config.options, this.platform, this.logger));
+  }
+
+  #originPolicy: OriginPolicy | undefined;
+}
+
+function currentApp(moduleRef: ModuleRef, platform: HttpAdapterHost): CurrentApp {
+  return {
+    get: <T>(token: Token<T>) => moduleRef.get<T>(token as never, { strict: false }),
+    resolve: <T>(token: Token<T>) => moduleRef.resolve<T>(token as never, undefined, { strict: false }),
+    getHttpServer: () => platform.httpAdapter?.getHttpServer?.() as unknown,
+  };
+}

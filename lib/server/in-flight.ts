@@ -1,0 +1,32 @@
+/** Counts what is running, so that a shutdown can wait for it. */
+export class InFlight {
+  readonly #running = new Set<Promise<void>>();
+
+  /** Counts a promise until it settles. */
+  track(promise: Promise<void>): Promise<void> {
+    const over = () => this.#running.delete(promise);
+    this.#running.add(promise);
+    promise.then(over, over);
+    return promise;
+  }
+
+  /** How many there are. */
+  get size(): number {
+    return this.#running.size;
+  }
+
+  /** Resolves when nothing runs any more, with true; or after `timeout` milliseconds, with false. */
+  idle(timeout: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, timeout, false);
+      void this.#drained().then(() => {
+        clearTimeout(timer);
+        resolve(true);
+      });
+    });
+  }
+
+  async #drained(): Promise<void> {
+    while (this.#running.size > 0) await Promise.allSettled(this.#running);
+  }
+}

@@ -1,0 +1,37 @@
+import { createRequire } from 'node:module';
+import * as jsonParser from 'socket.io-parser';
+import { failureFrom } from '../common/errors.js';
+import type { Parser, ResolvedOptions } from '../common/options.js';
+
+/** socket.io's own parser, whose packets keep no reference to bytes that the application may still change (E8). */
+class SnapshotEncoder extends jsonParser.Encoder {
+  override encode(
+    packet: Parameters<jsonParser.Encoder['encode']>[0],
+  ): ReturnType<jsonParser.Encoder['encode']> {
+    const [text, ...attachments] = super.encode(packet) as [string, ...ArrayBuffer[]];
+    return attachments.length === 0 ? [text] : [text, ...attachments.map(snapshot)];
+  }
+}
+
+const DEFAULT_PARSER: Parser = { ...jsonParser, Encoder: SnapshotEncoder };
+
+/** The parser that option `serializer` names. */
+export function parserOf({ serializer }: ResolvedOptions): Parser {
+  if (serializer === 'default') return DEFAULT_PARSER;
+  return serializer === 'msgpack' ? msgpackParser() : serializer;
+}
+
+function msgpackParser(): Parser {
+  try {
+    return createRequire(import.meta.url)('socket.io-msgpack-parser') as Parser;
+  } catch (cause) {
+    throw failureFrom(cause, 'FSK_MISSING_PACKAGE', 'socket.io-msgpack-parser', "serializer: 'msgpack'");
+  }
+}
+
+function snapshot(bytes: ArrayBuffer | ArrayBufferView): Buffer {
+  if (!ArrayBuffer.isView(bytes)) return Buffer.from(bytes.slice(0));
+  return Buffer.from(
+    bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer,
+  );
+}

@@ -1,0 +1,28 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { ANY, DEFAULT_NAMESPACE } from '../common/constants.js';
+import { failure } from '../common/errors.js';
+import { checkEventName } from '../common/event-name.js';
+import { checkNamespace, isPattern } from '../common/namespace.js';
+import type { AnyFunction } from '../context/connection.js';
+import type { HandlerMetadata } from '../decorators/handler.metadata.js';
+import { FlaskSocketRuntime } from './flask-socket.runtime.js';
+
+/** Adds functions as handlers while the application runs (promise I8). */
+@Injectable()
+export class RuntimeHandlers {
+  constructor(@Inject(FlaskSocketRuntime) private readonly runtime: FlaskSocketRuntime) {}
+
+  /** Adds a handler; what it returns removes it. */
+  add(metadata: HandlerMetadata, fn: AnyFunction): () => void {
+    const caller = `SocketIO.on${metadata.kind[0]?.toUpperCase()}${metadata.kind.slice(1)}()`;
+    if (typeof fn !== 'function') throw failure('FSK_HANDLER_NOT_FUNCTION', `The handler given to ${caller}`);
+    const { event, ordering } = metadata;
+    if (metadata.kind === 'event' && event !== ANY) checkEventName(event, caller);
+    const namespace = checkNamespace(metadata.namespace ?? DEFAULT_NAMESPACE, caller);
+    const options = { place: fn.name || caller, catchAll: event === ANY, ordering };
+    const handler = this.runtime.compiler.compileFunction(fn, options);
+    const remove = this.runtime.registry.add({ ...metadata, namespace, handler });
+    if (namespace !== ANY && !isPattern(namespace)) this.runtime.openNamespaces([namespace]);
+    return remove;
+  }
+}

@@ -1,0 +1,171 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Server } from 'socket.io';
+import type { Room } from '../common/address.js';
+import type { EmitParameters, EventAnswer, EventName, ServerEvents } from '../common/typed-events.js';
+import type { AnyFunction } from '../context/connection.js';
+import type { OnEventOptions } from '../decorators/on-event.decorator.js';
+import {
+  close,
+  end,
+  findClient,
+  join,
+  leave,
+  membersOf,
+  roomsOf,
+  type Member,
+} from '../messaging/clients.js';
+import type { CallOptions, EmitOptions, SendOptions } from '../messaging/emit-options.js';
+import { unnamedEvent } from '../messaging/send.js';
+import { ask, speak } from '../messaging/speak.js';
+import { BackgroundTask, sleep, type BackgroundFunction } from './background-task.js';
+import { FlaskSocketRuntime } from './flask-socket.runtime.js';
+import { RuntimeHandlers } from './runtime-handlers.js';
+import { Shutdown } from './shutdown.js';
+
+/** A client, where there is no handler whose client could be meant. */
+interface NamedClient {
+  /** The client's id in the namespace. */
+  sid: string;
+  /** Default: `/`. */
+  namespace?: string;
+}
+
+/**
+ * Speaks first, anywhere in the process: routes, jobs, timers. Without recipients it broadcasts, the namespace is
+ * `/` unless named. Inject it. Source: promises B3, I8, Q1, Q2; Flask-SocketIO's `SocketIO` class.
+ *
+ * @example
+ * ```ts
+ * import { Controller, Post } from '@nestjs/common';
+ * import { SocketIO } from 'nestjs-flask-socket';
+ *
+ * @Controller()
+ * export class NewsController {
+ *   constructor(private readonly socketio: SocketIO) {}
+ *
+ *   @Post('news')
+ *   publish() {
+ *     this.socketio.emit('news', { title: 'It works' });
+ *   }
+ * }
+ * ```
+ */
+@Injectable()
+export class SocketIO {
+  constructor(
+    @Inject(FlaskSocketRuntime) private readonly runtime: FlaskSocketRuntime,
+    @Inject(RuntimeHandlers) private readonly handlers: RuntimeHandlers,
+    @Inject(Shutdown) private readonly shutdown: Shutdown,
+  ) {}
+
+  /** The raw socket.io `Server`. Throws `FSK_NOT_READY` before the application is initialised. */
+  get server(): Server {
+    return this.runtime.server;
+  }
+
+  /** The name of the WebSocket engine: `ws` or `eiows`. */
+  get asyncMode(): string {
+    return this.runtime.config.options.asyncMode;
+  }
+
+  /** Sends an event to everybody in the namespace, or to a room, a sid, or several of them (`to`). */
+  emit<E extends EventName<ServerEvents>>(
+    event: E,
+    ...rest: EmitParameters<ServerEvents, E, EmitOptions>
+  ): void {
+    const [data, options] = rest;
+    if (this.#hasServer) speak(this.runtime, { event, data }, options ?? {});
+  }
+
+  /** Sends a `message` event, or with `{ json: true }` a `json` event. Otherwise as `emit`. */
+  send(data: unknown, options: SendOptions = {}): void {
+    if (this.#hasServer) speak(this.runtime, { event: unnamedEvent(options), data }, options);
+  }
+
+  /** Asks one client (`to` a sid) and resolves with its acknowledgement; errors as those of the function `call`. */
+  async call<E extends EventName<ServerEvents>>(
+    event: E,
+    ...[data, options]: EmitParameters<ServerEvents, E, CallOptions>
+  ): Promise<EventAnswer<ServerEvents, E>> {
+    return (await ask(this.server, { event, data }, options ?? {})) as EventAnswer<ServerEvents, E>;
+  }
+
+  /** Puts a client into a room. */
+  joinRoom(room: Room, client: NamedClient): void | Promise<void> {
+    return join(findClient(this.runtime, client), room);
+  }
+
+  /** Puts a client out of a room. */
+  leaveRoom(room: Room, client: NamedClient): void | Promise<void> {
+    return leave(findClient(this.runtime, client), room);
+  }
+
+  /** Puts everybody out of a room of a namespace. */
+  closeRoom(room: Room, options: { namespace?: string } = {}): void {
+    if (this.#hasServer) close(this.runtime, { room, ...options });
+  }
+
+  /** The rooms of a client, its own first; none for an unknown one. */
+  rooms(client: NamedClient): string[] {
+    return roomsOf(findClient(this.runtime, client));
+  }
+
+  /** The clients in a room. Source: promise M6. */
+  async members(room: Room, options: { namespace?: string } = {}): Promise<Member[]> {
+    return membersOf(this.runtime, { room, ...options });
+  }
+
+  /** Ends a client's connection to a namespace; its disconnect handler runs. */
+  disconnect(client: NamedClient): void {
+    end(findClient(this.runtime, client));
+  }
+
+  /** Adds an event handler at run time, also before the server exists; what it returns removes it. */
+  onEvent(event: string, fn: AnyFunction, namespace?: string, options?: OnEventOptions): () => void {
+    return this.handlers.add({ kind: 'event', event, namespace, ...options }, fn);
+  }
+
+  /** Adds a connect handler at run time; what it returns removes it. */
+  onConnect(fn: AnyFunction, namespace?: string): () => void {
+    return this.handlers.add({ kind: 'connect', namespace }, fn);
+  }
+
+  /** Adds a disconnect handler at run time; what it returns removes it. */
+  onDisconnect(fn: AnyFunction, namespace?: string): () => void {
+    return this.handlers.add({ kind: 'disconnect', namespace }, fn);
+  }
+
+  /** Adds an error handler of a namespace at run time; what it returns removes it. */
+  onError(fn: AnyFunction, namespace?: string): () => void {
+    return this.handlers.add({ kind: 'error', namespace }, fn);
+  }
+
+  /** Adds the error handler of all namespaces without one, at run time; what it returns removes it. */
+  onErrorDefault(fn: AnyFunction): () => void {
+    return this.handlers.add({ kind: 'errorDefault' }, fn);
+  }
+
+  /** Runs a function in the background; it ends with the application. The function's last argument is its signal. */
+  startBackgroundTask<Values extends unknown[], Result>(
+    fn: BackgroundFunction<Values, Result>,
+    ...values: Values
+  ): BackgroundTask<Awaited<Result>> {
+    const run = (signal: AbortSignal) => fn(...values, signal) as Awaited<Result>;
+    return this.shutdown.keep(new BackgroundTask(run, this.runtime.logger));
+  }
+
+  /** Waits for a number of milliseconds; in a background task no longer than the task lives. */
+  sleep(milliseconds: number): Promise<void> {
+    return sleep(milliseconds);
+  }
+
+  /** Stops gracefully: refuses new clients, lets handlers and disconnect handlers end, closes. */
+  async stop(): Promise<void> {
+    await this.shutdown.stop();
+  }
+
+  /** Before there is a server there is nobody to speak to. */
+  get #hasServer(): boolean {
+    return this.runtime.host.existing !== undefined;
+  }
+}
