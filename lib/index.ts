@@ -42,6 +42,7 @@ export type {
   ModuleExtras,
 } from './flask-socket.module.js';
 export type { FlaskSocketOptions, OriginCheck, Parser } from './common/options.js';
+export type { FlaskSocketLogger } from './common/logger.js';
 export type { RunOptions } from './server/run.js';
 export type { OnEventOptions } from './decorators/on-event.decorator.js';
 export type { Ordering } from './decorators/handler.metadata.js';

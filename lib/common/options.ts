@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import type { LoggerService } from '@nestjs/common';
 import type { ServerOptions } from 'socket.io';
+import type { FlaskSocketLogger } from './logger.js';
 
 /** Decides about a foreign `Origin`; may be asynchronous. */
 export type OriginCheck = (origin: string, request: IncomingMessage) => boolean | Promise<boolean>;
@@ -58,8 +58,8 @@ export interface FlaskSocketOptions {
   serializer?: 'default' | 'msgpack' | Parser;
   /** How long `stop()` waits for running handlers, in milliseconds. Default: 10,000. */
   shutdownTimeout?: number;
-  /** Where log lines go; `false` is silence. Default: Nest's Logger, context `FlaskSocket`. */
-  logger?: LoggerService | false;
+  /** Where log lines go, for example a `LoggerService`; `false` is silence. Default: Nest's Logger. */
+  logger?: FlaskSocketLogger | false;
   /** Log every handler at boot, and events that have none. Default: false. */
   debug?: boolean;
   /** Raw Socket.IO server options: the last word over all of the above. */

@@ -70,7 +70,7 @@ const CHECKS: Record<keyof FlaskSocketOptions, Check> = {
       (typeof value === 'object' && value !== null && 'Encoder' in value && 'Decoder' in value),
   ),
   shutdownTimeout: aSize,
-  logger: must('a LoggerService or false', (value) => value === false || anObject(value)),
+  logger: must('a logger (log, error, warn) or false', (value) => value === false || anObject(value)),
   debug: aBoolean,
   server: must('an object', anObject),
 };

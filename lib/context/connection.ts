@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Server, Socket } from 'socket.io';
-import type { LoggerService } from '@nestjs/common';
+import type { FlaskSocketLogger } from '../common/logger.js';
 import type { NamespaceParams } from '../common/namespace.js';
 import type { SocketSession } from './socket-session.js';
 
@@ -38,7 +38,7 @@ export type Token<T> = (abstract new (...values: never[]) => T) | string | symbo
 export interface Runtime {
   readonly server: Server;
   readonly app: CurrentApp;
-  readonly logger: LoggerService;
+  readonly logger: FlaskSocketLogger;
   /** Calls a callback in a context of its own; what it throws goes to the error handlers. */
   callBack(connection: Connection, values: readonly unknown[], callback: AnyFunction): void;
   /** The client's address, behind a trusted proxy the forwarded one. */
@@ -65,12 +65,18 @@ export class Connection {
   /** Where its durable providers live. */
   durable: object | undefined;
 
+  readonly runtime: Runtime;
+  readonly client: ClientState;
+  readonly params: NamespaceParams;
+
   constructor(
     readonly socket: Socket,
-    readonly runtime: Runtime,
-    readonly client: ClientState,
-    readonly params: NamespaceParams,
-  ) {}
+    { runtime, client, params }: Pick<Connection, 'runtime' | 'client' | 'params'>,
+  ) {
+    this.runtime = runtime;
+    this.client = client;
+    this.params = params;
+  }
 }
 
 /** A Set that costs nothing while it is empty: most connections never wait for anything. */

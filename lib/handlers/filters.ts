@@ -18,5 +18,5 @@ export function filtersOf(
       catch: (error, request) => sources[index]?.(request).catch(error, executionContext(request, site)),
     };
   });
-  return filters.reverse();
+  return filters.toReversed();
 }

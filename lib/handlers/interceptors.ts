@@ -6,7 +6,7 @@ import { storage } from '../context/storage.js';
 import type { Source } from './handler.js';
 
 /** Runs `next` inside interceptors, the first outermost; resolves with the last value that comes out. */
-export async function intercept(
+export function intercept(
   interceptors: readonly Source<NestInterceptor>[],
   { request, context }: { request: SocketRequest; context: ExecutionContext },
   next: () => unknown,

@@ -29,5 +29,5 @@ export function emit<E extends EventName<ServerEvents>>(
   ...[data, options]: EmitParameters<ServerEvents, E, EmitOptions>
 ): void {
   const { connection } = currentRequest('emit()');
-  speak(connection.runtime, { event, data }, options ?? {}, connection);
+  speak(connection.runtime, { event, data, options: options ?? {} }, connection);
 }

@@ -26,7 +26,7 @@ import { speak } from './speak.js';
  */
 export function send(data: unknown, options: SendOptions = {}): void {
   const { connection } = currentRequest('send()');
-  speak(connection.runtime, { event: unnamedEvent(options), data }, options, connection);
+  speak(connection.runtime, { event: unnamedEvent(options), data, options }, connection);
 }
 
 /** The event that carries an unnamed message. */

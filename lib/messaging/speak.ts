@@ -14,15 +14,17 @@ const CALLBACK_FOR_MANY =
   'emit() with a callback asks one client: for a broadcast or a room the callback is never called. ' +
   'Use call() to ask one client, and members(room) to ask each.';
 
-/** An event's name and data, as `emit` and `call` take them. */
-export interface Message {
+/** An event's name, data and options, as `emit` and `call` take them. */
+export interface Message<Options> {
   event: string;
   data?: unknown;
+  options: Options;
 }
 
 /** Emits; `sender` is the connection whose handler speaks. The one implementation of every `emit`. */
-export function speak(runtime: Runtime, message: Message, options: EmitOptions, sender?: Connection): void {
+export function speak(runtime: Runtime, message: Message<EmitOptions>, sender?: Connection): void {
   const { server } = runtime;
+  const { options } = message;
   const address = resolveAddress(options, sender && originOf(sender));
   const outgoing = outgoingOf(message, 'emit()');
   if (!options.callback) return deliver(server, { address, outgoing, options }, sender);
@@ -49,10 +51,10 @@ function speakForCallback(
 /** Asks one client and waits for its acknowledgement. The one implementation of every `call`. */
 export async function ask(
   server: Server,
-  message: Message,
-  options: CallOptions,
+  message: Message<CallOptions>,
   sender?: Connection,
 ): Promise<unknown> {
+  const { options } = message;
   const shown = printable(message.event);
   const address = resolveAddress(options, sender && originOf(sender));
   const outgoing = outgoingOf(message, 'call()');
@@ -63,7 +65,7 @@ export async function ask(
   if (!connection)
     throw failure(isRoom(server, address) ? 'FSK_CALL_MANY_RECIPIENTS' : 'FSK_CALL_NO_RECIPIENT', shown);
   if (connection.held) throw failure('FSK_CALL_BEFORE_CONNECT', shown);
-  return answerOf(connection, outgoing, options);
+  return await answerOf(connection, outgoing, options);
 }
 
 function answerOf(connection: Connection, outgoing: Outgoing, options: CallOptions): Promise<unknown> {
@@ -120,7 +122,7 @@ function askSocket(
   }
 }
 
-function outgoingOf({ event, data }: Message, place: string): Outgoing {
+function outgoingOf({ event, data }: Message<unknown>, place: string): Outgoing {
   return [checkEventName(event, place), ...toArguments(data)];
 }
 

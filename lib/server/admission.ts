@@ -1,5 +1,5 @@
-import type { LoggerService } from '@nestjs/common';
 import type { Namespace, Socket } from 'socket.io';
+import type { FlaskSocketLogger } from '../common/logger.js';
 import { toArguments } from '../common/args.js';
 import { ANY, CONNECTION_REJECTED, INVALID_NAMESPACE } from '../common/constants.js';
 import { ConnectionRefusedError } from '../common/connection-refused.error.js';
@@ -32,7 +32,7 @@ export class Admission {
       executor: Executor;
       dispatcher: Dispatcher;
       departure: Departure;
-      logger: LoggerService;
+      logger: FlaskSocketLogger;
       options: () => ResolvedOptions;
       isStopping: () => boolean;
     },
@@ -75,7 +75,8 @@ export class Admission {
     const client = clientStateOf(socket, () => ({
       session: SocketSession.from((socket.request as { session?: unknown }).session),
     }));
-    const connection = new Connection(socket, runtime, client, registry.paramsOf(socket.nsp.name));
+    const params = registry.paramsOf(socket.nsp.name);
+    const connection = new Connection(socket, { runtime, client, params });
     attachConnection(socket, connection);
     onEvents(socket, dispatcher.listener);
     holdPackets(connection);

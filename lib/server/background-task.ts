@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { LoggerService } from '@nestjs/common';
+import type { FlaskSocketLogger } from '../common/logger.js';
 import { describeThrown } from '../common/printable.js';
 import { storage } from '../context/storage.js';
 
@@ -36,9 +36,9 @@ export class BackgroundTask<Result = unknown> implements PromiseLike<Result | un
   readonly #result: Promise<Result | undefined>;
 
   /** @internal Started by `SocketIO.startBackgroundTask()`. */
-  constructor(run: (signal: AbortSignal) => Result | PromiseLike<Result>, logger: LoggerService) {
+  constructor(run: (signal: AbortSignal) => Result | PromiseLike<Result>, logger: FlaskSocketLogger) {
     const { signal } = this.#abort;
-    const start = async () => currentSignal.run(signal, run, signal);
+    const start = () => currentSignal.run(signal, run, signal);
     this.#result = storage
       .exit(() => Promise.resolve().then(start))
       .catch((error: unknown) => {

@@ -1,5 +1,5 @@
-import type { LoggerService } from '@nestjs/common';
 import type { Socket } from 'socket.io';
+import type { FlaskSocketLogger } from '../common/logger.js';
 import { isDispatchable } from '../common/event-name.js';
 import { describeThrown, printable } from '../common/printable.js';
 import { isThenable } from '../common/thenable.js';
@@ -23,7 +23,7 @@ export class Dispatcher {
     private readonly parts: {
       registry: HandlerRegistry;
       executor: Executor;
-      logger: LoggerService;
+      logger: FlaskSocketLogger;
       /** Whether a client's events wait for each other where a handler does not say. */
       serial: () => boolean;
       /** Whether events without a handler are logged. */

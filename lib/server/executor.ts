@@ -1,5 +1,5 @@
-import type { LoggerService } from '@nestjs/common';
 import { isObservable, lastValueFrom } from 'rxjs';
+import type { FlaskSocketLogger } from '../common/logger.js';
 import { toArguments } from '../common/args.js';
 import { isThenable } from '../common/thenable.js';
 import type { Connection } from '../context/connection.js';
@@ -29,7 +29,7 @@ export class Executor {
   constructor(
     private readonly failures: Failures,
     private readonly scoped: ScopedInstances,
-    private readonly logger: LoggerService,
+    private readonly logger: FlaskSocketLogger,
   ) {}
 
   /** Handles an event: the result, or what an error handler makes of an error, becomes the acknowledgement. */

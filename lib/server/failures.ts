@@ -1,5 +1,6 @@
-import { HttpException, type LoggerService } from '@nestjs/common';
+import { HttpException } from '@nestjs/common';
 import { WsException } from '@nestjs/websockets';
+import type { FlaskSocketLogger } from '../common/logger.js';
 import { EXCEPTION_EVENT, INTERNAL_ERROR } from '../common/constants.js';
 import { describeThrown, printable } from '../common/printable.js';
 import { guarded } from '../common/thenable.js';
@@ -22,7 +23,7 @@ export interface SafeError {
 export class Failures {
   constructor(
     private readonly registry: HandlerRegistry,
-    private readonly logger: LoggerService,
+    private readonly logger: FlaskSocketLogger,
   ) {}
 
   /** Handles what was thrown; the result becomes the acknowledgement. Neither throws nor rejects. */

@@ -1,11 +1,12 @@
-import { Inject, Injectable, Logger, type LoggerService } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import type { FlaskSocketLogger } from '../common/logger.js';
 import type { FlaskSocketOptions, ResolvedOptions } from '../common/options.js';
 import { resolveOptions } from '../common/validate-options.js';
 
 /** Where the module finds the options that the application gave. */
 export const FLASK_SOCKET_OPTIONS = Symbol('FLASK_SOCKET_OPTIONS');
 
-const SILENT: LoggerService = { log: () => {}, error: () => {}, warn: () => {}, debug: () => {} };
+const SILENT: FlaskSocketLogger = { log: () => {}, error: () => {}, warn: () => {}, debug: () => {} };
 
 /** The options of an application; those of `run()` are added to those of `forRoot()` (promise I2). */
 @Injectable()
@@ -30,7 +31,7 @@ export class FlaskSocketConfig {
   }
 
   /** A logger that writes where the options say at the time of writing. */
-  readonly logger: LoggerService = {
+  readonly logger: FlaskSocketLogger = {
     log: (message: string) => this.#target.log(message),
     error: (message: string) => this.#target.error(message),
     warn: (message: string) => this.#target.warn(message),
@@ -39,7 +40,7 @@ export class FlaskSocketConfig {
 
   readonly #default = new Logger('FlaskSocket');
 
-  get #target(): LoggerService {
+  get #target(): FlaskSocketLogger {
     const { logger } = this.#resolved;
     if (logger === false) return SILENT;
     return logger ?? this.#default;

@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http';
-import { Inject, Injectable, type LoggerService } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { HttpAdapterHost, ModuleRef } from '@nestjs/core';
 import type { Server } from 'socket.io';
+import type { FlaskSocketLogger } from '../common/logger.js';
 import type { AnyFunction, Connection, CurrentApp, Runtime, Token } from '../context/connection.js';
 import { SocketRequest } from '../context/socket-request.js';
 import { HandlerCompiler } from '../handlers/handler.compiler.js';
@@ -23,7 +24,7 @@ import { ServerHost } from './server-host.js';
 @Injectable()
 export class FlaskSocketRuntime implements Runtime {
   readonly registry = new HandlerRegistry();
-  readonly logger: LoggerService;
+  readonly logger: FlaskSocketLogger;
   readonly app: CurrentApp;
   readonly host: ServerHost;
   readonly executor: Executor;

@@ -1,4 +1,4 @@
-import type { LoggerService } from '@nestjs/common';
+import type { FlaskSocketLogger } from '../common/logger.js';
 import { describeThrown } from '../common/printable.js';
 
 /** Hooks of request-scoped and durable providers, called when the event or the connection is over. */
@@ -13,7 +13,7 @@ interface Hooked {
 export async function endInstances(
   instances: Iterable<unknown>,
   hook: 'onEventEnd' | 'onConnectionEnd',
-  logger: LoggerService,
+  logger: FlaskSocketLogger,
 ): Promise<void> {
   for (const instance of instances) {
     const {
@@ -29,7 +29,7 @@ export async function endInstances(
 
 async function call(
   hook: (() => unknown) | undefined,
-  { instance, logger, name }: { instance: unknown; logger: LoggerService; name: string },
+  { instance, logger, name }: { instance: unknown; logger: FlaskSocketLogger; name: string },
 ): Promise<void> {
   try {
     await hook?.call(instance);

@@ -1,5 +1,5 @@
-import type { LoggerService } from '@nestjs/common';
 import type { Socket } from 'socket.io';
+import type { FlaskSocketLogger } from '../common/logger.js';
 import { INTERNAL_ERROR } from '../common/constants.js';
 import { describeThrown, printable } from '../common/printable.js';
 import { middlewaresOf, type NamespaceMiddleware } from '../context/socket-internals.js';
@@ -10,7 +10,7 @@ type Done = (error?: Error) => void;
  * Runs a namespace's middlewares (`namespace.use`), each at most once. What one passes to `next` goes to the
  * client, as in socket.io; what one throws, now or later, is logged, and the client hears that something failed.
  */
-export function runMiddlewares(socket: Socket, logger: LoggerService, done: Done): void {
+export function runMiddlewares(socket: Socket, logger: FlaskSocketLogger, done: Done): void {
   const [first, ...rest] = middlewaresOf(socket.nsp);
   runFrom(first, rest, { socket, logger, done });
 }
@@ -18,7 +18,7 @@ export function runMiddlewares(socket: Socket, logger: LoggerService, done: Done
 function runFrom(
   middleware: NamespaceMiddleware | undefined,
   [following, ...rest]: readonly NamespaceMiddleware[],
-  around: { socket: Socket; logger: LoggerService; done: Done },
+  around: { socket: Socket; logger: FlaskSocketLogger; done: Done },
 ): void {
   const { socket, logger, done } = around;
   if (!middleware) return done();

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import type { LoggerService } from '@nestjs/common';
 import type { HttpAdapterHost } from '@nestjs/core';
+import type { FlaskSocketLogger } from '../common/logger.js';
 import { ANY } from '../common/constants.js';
 import type { ResolvedOptions } from '../common/options.js';
 import { describeThrown, printable } from '../common/printable.js';
@@ -17,7 +17,7 @@ export class OriginPolicy {
   constructor(
     private readonly options: ResolvedOptions,
     private readonly platform: HttpAdapterHost,
-    private readonly logger: LoggerService,
+    private readonly logger: FlaskSocketLogger,
   ) {}
 
   /** Decides about a handshake, on either transport. A client that names no origin is no browser page. */

@@ -58,8 +58,11 @@ export class ServerHost {
 
   /** A TCP reset while a handshake is being decided about must find a listener, or it would end the process. */
   #surviveResets(httpServer: HttpServer): void {
-    const listen = (_request: unknown, socket: TcpSocket) => void socket.on('error', () => {});
-    httpServer.prependListener('upgrade', listen);
-    this.#stopListening = () => void httpServer.off('upgrade', listen);
+    httpServer.prependListener('upgrade', listenForErrors);
+    this.#stopListening = () => void httpServer.off('upgrade', listenForErrors);
   }
+}
+
+function listenForErrors(_request: unknown, socket: TcpSocket): void {
+  socket.on('error', () => {});
 }

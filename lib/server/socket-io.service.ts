@@ -74,12 +74,12 @@ export class SocketIO {
     ...rest: EmitParameters<ServerEvents, E, EmitOptions>
   ): void {
     const [data, options] = rest;
-    if (this.#hasServer) speak(this.runtime, { event, data }, options ?? {});
+    if (this.#hasServer) speak(this.runtime, { event, data, options: options ?? {} });
   }
 
   /** Sends a `message` event, or with `{ json: true }` a `json` event. Otherwise as `emit`. */
   send(data: unknown, options: SendOptions = {}): void {
-    if (this.#hasServer) speak(this.runtime, { event: unnamedEvent(options), data }, options);
+    if (this.#hasServer) speak(this.runtime, { event: unnamedEvent(options), data, options });
   }
 
   /** Asks one client (`to` a sid) and resolves with its acknowledgement; errors as those of the function `call`. */
@@ -87,7 +87,7 @@ export class SocketIO {
     event: E,
     ...[data, options]: EmitParameters<ServerEvents, E, CallOptions>
   ): Promise<EventAnswer<ServerEvents, E>> {
-    return (await ask(this.server, { event, data }, options ?? {})) as EventAnswer<ServerEvents, E>;
+    return (await ask(this.server, { event, data, options: options ?? {} })) as EventAnswer<ServerEvents, E>;
   }
 
   /** Puts a client into a room. */
@@ -111,7 +111,7 @@ export class SocketIO {
   }
 
   /** The clients in a room. Source: promise M6. */
-  async members(room: Room, options: { namespace?: string } = {}): Promise<Member[]> {
+  members(room: Room, options: { namespace?: string } = {}): Promise<Member[]> {
     return membersOf(this.runtime, { room, ...options });
   }
 

@@ -12,7 +12,12 @@ const budget = {
 };
 
 /** Functions that may have more parameters, with the reason why they cannot take an object. */
-const mayHaveMoreParameters: Record<string, string> = {};
+const mayHaveMoreParameters: Record<string, string> = {
+  'server/flask-socket.lifecycle.ts#FlaskSocketLifecycle.constructor': 'dependency injection is by parameter',
+  'server/flask-socket.runtime.ts#FlaskSocketRuntime.constructor': 'dependency injection is by parameter',
+  'server/socket-io.service.ts#SocketIO.onEvent':
+    'mirrors onEvent(name, function, namespace) of the documented model',
+};
 
 interface Rule {
   rule: string;
@@ -40,7 +45,7 @@ const rules: Rule[] = [
     rule: `a function has at most ${budget.parameters} parameters`,
     breaks: (file) =>
       withManyParameters(file)
-        .filter(({ name }) => !(name in mayHaveMoreParameters))
+        .filter(({ name }) => !Object.hasOwn(mayHaveMoreParameters, name))
         .map(({ where, parameters }) => `${where}: ${parameters} parameters`),
     example: 'class A { constructor(a: 1, b: 2, c: 3, d: 4) {} }',
   },
@@ -82,7 +87,7 @@ const rules: Rule[] = [
 
 describe('the budgets of lib', () => {
   const files = libFiles();
-  const named = files.flatMap(functions).filter(({ isNamed }) => isNamed);
+  const named = files.flatMap(functions).filter(({ name }) => name);
 
   it('are measured on its files and functions', () => {
     expect(files.length).toBeGreaterThan(0);
