@@ -7,7 +7,7 @@ const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16
 
 /** A client's text for a log line: quoted, on one line, without control characters, cut at 200. */
 export function printable(value: unknown): string {
-  const text = typeof value === 'string' ? value : String(value);
+  const text = safeString(value);
   const cut = text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
   return `'${oneLine(cut)}'`;
 }
@@ -20,7 +20,7 @@ export function oneLine(text: string): string {
 /** What a log shows of something thrown, which need not be an Error: message on one line, then the stack. */
 export function describeThrown(thrown: unknown): string {
   if (!(thrown instanceof Error))
-    return `a value that is no Error was thrown: ${printable(safeString(thrown))}`;
+    return `a value that is no Error was thrown: ${printable(thrown)}`;
   const message = oneLine(safeString(thrown.message));
   const frames = safeString(thrown.stack)
     .split('\n')
