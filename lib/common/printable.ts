@@ -19,8 +19,7 @@ export function oneLine(text: string): string {
 
 /** What a log shows of something thrown, which need not be an Error: message on one line, then the stack. */
 export function describeThrown(thrown: unknown): string {
-  if (!(thrown instanceof Error))
-    return `a value that is no Error was thrown: ${printable(thrown)}`;
+  if (!(thrown instanceof Error)) return `a value that is no Error was thrown: ${printable(thrown)}`;
   const message = oneLine(safeString(thrown.message));
   const frames = safeString(thrown.stack)
     .split('\n')

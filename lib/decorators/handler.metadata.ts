@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { failure } from '../common/errors.js';
+import { printable } from '../common/printable.js';
 
 /** When an event of a client starts: after its earlier events have ended, or as it comes. */
 export type Ordering = 'serial' | 'concurrent';
@@ -32,6 +33,12 @@ export function addHandler(prototype: object, method: string | symbol, metadata:
   if (!isMethod) throw failure('FSK_HANDLER_NOT_FUNCTION', placeOf(prototype, method));
   const earlier = (Reflect.getOwnMetadata(HANDLERS, prototype, method) ?? []) as HandlerMetadata[];
   Reflect.defineMetadata(HANDLERS, [...earlier, metadata], prototype, method);
+}
+
+/** The ordering as given, or an error that says where it stands. */
+export function checkOrdering(ordering: Ordering | undefined, place: string): Ordering | undefined {
+  if (ordering === undefined || ordering === 'serial' || ordering === 'concurrent') return ordering;
+  throw failure('FSK_INVALID_ORDERING', printable(ordering), place);
 }
 
 /** The handlers on a method, those of a base class included. */

@@ -1,9 +1,7 @@
 import { ANY } from '../common/constants.js';
-import { failure } from '../common/errors.js';
 import { checkEventName } from '../common/event-name.js';
 import { checkNamespace } from '../common/namespace.js';
-import { printable } from '../common/printable.js';
-import { addHandler, placeOf, type Ordering } from './handler.metadata.js';
+import { addHandler, checkOrdering, placeOf, type Ordering } from './handler.metadata.js';
 
 /** Options of one `@OnEvent()`. */
 export interface OnEventOptions {
@@ -41,16 +39,12 @@ export interface OnEventOptions {
 export function OnEvent(event?: string, namespace?: string, options: OnEventOptions = {}): MethodDecorator {
   return (prototype, method) => {
     const place = `@OnEvent() on ${placeOf(prototype, method)}`;
-    const { ordering } = options;
-    if (ordering !== undefined && ordering !== 'serial' && ordering !== 'concurrent') {
-      throw failure('FSK_INVALID_ORDERING', printable(ordering), place);
-    }
     const name = event ?? String(method);
     addHandler(prototype, method, {
       kind: 'event',
       event: name === ANY ? ANY : checkEventName(name, place),
       namespace: namespace === undefined ? undefined : checkNamespace(namespace, place),
-      ordering,
+      ordering: checkOrdering(options.ordering, place),
     });
   };
 }

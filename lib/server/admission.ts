@@ -4,6 +4,7 @@ import { toArguments } from '../common/args.js';
 import { ANY, CONNECTION_REJECTED, INVALID_NAMESPACE } from '../common/constants.js';
 import { ConnectionRefusedError } from '../common/connection-refused.error.js';
 import type { ResolvedOptions } from '../common/options.js';
+import { describeThrown } from '../common/printable.js';
 import { chain, isThenable } from '../common/thenable.js';
 import { Connection, type Runtime } from '../context/connection.js';
 import { authOf, SocketRequest } from '../context/socket-request.js';
@@ -114,7 +115,20 @@ export class Admission {
   #refuse(connection: Connection, refusal: Error, done: Done): void {
     connection.state = 'refused';
     releasePackets(connection, { send: false });
-    done(refusal);
+    done(this.#isEncodable(refusal) ? refusal : new Error(refusal.message));
+  }
+
+  /** socket.io encodes the refusal where nobody could catch an error. */
+  #isEncodable(refusal: Error): boolean {
+    const { runtime, logger } = this.parts;
+    const { message, data } = refusal as Error & { data?: unknown };
+    try {
+      runtime.server.encoder.encode({ type: 4, nsp: '/', data: { message, data } } as never); // a CONNECT_ERROR
+      return true;
+    } catch (error) {
+      logger.error(`The data of a refusal cannot be sent and is left out: ${describeThrown(error)}`);
+      return false;
+    }
   }
 
   /** What `@OnConnect()` says: nothing, or why not. */

@@ -39,7 +39,7 @@ export class Failures {
     const { message } = request.event;
     const what = message === null ? 'a callback' : printable(message);
     const where = `${printable(request.namespace)}, sid ${request.sid} (${handler.place})`;
-    if (request.denied) this.logger.warn(`A guard refused ${what} in ${where}`);
+    if (request.denied && isMeantForClient(error)) this.logger.warn(`A guard refused ${what} in ${where}`);
     else this.logger.error(`Error in ${what} of ${where}: ${describeThrown(error)}`);
     return safeError(error);
   }
@@ -72,6 +72,10 @@ function tell(send: () => void): void {
   } catch {
     // the acknowledgement reports it
   }
+}
+
+function isMeantForClient(error: unknown): error is WsException | HttpException {
+  return error instanceof WsException || error instanceof HttpException;
 }
 
 /** An error as its client may see it: the words of Nest's exceptions are meant for it, all others are not. */

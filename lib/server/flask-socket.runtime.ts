@@ -5,6 +5,8 @@ import type { Server } from 'socket.io';
 import type { FlaskSocketLogger } from '../common/logger.js';
 import type { AnyFunction, Connection, CurrentApp, Runtime, Token } from '../context/connection.js';
 import { SocketRequest } from '../context/socket-request.js';
+import { chain } from '../common/thenable.js';
+import type { Handler } from '../handlers/handler.js';
 import { HandlerCompiler } from '../handlers/handler.compiler.js';
 import { HandlerRegistry } from '../handlers/handler.registry.js';
 import { ScopedInstances } from '../handlers/scoped-instances.js';
@@ -81,8 +83,7 @@ export class FlaskSocketRuntime implements Runtime {
 
   callBack(connection: Connection, values: readonly unknown[], callback: AnyFunction): void {
     const request = new SocketRequest(connection, { message: null, args: values });
-    const handler = this.compiler.compileFunction(callback, { place: callback.name || 'callback' });
-    void this.executor.quietly({ request, handler, values });
+    void this.executor.quietly({ request, handler: this.#handlerOf(callback), values });
   }
 
   contextIdOf(request: SocketRequest): object {
@@ -98,6 +99,17 @@ export class FlaskSocketRuntime implements Runtime {
     this.#warned.add(subject);
     this.logger.warn(text);
   }
+
+  /** Callbacks come and go: they share what is compiled once. */
+  #handlerOf(callback: AnyFunction): Handler {
+    const shared = (this.#callbacks ??= this.compiler.compileFunction(() => {}, { place: 'callback' }));
+    const call = callback as (...values: readonly unknown[]) => unknown;
+    const invoke: Handler['invoke'] = (request, values) =>
+      chain(shared.invoke(request, []), () => call(...values));
+    return { ...shared, place: callback.name || shared.place, invoke };
+  }
+
+  #callbacks: Handler | undefined;
 
   /** Which pages may connect. */
   get originPolicy(): OriginPolicy {

@@ -4,7 +4,7 @@ import { failure } from '../common/errors.js';
 import { checkEventName } from '../common/event-name.js';
 import { checkNamespace, isPattern } from '../common/namespace.js';
 import type { AnyFunction } from '../context/connection.js';
-import type { HandlerMetadata } from '../decorators/handler.metadata.js';
+import { checkOrdering, type HandlerMetadata } from '../decorators/handler.metadata.js';
 import { FlaskSocketRuntime } from './flask-socket.runtime.js';
 
 /** Adds functions as handlers while the application runs (promise I8). */
@@ -16,7 +16,8 @@ export class RuntimeHandlers {
   add(metadata: HandlerMetadata, fn: AnyFunction): () => void {
     const caller = `SocketIO.on${metadata.kind[0]?.toUpperCase()}${metadata.kind.slice(1)}()`;
     if (typeof fn !== 'function') throw failure('FSK_HANDLER_NOT_FUNCTION', `The handler given to ${caller}`);
-    const { event, ordering } = metadata;
+    const { event } = metadata;
+    const ordering = checkOrdering(metadata.ordering, caller);
     if (metadata.kind === 'event' && event !== ANY) checkEventName(event, caller);
     const namespace = checkNamespace(metadata.namespace ?? DEFAULT_NAMESPACE, caller);
     const options = { place: fn.name || caller, catchAll: event === ANY, ordering };
