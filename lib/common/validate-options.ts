@@ -78,12 +78,17 @@ const CHECKS: Record<keyof FlaskSocketOptions, Check> = {
 /** The names of the options, for documentation and tests. */
 export const OPTION_NAMES = Object.keys(CHECKS) as (keyof FlaskSocketOptions)[];
 
-/** The options with defaults, or the error that fails the boot. An option that is `undefined` was not given. */
+/** The options that were given: one that is `undefined` was not. */
+export function given(options: FlaskSocketOptions): FlaskSocketOptions {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}
+
+/** The options with defaults, or the error that fails the boot. */
 export function resolveOptions(options: FlaskSocketOptions): ResolvedOptions {
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-  for (const [name, value] of Object.entries(given)) checkOption(name, value);
-  refuseWildcardWithCredentials(given);
-  const resolved = { ...DEFAULTS, ...given } as ResolvedOptions;
+  const chosen = given(options);
+  for (const [name, value] of Object.entries(chosen)) checkOption(name, value);
+  refuseWildcardWithCredentials(chosen);
+  const resolved = { ...DEFAULTS, ...chosen } as ResolvedOptions;
   return { ...resolved, path: resolved.path.startsWith('/') ? resolved.path : `/${resolved.path}` };
 }
 

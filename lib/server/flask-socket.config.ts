@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { FlaskSocketLogger } from '../common/logger.js';
 import type { FlaskSocketOptions, ResolvedOptions } from '../common/options.js';
-import { resolveOptions } from '../common/validate-options.js';
+import { given, resolveOptions } from '../common/validate-options.js';
 
 /** Where the module finds the options that the application gave. */
 export const FLASK_SOCKET_OPTIONS = Symbol('FLASK_SOCKET_OPTIONS');
@@ -14,8 +14,8 @@ export class FlaskSocketConfig {
   #given: FlaskSocketOptions;
   #resolved: ResolvedOptions;
 
-  constructor(@Inject(FLASK_SOCKET_OPTIONS) given: FlaskSocketOptions | undefined) {
-    this.#given = given ?? {};
+  constructor(@Inject(FLASK_SOCKET_OPTIONS) options: FlaskSocketOptions | undefined) {
+    this.#given = options ?? {};
     this.#resolved = resolveOptions(this.#given);
   }
 
@@ -26,7 +26,7 @@ export class FlaskSocketConfig {
 
   /** Adds options; the later ones win. */
   merge(more: FlaskSocketOptions): void {
-    this.#given = { ...this.#given, ...more };
+    this.#given = { ...this.#given, ...given(more) };
     this.#resolved = resolveOptions(this.#given);
   }
 

@@ -40,7 +40,7 @@ export async function run(module: Type, options: RunOptions = {}): Promise<INest
   configOf(app, module).merge(flaskSocketOptions);
   app.get(Shutdown).closeApplication = () => app.close();
   app.enableShutdownHooks();
-  await app.listen(port ?? portFrom(process.env['PORT']), host ?? process.env['HOST'] ?? '127.0.0.1');
+  await app.listen(port ?? portFrom(process.env['PORT']), host ?? (process.env['HOST'] || '127.0.0.1'));
   return app;
 }
 
