@@ -26,6 +26,6 @@ export class ConnectionRefusedError extends Error {
     /** The `data` of the client's `connect_error`: anything JSON knows. */
     readonly data?: unknown,
   ) {
-    super(message);
+    super(message || CONNECTION_REJECTED);
   }
 }

@@ -17,6 +17,8 @@ export interface SocketEvent {
 export interface ClientState {
   session: SocketSession;
   user?: unknown;
+  /** The namespaces that decide about the client right now. */
+  asking?: Set<string>;
   /** The end of the queue of events that are handled one after the other. */
   tail?: PromiseLike<void>;
 }

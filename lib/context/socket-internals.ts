@@ -41,6 +41,7 @@ interface SocketInternals {
   dispatch(event: unknown[]): void;
   packet(packet: Packet, flags?: object): void;
   run(event: unknown[], done: (error?: Error) => void): void;
+  _cleanup(): void;
   _onerror(error: unknown): void;
   _onclose(reason: string): void;
 }
@@ -163,10 +164,20 @@ export function sendForAnswer(
   return () => inner(socket).acks.delete(id);
 }
 
+/** Drops the acknowledgements that are awaited from a client that leaves: whoever keeps the socket keeps them not. */
+export function forgetAnswers(socket: Socket): void {
+  inner(socket).acks.clear();
+}
+
 function sendPacket(socket: Socket, packet: Packet, { volatile, compress }: PacketFlags): void {
   const internals = inner(socket);
   if (internals._anyOutgoingListeners?.length) internals.notifyOutgoingListeners(packet);
   internals.packet(packet, { volatile, compress }); // a copy: socket.io writes into it
+}
+
+/** Drops a socket that was never connected: no rooms, no answer to its client. */
+export function forget(socket: Socket): void {
+  inner(socket)._cleanup();
 }
 
 /** Ends the socket as a shutting down server does: handlers run, and the client will come back. */

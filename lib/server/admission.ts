@@ -9,7 +9,7 @@ import { chain, isThenable } from '../common/thenable.js';
 import { Connection, type Runtime } from '../context/connection.js';
 import { authOf, SocketRequest } from '../context/socket-request.js';
 import { SocketSession } from '../context/socket-session.js';
-import { attachConnection, clientStateOf, connectionOf, holdPackets, onEvents, releasePackets } from '../context/socket-internals.js'; // prettier-ignore
+import { attachConnection, clientStateOf, connectionOf, forget, holdPackets, onEvents, releasePackets } from '../context/socket-internals.js'; // prettier-ignore
 import type { Handler } from '../handlers/handler.js';
 import type { HandlerRegistry } from '../handlers/handler.registry.js';
 import type { Departure } from './departure.js';
@@ -56,6 +56,7 @@ export class Admission {
     if (this.parts.isStopping()) return done(new Error('Server is shutting down'));
     if (!this.serves(socket.nsp.name, socket.nsp)) return done(new Error(INVALID_NAMESPACE));
     const connection = this.#attach(socket);
+    if (isAskedTwice(connection)) return forget(socket);
     runMiddlewares(socket, this.parts.logger, (error) => {
       if (error) this.#refuse(connection, error, done);
       else void this.#ask(connection, done);
@@ -66,6 +67,7 @@ export class Admission {
   connected(socket: Socket): void {
     const connection = connectionOf(socket) ?? this.#attach(socket);
     connection.state = 'connected';
+    connection.client.asking?.delete(socket.nsp.name);
     releasePackets(connection, { send: true });
     socket.on('disconnecting', this.#leaving);
     if (this.parts.options().alwaysConnect) this.#askAfterwards(connection);
@@ -90,14 +92,17 @@ export class Admission {
     if (!handler || this.parts.options().alwaysConnect) return done();
     return chain(this.#verdict(connection, handler), (refusal) => {
       if (refusal) return this.#refuse(connection, refusal, done);
+      this.#checkArrival(connection);
       done();
       process.nextTick(() => this.#checkArrival(connection)); // after socket.io's own, which connects the client
     });
   }
 
-  /** The client may have gone while it was being accepted. */
+  /** The client may have gone while it was being accepted; as long as it can be, while its rooms still exist. */
   #checkArrival(connection: Connection): void {
-    if (connection.state === 'connecting') this.parts.departure.leave(connection, 'transport close');
+    const { socket, state } = connection;
+    if (state !== 'connecting' || socket.conn.readyState === 'open') return;
+    this.parts.departure.leave(connection, 'transport close');
   }
 
   #askAfterwards(connection: Connection): void {
@@ -113,9 +118,12 @@ export class Admission {
   }
 
   #refuse(connection: Connection, refusal: Error, done: Done): void {
+    const { data } = refusal as Error & { data?: unknown };
+    const told = refusal.message ? refusal : new ConnectionRefusedError(undefined, data);
     connection.state = 'refused';
+    connection.client.asking?.delete(connection.socket.nsp.name);
     releasePackets(connection, { send: false });
-    done(this.#isEncodable(refusal) ? refusal : new Error(refusal.message));
+    done(this.#isEncodable(told) ? told : new Error(told.message));
   }
 
   /** socket.io encodes the refusal where nobody could catch an error. */
@@ -160,6 +168,14 @@ export class Admission {
       return new ConnectionRefusedError(messageFor(error));
     });
   }
+}
+
+/** Whether the client waits for an answer from the namespace already; the first answer serves both. */
+function isAskedTwice({ client, socket }: Connection): boolean {
+  const asking = (client.asking ??= new Set());
+  if (asking.has(socket.nsp.name)) return true;
+  asking.add(socket.nsp.name);
+  return false;
 }
 
 /** The text that a refused client gets for an error. */

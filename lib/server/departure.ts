@@ -1,4 +1,5 @@
 import type { Connection } from '../context/connection.js';
+import { forgetAnswers } from '../context/socket-internals.js';
 import { SocketRequest } from '../context/socket-request.js';
 import { roomsOf } from '../messaging/clients.js';
 import type { HandlerRegistry } from '../handlers/handler.registry.js';
@@ -14,6 +15,7 @@ export class Departure {
   /** A client leaves a namespace. Runs its disconnect handler, unless it was never accepted. */
   leave(connection: Connection, reason: string): void {
     connection.calls.drain((left) => left());
+    forgetAnswers(connection.socket);
     if (connection.state === 'leaving' || connection.state === 'gone') return;
     const request = this.#requestOf(connection, reason);
     if (connection.state !== 'refused') connection.state = 'leaving';
@@ -39,7 +41,7 @@ export class Departure {
   }
 
   #gone(connection: Connection): void {
-    connection.state = 'gone';
+    if (connection.state !== 'refused') connection.state = 'gone';
     if (connection.durable) void this.executor.endConnection(connection);
   }
 }
