@@ -122,8 +122,12 @@ function askSocket(
   }
 }
 
+/** A function among the values is refused: socket.io would take it for the callback of a broadcast. */
 function outgoingOf({ event, data }: Message<unknown>, place: string): Outgoing {
-  return [checkEventName(event, place), ...toArguments(data)];
+  const values = toArguments(data);
+  if (values.some((value) => typeof value === 'function'))
+    throw failure('FSK_NOT_SERIALIZABLE', printable(event));
+  return [checkEventName(event, place), ...values];
 }
 
 function originOf({ socket }: Connection): Origin {
