@@ -113,10 +113,15 @@ interface Parts extends HandlerMethod {
   set: ScopedSet;
 }
 
+/** Whether a provider has one instance for good. */
+function isSingle(wrapper: InstanceWrapper): boolean {
+  return wrapper.isDependencyTreeStatic() && !wrapper.isTransient;
+}
+
 /** The providers of a handler that differ from event to event. */
 function scopedOf({ wrapper }: HandlerMethod, enhancers: Enhancers): InstanceWrapper[] {
   const { guards, interceptors, pipes, filters, globalFilters, parameterPipes } = enhancers;
-  const own = wrapper.isDependencyTreeStatic() ? [] : [wrapper];
+  const own = isSingle(wrapper) ? [] : [wrapper];
   return [
     ...own,
     ...scopedAmong([guards, interceptors, pipes, filters, globalFilters, ...parameterPipes].flat()),
@@ -127,9 +132,8 @@ function scopedOf({ wrapper }: HandlerMethod, enhancers: Enhancers): InstanceWra
 function called(parts: Parts): Invoke {
   const { wrapper, method, site, set } = parts;
   const plan = planOf(parts);
-  const isStatic = wrapper.isDependencyTreeStatic();
   const { instance } = wrapper;
-  const target = isStatic ? () => instance : set.source<Record<string, Method>>(wrapper);
+  const target = isSingle(wrapper) ? () => instance : set.source<Record<string, Method>>(wrapper);
   const call = (request: SocketRequest, values: readonly unknown[]) =>
     target(request)[method](...values) as unknown;
   if (isTrivial(plan)) return call;
