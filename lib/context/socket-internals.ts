@@ -41,6 +41,7 @@ interface SocketInternals {
   dispatch(event: unknown[]): void;
   packet(packet: Packet, flags?: object): void;
   run(event: unknown[], done: (error?: Error) => void): void;
+  _cleanup(): void;
   _onerror(error: unknown): void;
   _onclose(reason: string): void;
 }
@@ -172,6 +173,11 @@ function sendPacket(socket: Socket, packet: Packet, { volatile, compress }: Pack
   const internals = inner(socket);
   if (internals._anyOutgoingListeners?.length) internals.notifyOutgoingListeners(packet);
   internals.packet(packet, { volatile, compress }); // a copy: socket.io writes into it
+}
+
+/** Drops a socket that was never connected: no rooms, no answer to its client. */
+export function forget(socket: Socket): void {
+  inner(socket)._cleanup();
 }
 
 /** Ends the socket as a shutting down server does: handlers run, and the client will come back. */

@@ -41,7 +41,7 @@ export class Departure {
   }
 
   #gone(connection: Connection): void {
-    connection.state = 'gone';
+    if (connection.state !== 'refused') connection.state = 'gone';
     if (connection.durable) void this.executor.endConnection(connection);
   }
 }
