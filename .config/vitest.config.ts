@@ -5,7 +5,12 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 
 export default defineConfig({
   root,
-  resolve: { alias: { 'nestjs-flask-socket': `${root}lib/index.ts` } },
+  resolve: {
+    alias: [
+      { find: /^nestjs-flask-socket$/, replacement: `${root}lib/index.ts` },
+      { find: /^nestjs-flask-socket\/testing$/, replacement: `${root}lib/testing/index.ts` },
+    ],
+  },
   test: {
     include: ['test/**/*.spec.ts'],
     setupFiles: ['test/support/setup.ts'],

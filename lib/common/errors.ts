@@ -49,6 +49,11 @@ const SENTENCES = {
     `call(${event}) asks one client, not a broadcast or a room. Name one sid, or ask each of members(room).`,
   FSK_CALL_BEFORE_CONNECT: (event: string) =>
     `call(${event}) was used in @OnConnect(): this client is not connected before the handler has ended, so it cannot answer. Use emit(), or call it in a later event.`,
+  FSK_TEST_DISCONNECTED: (namespace: string) =>
+    `The test client is not connected to namespace "${namespace}". Look at refusal(), or connect() again.`,
+  FSK_TEST_TIMEOUT: (what: string, timeout: number, instead: string) =>
+    `The test client waited ${timeout} ms for ${what}; ${instead}. Check the handler, or raise option timeout.`,
+  FSK_TEST_UNEXPECTED: (what: string) => `The test client expected nothing, but ${what}.`,
 } as const;
 
 /** The codes of the library's errors, each explained in docs/reference/errors.md. */
