@@ -6,7 +6,7 @@ import { failure, failureFrom, type FlaskSocketError } from '../common/errors.js
 import { checkEventName } from '../common/event-name.js';
 import { printable } from '../common/printable.js';
 import type { Connection, Runtime } from '../context/connection.js';
-import { connectionOf, existingNamespace, sendForAnswer } from '../context/socket-internals.js';
+import { connectionOf, existingNamespace, sendForAnswer, siblingOf } from '../context/socket-internals.js';
 import { deliver, recipient, type Outgoing } from './deliver.js';
 import type { CallOptions, EmitOptions } from './emit-options.js';
 
@@ -25,7 +25,7 @@ export interface Message<Options> {
 export function speak(runtime: Runtime, message: Message<EmitOptions>, sender?: Connection): void {
   const { server } = runtime;
   const { options } = message;
-  const address = resolveAddress(options, sender && originOf(sender));
+  const address = resolveAddress(options, sender && originOf(sender, options.namespace));
   const outgoing = outgoingOf(message, 'emit()');
   if (!options.callback) return deliver(server, { address, outgoing, options }, sender);
 
@@ -56,7 +56,7 @@ export async function ask(
 ): Promise<unknown> {
   const { options } = message;
   const shown = printable(message.event);
-  const address = resolveAddress(options, sender && originOf(sender));
+  const address = resolveAddress(options, sender && originOf(sender, options.namespace));
   const outgoing = outgoingOf(message, 'call()');
   if (address.kind === 'everybody' || address.rooms.length > 1)
     throw failure('FSK_CALL_MANY_RECIPIENTS', shown);
@@ -102,8 +102,10 @@ function namedClient(server: Server, address: Address, sender?: Connection): Soc
   if (address.kind === 'self') return sender && recipient(sender, address.namespace);
   const [sid, ...more] = address.rooms;
   if (sid === undefined || more.length > 0) return undefined;
-  if (sender && sid === sender.socket.id) return recipient(sender, address.namespace);
-  return existingNamespace(server, address.namespace)?.sockets.get(sid);
+  const { namespace } = address;
+  if (sender && sid === sender.socket.id && namespace === sender.socket.nsp.name)
+    return recipient(sender, namespace);
+  return existingNamespace(server, namespace)?.sockets.get(sid);
 }
 
 function isRoom(server: Server, { kind, namespace, rooms: [room = ''] }: Address): boolean {
@@ -130,6 +132,8 @@ function outgoingOf({ event, data }: Message<unknown>, place: string): Outgoing 
   return [checkEventName(event, place), ...values];
 }
 
-function originOf({ socket }: Connection): Origin {
-  return { namespace: socket.nsp.name, sid: socket.id };
+/** Where a sender speaks from; its sid is the one that it has where it speaks to. */
+function originOf({ socket }: Connection, to = socket.nsp.name): Origin {
+  const { id: sid } = siblingOf(socket, to) ?? socket;
+  return { namespace: socket.nsp.name, sid };
 }
