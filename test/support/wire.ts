@@ -42,6 +42,13 @@ export class Wire {
     this.socket.send(packet);
   }
 
+  /** Connects to a namespace. */
+  async join(namespace = '/'): Promise<void> {
+    const prefix = namespace === '/' ? '40' : `40${namespace},`;
+    this.send(prefix);
+    await this.find((packet) => packet.startsWith(`${prefix}{`));
+  }
+
   find(found: (packet: string) => boolean): Promise<string> {
     return this.#received.find(found);
   }
