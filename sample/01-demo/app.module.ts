@@ -1,0 +1,12 @@
+import { Module } from '@nestjs/common';
+import { FlaskSocketModule } from 'nestjs-flask-socket';
+import { Counter } from './counter.js';
+import { DemoGateway } from './demo.gateway.js';
+import { PageController } from './page.controller.js';
+
+@Module({
+  imports: [FlaskSocketModule.forRoot()],
+  controllers: [PageController],
+  providers: [Counter, DemoGateway],
+})
+export class AppModule {}

@@ -1,0 +1,26 @@
+import { Controller, Get, StreamableFile } from '@nestjs/common';
+import { createReadStream } from 'node:fs';
+import { join } from 'node:path';
+
+/** The three files of the page; its Socket.IO client comes from the library, at `/socket.io/socket.io.js`. */
+@Controller()
+export class PageController {
+  @Get()
+  page() {
+    return file('index.html', 'text/html; charset=utf-8');
+  }
+
+  @Get('demo.css')
+  style() {
+    return file('demo.css', 'text/css; charset=utf-8');
+  }
+
+  @Get('demo.js')
+  script() {
+    return file('demo.js', 'text/javascript; charset=utf-8');
+  }
+}
+
+function file(name: string, type: string) {
+  return new StreamableFile(createReadStream(join(import.meta.dirname, 'page', name)), { type });
+}
