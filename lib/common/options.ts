@@ -6,7 +6,10 @@ import type { FlaskSocketLogger } from './logger.js';
 export type OriginCheck = (origin: string, request: IncomingMessage) => boolean | Promise<boolean>;
 
 /** A socket.io parser: what turns packets into text or bytes and back. */
-export type Parser = NonNullable<ServerOptions['parser']>;
+export interface Parser {
+  Encoder: abstract new (...values: never[]) => object;
+  Decoder: abstract new (...values: never[]) => object;
+}
 
 /**
  * The options of `FlaskSocketModule.forRoot()`: Flask-SocketIO's names in camelCase, times in milliseconds, sizes

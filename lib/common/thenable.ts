@@ -11,7 +11,7 @@ export function chain<T, R>(
   value: T | PromiseLike<T>,
   next: (value: T) => R | PromiseLike<R>,
 ): R | PromiseLike<R> {
-  return isThenable(value) ? (value as PromiseLike<T>).then(next) : next(value as T);
+  return isThenable(value) ? value.then(next) : next(value);
 }
 
 /** Runs `attempt`; what it throws, now or later, goes to `failed`, whose result takes its place. */
@@ -21,7 +21,7 @@ export function guarded<T>(
 ): T | PromiseLike<T> {
   try {
     const value = attempt();
-    return isThenable(value) ? (value as PromiseLike<T>).then(undefined, failed) : value;
+    return isThenable(value) ? value.then(undefined, failed) : value;
   } catch (thrown) {
     return failed(thrown);
   }

@@ -52,8 +52,8 @@ const CHECKS: Record<keyof FlaskSocketOptions, Check> = {
     "a list of 'polling' and 'websocket'",
     (value) =>
       stringsIn(value) &&
-      (value as string[]).length > 0 &&
-      (value as string[]).every((name) => name === 'polling' || name === 'websocket'),
+      value.length > 0 &&
+      value.every((name) => name === 'polling' || name === 'websocket'),
   ),
   allowUpgrades: aBoolean,
   allowEIO3: aBoolean,

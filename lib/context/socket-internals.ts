@@ -109,7 +109,7 @@ export function onEmptied(namespace: Namespace, emptied: () => void): void {
 
 /** Every decoded event of the socket goes to `deliver`, after the socket's own middlewares. */
 export function onEvents(socket: Socket, deliver: (this: Socket, event: unknown[]) => void): void {
-  inner(socket).dispatch = deliver as SocketInternals['dispatch'];
+  inner(socket).dispatch = deliver;
 }
 
 /** Runs the socket's own middlewares (`socket.use`). */

@@ -15,6 +15,7 @@ import { PARAMTYPES_METADATA, type InstanceWrapper } from './nest-internals.js';
 import { acknowledgesItself, parametersOf, type Parameter } from './parameters.js';
 import { argumentsOf, isTrivial, type ParameterPlan } from './pipes.js';
 import { ScopedInstances, type ScopedSet } from './scoped-instances.js';
+import { withServer } from './server-properties.js';
 
 type Invoke = Handler['invoke'];
 type Method = (...values: unknown[]) => unknown;
@@ -61,7 +62,7 @@ export class HandlerCompiler {
   /** The handler of a function that was added at run time. */
   compileFunction(fn: AnyFunction, options: Pick<Handler, 'place' | 'catchAll' | 'ordering'>): Handler {
     const method = fn as Method;
-    const site: Site = { metatype: Object as unknown as Type, method }; // functions have no class
+    const site: Site = { metatype: Object, method }; // functions have no class
     const globals = globalEnhancers({ config: this.config }, 'filters');
     const set = this.scoped.setOf(scopedAmong(globals));
     const call: Invoke = (_, values) => method(...values);
@@ -133,7 +134,8 @@ function called(parts: Parts): Invoke {
   const { wrapper, method, site, set } = parts;
   const plan = planOf(parts);
   const { instance } = wrapper;
-  const target = isSingle(wrapper) ? () => instance : set.source<Record<string, Method>>(wrapper);
+  const scoped = set.source<Record<string, Method>>(wrapper);
+  const target = isSingle(wrapper) ? () => instance : withServer(parts.prototype, scoped);
   const call = (request: SocketRequest, values: readonly unknown[]) =>
     target(request)[method](...values) as unknown;
   if (isTrivial(plan)) return call;

@@ -18,8 +18,20 @@ export class HandlerExplorer {
 
   /** The handlers of the application, compiled. */
   explore(): HandlerDefinition[] {
+    return this.#wrappers.flatMap((wrapper) => this.#handlersOf(wrapper));
+  }
+
+  /** The providers and controllers that live as long as the application. */
+  instances(): object[] {
+    return this.#wrappers.flatMap((wrapper) => {
+      const instance: unknown = isSingle(wrapper) ? wrapper.instance : undefined;
+      return typeof instance === 'object' && instance !== null ? [instance] : [];
+    });
+  }
+
+  get #wrappers(): InstanceWrapper[] {
     const wrappers = [...this.discovery.getProviders(), ...this.discovery.getControllers()];
-    return wrappers.filter(({ isAlias }) => !isAlias).flatMap((wrapper) => this.#handlersOf(wrapper));
+    return wrappers.filter(({ isAlias }) => !isAlias);
   }
 
   #handlersOf(wrapper: InstanceWrapper): HandlerDefinition[] {

@@ -20,7 +20,7 @@ class Entry {
 
   tableOf({ kind, event }: HandlerDefinition): { table: Map<string, Handler>; key: string } {
     if (kind === 'event') return { table: this.events, key: event ?? '' };
-    return { table: this.hooks as Map<string, Handler>, key: kind };
+    return { table: this.hooks, key: kind };
   }
 }
 

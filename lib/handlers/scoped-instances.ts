@@ -79,7 +79,7 @@ export class ScopedInstances {
 
   /** Nest's context id of an event; its durable providers belong to the connection. */
   contextIdOf(request: SocketRequest): ContextId {
-    if (request.contextId) return request.contextId as ContextId;
+    if (request.contextId) return request.contextId;
     const contextId: ContextId = createContextId();
     const durable = () => durableInstances(request.connection).contextId;
     contextId.getParent = ({ isTreeDurable }) => (isTreeDurable ? durable() : contextId);
@@ -124,7 +124,7 @@ export class ScopedInstances {
     const collection =
       [providers, controllers, injectables].find((each) => each.get(token) === wrapper) ?? injectables;
     const instance = (wrapper.instance ?? { constructor: wrapper.metatype }) as object;
-    await this.#injector.loadPerContext(instance, host, collection as typeof providers, contextId, wrapper);
+    await this.#injector.loadPerContext(instance, host, collection, contextId, wrapper);
   }
 
   /** Instances that were built without the container become known to it. */
@@ -142,7 +142,7 @@ function durableInstances(connection: Connection): DurableInstances {
 
 /** The instance that the container has built for an event. */
 function loaded(wrapper: InstanceWrapper, request: SocketRequest): unknown {
-  const contextId = request.contextId as ContextId | undefined;
+  const contextId: ContextId | undefined = request.contextId;
   if (!contextId || (wrapper.isDependencyTreeStatic() && !wrapper.isTransient)) return wrapper.instance;
   const isTreeDurable = !wrapper.isTransient && wrapper.isDependencyTreeDurable();
   const owner = contextId.getParent?.({ token: wrapper.token, isTreeDurable }) ?? contextId;

@@ -2,7 +2,7 @@ import { REQUEST } from '@nestjs/core';
 import { SocketRequest } from '../context/socket-request.js';
 import { SocketSession } from '../context/socket-session.js';
 import type { Source } from './handler.js';
-import { PARAMTYPES_METADATA, type ContextId, type InstanceWrapper } from './nest-internals.js';
+import { PARAMTYPES_METADATA, type InstanceWrapper } from './nest-internals.js';
 
 type Constructor = new (...dependencies: unknown[]) => unknown;
 
@@ -67,7 +67,7 @@ function constant(wrapper: InstanceWrapper): Source<unknown> | undefined {
 /** The container may have built it for the same event already, on behalf of another handler. */
 function builtByContainer(wrapper: InstanceWrapper, { contextId }: SocketRequest): unknown {
   if (!contextId) return undefined;
-  const { isResolved, instance } = wrapper.getInstanceByContextId(contextId as ContextId);
+  const { isResolved, instance } = wrapper.getInstanceByContextId(contextId);
   return isResolved ? instance : undefined;
 }
 

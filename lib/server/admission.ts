@@ -131,7 +131,7 @@ export class Admission {
     const { runtime, logger } = this.parts;
     const { message, data } = refusal as Error & { data?: unknown };
     try {
-      runtime.server.encoder.encode({ type: 4, nsp: '/', data: { message, data } } as never); // a CONNECT_ERROR
+      runtime.server.encoder.encode({ type: 4, nsp: '/', data: { message, data } }); // a CONNECT_ERROR
       return true;
     } catch (error) {
       logger.error(`The data of a refusal cannot be sent and is left out: ${describeThrown(error)}`);

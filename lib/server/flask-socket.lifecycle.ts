@@ -10,6 +10,7 @@ import { failure } from '../common/errors.js';
 import { isPattern } from '../common/namespace.js';
 import { HandlerExplorer } from '../handlers/handler.explorer.js';
 import type { HandlerDefinition } from '../handlers/handler.js';
+import { giveServer } from '../handlers/server-properties.js';
 import { FlaskSocketAdapter } from './flask-socket.adapter.js';
 import { FlaskSocketRuntime } from './flask-socket.runtime.js';
 import { Shutdown } from './shutdown.js';
@@ -35,7 +36,8 @@ export class FlaskSocketLifecycle implements OnApplicationBootstrap, BeforeAppli
     this.#checkAdapter();
     const definitions = this.explorer.explore();
     for (const definition of definitions) this.runtime.registry.add(definition);
-    this.runtime.host.open();
+    const server = this.runtime.host.open();
+    for (const instance of this.explorer.instances()) giveServer(instance, server);
     this.runtime.openNamespaces(this.#namespaces());
     this.#report(definitions);
   }

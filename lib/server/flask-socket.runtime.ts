@@ -121,8 +121,8 @@ export class FlaskSocketRuntime implements Runtime {
 
 function currentApp(moduleRef: ModuleRef, platform: HttpAdapterHost): CurrentApp {
   return {
-    get: <T>(token: Token<T>) => moduleRef.get<T>(token as never, { strict: false }),
-    resolve: <T>(token: Token<T>) => moduleRef.resolve<T>(token as never, undefined, { strict: false }),
+    get: <T>(token: Token<T>) => moduleRef.get<T>(token, { strict: false }),
+    resolve: <T>(token: Token<T>) => moduleRef.resolve<T>(token, undefined, { strict: false }),
     getHttpServer: () => platform.httpAdapter?.getHttpServer?.() as unknown,
   };
 }

@@ -71,7 +71,7 @@ export class OriginPolicy {
     return this.#ask(() => allowed(origin, request));
   }
 
-  #ask(check: () => boolean | Promise<boolean>): boolean | Promise<boolean> {
+  #ask(check: () => unknown): boolean | Promise<boolean> {
     const failed = (error: unknown) => {
       this.logger.error(`corsAllowedOrigins threw, the client is refused: ${describeThrown(error)}`);
       return false;

@@ -23,7 +23,7 @@ export function parserOf({ serializer }: ResolvedOptions): Parser {
 
 function msgpackParser(): Parser {
   try {
-    return createRequire(import.meta.url)('socket.io-msgpack-parser') as Parser;
+    return createRequire(import.meta.url)('socket.io-msgpack-parser');
   } catch (cause) {
     throw failureFrom(cause, 'FSK_MISSING_PACKAGE', 'socket.io-msgpack-parser', "serializer: 'msgpack'");
   }

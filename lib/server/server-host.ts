@@ -53,7 +53,9 @@ export class ServerHost {
     if (!server) return;
     this.#stopListening();
     server.engine?.close();
-    await Promise.allSettled([...server._nsps.values()].map(({ adapter }) => adapter.close()));
+    await Promise.allSettled(
+      [...server._nsps.values()].map(({ adapter }) => Promise.resolve(adapter.close())),
+    );
   }
 
   /** A TCP reset while a handshake is being decided about must find a listener, or it would end the process. */
