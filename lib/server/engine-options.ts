@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import type { ServerOptions } from 'socket.io';
-import { WebSocketServer } from 'ws';
+import { CoalescingServer } from './coalescing-server.js';
 import { failureFrom } from '../common/errors.js';
 import type { ResolvedOptions } from '../common/options.js';
 import type { OriginPolicy } from './origin-policy.js';
@@ -42,7 +42,7 @@ export function serverOptions(
 
 /** The class that serves WebSocket connections. */
 function wsEngineOf({ asyncMode }: ResolvedOptions): unknown {
-  if (asyncMode === 'ws') return WebSocketServer;
+  if (asyncMode === 'ws') return CoalescingServer;
   try {
     return (createRequire(import.meta.url)(asyncMode) as { Server: unknown }).Server;
   } catch (cause) {
