@@ -254,7 +254,7 @@ describe('SocketIO', () => {
   });
 
   it.each([
-    ['a room', (_: readonly Socket[]) => 'staff', [0, 1, 0]],
+    ['a room', (): string | string[] => 'staff', [0, 1, 0]],
     ['a sid', ([, , third]: readonly Socket[]) => third!.id!, [0, 0, 1]],
     ['several', ([first]: readonly Socket[]) => ['staff', first!.id!], [1, 1, 0]],
   ])('B3 is narrowed by to: %s', async (_, to, expected) => {
@@ -450,13 +450,13 @@ describe('emit', () => {
   });
 
   const ways: [string, () => unknown][] = [
-    ['after an await', async () => { await null; emit('reply', request.sid); }], // prettier-ignore
+    ['after an await', async () => { await Promise.resolve(); emit('reply', request.sid); }], // prettier-ignore
     ['in a promise', () => Promise.resolve().then(() => emit('reply', request.sid))],
     ['in a microtask', () => queueMicrotask(() => emit('reply', request.sid))],
     ['in a timer', () => void setTimeout(() => emit('reply', request.sid), 1)],
     ['in setImmediate', () => void setImmediate(() => emit('reply', request.sid))],
     ['in nextTick', () => process.nextTick(() => emit('reply', request.sid))],
-    ['in a timer after an await', async () => { await null; setTimeout(() => emit('reply', request.sid), 1); }], // prettier-ignore
+    ['in a timer after an await', async () => { await Promise.resolve(); setTimeout(() => emit('reply', request.sid), 1); }], // prettier-ignore
   ];
 
   it.each(ways)('B6 works %s of a handler', async (_, way) => {
