@@ -115,7 +115,7 @@ interface Parts extends HandlerMethod {
 }
 
 /** Whether a provider has one instance for good. */
-function isSingle(wrapper: InstanceWrapper): boolean {
+export function isSingle(wrapper: InstanceWrapper): boolean {
   return wrapper.isDependencyTreeStatic() && !wrapper.isTransient;
 }
 

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import { DEFAULT_NAMESPACE } from '../common/constants.js';
 import { gatewayNamespace, handlersOf } from '../decorators/handler.metadata.js';
-import { HandlerCompiler } from './handler.compiler.js';
+import { HandlerCompiler, isSingle } from './handler.compiler.js';
 import type { HandlerDefinition } from './handler.js';
 import type { InstanceWrapper } from './nest-internals.js';
 
