@@ -1,11 +1,11 @@
 /** Counts what is running, so that a shutdown can wait for it. */
 export class InFlight {
-  readonly #running = new Set<Promise<void>>();
+  readonly #running = new Map<Promise<void>, object | undefined>();
 
-  /** Counts a promise until it settles. */
-  track(promise: Promise<void>): Promise<void> {
+  /** Counts a promise until it settles; `owner` is for whom it runs. */
+  track(promise: Promise<void>, owner?: object): Promise<void> {
     const over = () => this.#running.delete(promise);
-    this.#running.add(promise);
+    this.#running.set(promise, owner);
     promise.then(over, over);
     return promise;
   }
@@ -13,6 +13,11 @@ export class InFlight {
   /** How many there are. */
   get size(): number {
     return this.#running.size;
+  }
+
+  /** What runs for an owner. */
+  of(owner: object): Promise<void>[] {
+    return [...this.#running].filter(([, each]) => each === owner).map(([promise]) => promise);
   }
 
   /** Resolves when nothing runs any more, with true; or after `timeout` milliseconds, with false. */
@@ -27,6 +32,6 @@ export class InFlight {
   }
 
   async #drained(): Promise<void> {
-    while (this.#running.size > 0) await Promise.allSettled(this.#running);
+    while (this.#running.size > 0) await Promise.allSettled(this.#running.keys());
   }
 }
