@@ -5,7 +5,7 @@ import type { ClientState, Connection, HeldPacket } from './connection.js';
 /*
  * The parts of socket.io 4.8 that its types keep private, in one place. Each is stable since 3.0:
  * - Namespace.run(socket, done): the middlewares, before a client is connected;
- * - Socket.dispatch(event): after the decoder, before the listeners; Socket.run(event, done): its middlewares;
+ * - Socket.dispatch(event): after the decoder, before the listeners; Socket.fns: its middlewares;
  * - Socket.packet(packet, flags): the one way out; Client.nsps: the client's sockets by namespace;
  * - Socket.acks: the acknowledgements that are awaited, by the ids that Namespace._ids counts.
  */
@@ -24,6 +24,9 @@ const EVENT_PACKET = 2;
 /** A namespace middleware. */
 export type NamespaceMiddleware = (socket: Socket, next: (error?: Error) => void) => unknown;
 
+/** A middleware of one socket. */
+export type SocketMiddleware = (event: unknown[], next: (error?: Error) => void) => unknown;
+
 /** How a packet travels. */
 export interface PacketFlags {
   volatile?: boolean;
@@ -40,7 +43,7 @@ interface SocketInternals {
   notifyOutgoingListeners(packet: Packet): void;
   dispatch(event: unknown[]): void;
   packet(packet: Packet, flags?: object): void;
-  run(event: unknown[], done: (error?: Error) => void): void;
+  readonly fns: readonly SocketMiddleware[];
   _cleanup(): void;
   _onerror(error: unknown): void;
   _onclose(reason: string): void;
@@ -112,9 +115,9 @@ export function onEvents(socket: Socket, deliver: (this: Socket, event: unknown[
   inner(socket).dispatch = deliver;
 }
 
-/** Runs the socket's own middlewares (`socket.use`). */
-export function runSocketMiddlewares(socket: Socket, event: unknown[], done: (error?: Error) => void): void {
-  inner(socket).run(event, done);
+/** The socket's own middlewares (`socket.use`), in their order. */
+export function socketMiddlewaresOf(socket: Socket): readonly SocketMiddleware[] {
+  return inner(socket).fns;
 }
 
 /** Reports an error the way socket.io does: on the socket's `error` event. */

@@ -1,15 +1,15 @@
 import type { Namespace, Socket } from 'socket.io';
 import type { FlaskSocketLogger } from '../common/logger.js';
 import { toArguments } from '../common/args.js';
-import { ANY, CONNECTION_REJECTED, INVALID_NAMESPACE } from '../common/constants.js';
+import { ANY, CONNECTION_REJECTED, INTERNAL_ERROR, INVALID_NAMESPACE } from '../common/constants.js';
 import { ConnectionRefusedError } from '../common/connection-refused.error.js';
 import type { ResolvedOptions } from '../common/options.js';
-import { describeThrown } from '../common/printable.js';
+import { describeThrown, printable } from '../common/printable.js';
 import { chain, isThenable } from '../common/thenable.js';
 import { Connection, type Runtime } from '../context/connection.js';
 import { authOf, SocketRequest } from '../context/socket-request.js';
 import { SocketSession } from '../context/socket-session.js';
-import { attachConnection, clientStateOf, connectionOf, forget, holdPackets, onEvents, releasePackets } from '../context/socket-internals.js'; // prettier-ignore
+import { attachConnection, clientStateOf, connectionOf, forget, holdPackets, middlewaresOf, onEvents, releasePackets } from '../context/socket-internals.js'; // prettier-ignore
 import type { Handler } from '../handlers/handler.js';
 import type { HandlerRegistry } from '../handlers/handler.registry.js';
 import type { Departure } from './departure.js';
@@ -57,10 +57,21 @@ export class Admission {
     if (!this.serves(socket.nsp.name, socket.nsp)) return done(new Error(INVALID_NAMESPACE));
     const connection = this.#attach(socket);
     if (isAskedTwice(connection)) return forget(socket);
-    runMiddlewares(socket, this.parts.logger, (error) => {
-      if (error) this.#refuse(connection, error, done);
-      else void this.#ask(connection, done);
-    });
+    runMiddlewares(
+      middlewaresOf(socket.nsp).map((middleware) => (next) => middleware(socket, next)),
+      {
+        failed: (thrown) => this.#broken(socket, thrown),
+        done: (error) => void (error ? this.#refuse(connection, error, done) : this.#ask(connection, done)),
+      },
+    );
+  }
+
+  /** A namespace middleware threw: the client hears that something failed. */
+  #broken(socket: Socket, thrown: unknown): Error {
+    this.parts.logger.error(
+      `Error in a middleware of ${printable(socket.nsp.name)}: ${describeThrown(thrown)}`,
+    );
+    return new Error(INTERNAL_ERROR);
   }
 
   /** The client has just been told that it is connected. */

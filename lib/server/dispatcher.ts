@@ -1,5 +1,6 @@
 import type { Socket } from 'socket.io';
 import type { FlaskSocketLogger } from '../common/logger.js';
+import { INTERNAL_ERROR } from '../common/constants.js';
 import { isDispatchable } from '../common/event-name.js';
 import { describeThrown, printable } from '../common/printable.js';
 import { isThenable } from '../common/thenable.js';
@@ -9,10 +10,12 @@ import {
   connectionOf,
   emitToListeners,
   reportSocketError,
-  runSocketMiddlewares,
+  socketMiddlewaresOf,
 } from '../context/socket-internals.js';
 import type { HandlerRegistry } from '../handlers/handler.registry.js';
 import type { Executor, Run } from './executor.js';
+import { safeError } from './failures.js';
+import { runMiddlewares } from './middlewares.js';
 
 /** Takes events from sockets to their handlers. */
 export class Dispatcher {
@@ -38,14 +41,25 @@ export class Dispatcher {
 
   /** The socket's own middlewares, then the handlers. `event` starts with the name. */
   #receive(socket: Socket, event: unknown[]): void {
-    try {
-      runSocketMiddlewares(socket, event, (error) => {
-        if (error) reportSocketError(socket, error);
-        else this.#deliver(socket, event);
-      });
-    } catch (error) {
-      this.parts.logger.error(`Error in a socket middleware: ${describeThrown(error)}`);
-    }
+    const middlewares = socketMiddlewaresOf(socket);
+    if (middlewares.length === 0) return this.#deliver(socket, event);
+    runMiddlewares(
+      middlewares.map((middleware) => (next) => middleware(event, next)),
+      {
+        failed: (thrown) => this.#broken(event, thrown),
+        done: (error) => (error ? reportSocketError(socket, error) : this.#deliver(socket, event)),
+      },
+    );
+  }
+
+  /** A socket middleware threw: the event goes no further, and its client hears so. */
+  #broken(event: unknown[], thrown: unknown): Error {
+    const acknowledge = event.at(-1);
+    this.parts.logger.error(
+      `Error in a socket middleware, at ${printable(event[0])}: ${describeThrown(thrown)}`,
+    );
+    if (typeof acknowledge === 'function') acknowledge(safeError(thrown));
+    return new Error(INTERNAL_ERROR);
   }
 
   #deliver(socket: Socket, event: unknown[]): void {

@@ -1,45 +1,28 @@
-import type { Socket } from 'socket.io';
-import type { FlaskSocketLogger } from '../common/logger.js';
-import { INTERNAL_ERROR } from '../common/constants.js';
-import { describeThrown, printable } from '../common/printable.js';
-import { middlewaresOf, type NamespaceMiddleware } from '../context/socket-internals.js';
-
 type Done = (error?: Error) => void;
 
-/**
- * Runs a namespace's middlewares (`namespace.use`), each at most once. What one passes to `next` goes to the
- * client, as in socket.io; what one throws, now or later, is logged, and the client hears that something failed.
- */
-export function runMiddlewares(socket: Socket, logger: FlaskSocketLogger, done: Done): void {
-  const [first, ...rest] = middlewaresOf(socket.nsp);
-  runFrom(first, rest, { socket, logger, done });
-}
+/** A middleware of socket.io, its arguments in place: of a namespace (`namespace.use`) or a socket (`socket.use`). */
+export type Middleware = (next: Done) => unknown;
 
-function runFrom(
-  middleware: NamespaceMiddleware | undefined,
-  [following, ...rest]: readonly NamespaceMiddleware[],
-  around: { socket: Socket; logger: FlaskSocketLogger; done: Done },
+/**
+ * Runs middlewares one after the other, each at most once. What one passes to `next` ends the row and goes to
+ * `done`, as in socket.io; what one throws, now or later, goes to `failed`, whose error takes its place.
+ */
+export function runMiddlewares(
+  [first, ...rest]: readonly Middleware[],
+  after: { failed: (thrown: unknown) => Error; done: Done },
 ): void {
-  const { socket, logger, done } = around;
-  if (!middleware) return done();
+  if (!first) return after.done();
   let called = false;
   const next: Done = (error) => {
     if (called) return;
     called = true;
-    if (error) done(error);
-    else runFrom(following, rest, around);
+    if (error) after.done(error);
+    else runMiddlewares(rest, after);
   };
-  const failed = (error: unknown) => {
-    logger.error(`Error in a middleware of ${printable(socket.nsp.name)}: ${describeThrown(error)}`);
-    next(new Error(INTERNAL_ERROR));
-  };
-  attempt(() => middleware(socket, next), failed);
-}
-
-function attempt(run: () => unknown, failed: (error: unknown) => void): void {
+  const failed = (thrown: unknown) => next(after.failed(thrown));
   try {
-    Promise.resolve(run()).catch(failed);
-  } catch (error) {
-    failed(error);
+    Promise.resolve(first(next)).catch(failed);
+  } catch (thrown) {
+    failed(thrown);
   }
 }
