@@ -79,15 +79,14 @@ export class ScopedInstances {
 
   /** Nest's context id of an event; its durable providers belong to the connection. */
   contextIdOf(request: SocketRequest): ContextId {
-    if (request.contextId) return request.contextId;
+    if (request.contextId) return this.#share(request, request.contextId);
     const contextId: ContextId = createContextId();
     const durable = () => durableInstances(request.connection).contextId;
     contextId.getParent = ({ isTreeDurable }) => (isTreeDurable ? durable() : contextId);
     Reflect.set(contextId, 'payload', request); // what a durable provider gets as REQUEST
     request.contextId = contextId;
     this.moduleRef.registerRequestByContextId(request, contextId);
-    this.#share(request, contextId);
-    return contextId;
+    return this.#share(request, contextId);
   }
 
   /** The instances of an event, for their hooks at its end. */
@@ -112,7 +111,6 @@ export class ScopedInstances {
 
   async #load(wrappers: readonly InstanceWrapper[], request: SocketRequest): Promise<void> {
     const contextId = this.contextIdOf(request);
-    this.#share(request, contextId);
     for (const wrapper of wrappers) await this.#loadOne(wrapper, contextId);
     for (const wrapper of scopedBelow(wrappers)) note(wrapper, request);
   }
@@ -128,11 +126,12 @@ export class ScopedInstances {
   }
 
   /** Instances that were built without the container become known to it. */
-  #share(request: SocketRequest, contextId: ContextId): void {
+  #share(request: SocketRequest, contextId: ContextId): ContextId {
     for (const [wrapper, instance] of this.#tree.built(request)) {
       const host = { instance, isResolved: true, isPending: false, isConstructorCalled: true };
       wrapper.setInstanceByContextId(contextId, host);
     }
+    return contextId;
   }
 }
 
@@ -152,7 +151,7 @@ function loaded(wrapper: InstanceWrapper, request: SocketRequest): unknown {
 /** Notes an instance that the container has built, so that its hooks can be called. */
 function note(wrapper: InstanceWrapper, request: SocketRequest): void {
   const instance: unknown = loaded(wrapper, request);
-  if (instance === undefined || instance === request) return;
+  if (instance === undefined || instance === request || instance === request.session) return;
   if (wrapper.isDependencyTreeDurable()) durableInstances(request.connection).instances.add(instance);
   else (request.loaded ??= new Set()).add(instance);
 }

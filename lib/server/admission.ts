@@ -134,6 +134,7 @@ export class Admission {
     connection.state = 'refused';
     connection.client.asking?.delete(connection.socket.nsp.name);
     releasePackets(connection, { send: false });
+    this.parts.executor.endConnection(connection);
     done(this.#isEncodable(told) ? told : new Error(told.message));
   }
 

@@ -1,3 +1,4 @@
+import { chain } from '../common/thenable.js';
 import type { Connection } from '../context/connection.js';
 import { forgetAnswers } from '../context/socket-internals.js';
 import { SocketRequest } from '../context/socket-request.js';
@@ -37,11 +38,11 @@ export class Departure {
         ? undefined
         : { request, handler, values: request.event.args };
     const running = run && this.executor.quietly(run);
-    void Promise.resolve(running).then(() => this.#gone(connection));
+    void chain(running, () => this.#gone(connection));
   }
 
   #gone(connection: Connection): void {
     if (connection.state !== 'refused') connection.state = 'gone';
-    if (connection.durable) void this.executor.endConnection(connection);
+    this.executor.endConnection(connection);
   }
 }

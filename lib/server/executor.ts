@@ -57,21 +57,28 @@ export class Executor {
   }
 
   /** Tells a connection's durable instances that it is over. */
-  async endConnection(connection: Connection): Promise<void> {
-    await endInstances(this.scoped.durableInstancesOf(connection), 'onConnectionEnd', this.logger);
+  endConnection(connection: Connection): void {
+    if (!connection.durable) return;
+    const instances = this.scoped.durableInstancesOf(connection);
+    void this.inFlight.track(endInstances(instances, 'onConnectionEnd', this.logger), connection.client);
   }
 
   readonly #execute = (run: Run, finish: Finish): void | Promise<void> => {
     try {
       const result = run.handler.invoke(run.request, run.values);
       if (isThenable(result) || isObservable(result))
-        return this.inFlight.track(this.#later(run, result, finish));
+        return this.#track(run, this.#later(run, result, finish));
       const finished = finish(run, { result });
-      return isThenable(finished) ? this.inFlight.track(this.#finishing(run, finished)) : this.#ended(run);
+      const ended = isThenable(finished) ? this.#finishing(run, finished) : this.#ended(run);
+      return ended && this.#track(run, ended);
     } catch (error) {
-      return this.inFlight.track(this.#finishing(run, finish(run, { error })));
+      return this.#track(run, this.#finishing(run, finish(run, { error })));
     }
   };
+
+  #track({ request }: Run, promise: Promise<void>): Promise<void> {
+    return this.inFlight.track(promise, request.connection.client);
+  }
 
   async #later(run: Run, result: unknown, finish: Finish): Promise<void> {
     const outcome = await settled(result).then(

@@ -20,8 +20,8 @@ export async function endInstances(
       [hook]: end,
       [Symbol.asyncDispose]: disposeLater,
       [Symbol.dispose]: dispose,
-    } = Object(instance) as Hooked;
-    const name = (instance as object).constructor?.name;
+    } = Object(instance) as Hooked; // a factory may have made anything
+    const name = (Object(instance) as object).constructor?.name;
     await call(end, { instance, logger, name: `${name}.${hook}()` });
     await call(disposeLater ?? dispose, { instance, logger, name: `disposing of ${name}` });
   }
