@@ -4,7 +4,13 @@ import { failure } from '../common/errors.js';
 /** What a parameter decorator of ours stands for. */
 export type ParameterKind = 'sid' | 'namespace' | 'auth' | 'reason' | 'args' | 'user';
 
-type Pipes = (Type<PipeTransform> | PipeTransform)[];
+type Pipe = Type<PipeTransform> | PipeTransform;
+
+/** What Nest 12's own parameter decorators take, too: a standard schema (zod's, for example), for the pipe that reads it. */
+interface ParameterOptions {
+  schema?: { readonly '~standard': object };
+  pipes?: Pipe[];
+}
 
 const KINDS = new WeakMap<object, ParameterKind>();
 
@@ -13,7 +19,9 @@ export function parameterKind(factory: object): ParameterKind | undefined {
   return KINDS.get(factory);
 }
 
-function parameter(kind: ParameterKind, decorator: string): (...pipes: Pipes) => ParameterDecorator {
+type Decorate = (...pipes: (Pipe | ParameterOptions)[]) => ParameterDecorator;
+
+function parameter(kind: ParameterKind, decorator: string): Decorate {
   const factory = () => {
     throw failure(
       'FSK_UNSUPPORTED_PARAMETER',
@@ -22,7 +30,7 @@ function parameter(kind: ParameterKind, decorator: string): (...pipes: Pipes) =>
     );
   };
   KINDS.set(factory, kind);
-  return createParamDecorator<unknown>(factory) as (...pipes: Pipes) => ParameterDecorator;
+  return createParamDecorator<unknown>(factory) as Decorate;
 }
 
 /**

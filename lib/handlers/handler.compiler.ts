@@ -190,5 +190,12 @@ function planOf({ enhancers, set, prototype, method, site }: Parts): ParameterPl
     ];
   }
   const types = (Reflect.getMetadata(PARAMTYPES_METADATA, prototype, method) ?? []) as unknown[];
-  return { decorated, pipes, methodPipes, types, declared: types.length || site.method.length };
+  return {
+    decorated,
+    pipes,
+    methodPipes,
+    types,
+    declared: methodPipes.length > 0 ? types.length || site.method.length : 0,
+    takesMore: types.length === 0 || enhancers.parameters.length < types.length,
+  };
 }

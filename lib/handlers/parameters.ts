@@ -38,6 +38,9 @@ const OURS: Record<ParameterKind, (request: SocketRequest) => unknown> = {
   user: (request) => request.user,
 };
 
+/** Those of ours that carry what the client sent: pipes treat them as they treat arguments. */
+const PAYLOAD: ReadonlySet<ParameterKind | undefined> = new Set(['auth', 'args']);
+
 interface NestParameter {
   type: Parameter['type'];
   read(request: SocketRequest, data: string | undefined): unknown;
@@ -84,7 +87,7 @@ export function acknowledgesItself(metatype: object, method: string): boolean {
 function custom({ factory, data }: ParameterMetadata): Pick<Parameter, 'type' | 'extract'> {
   const kind = factory && parameterKind(factory);
   const extract: Extract = kind ? OURS[kind] : (_, context) => factory?.(data, context());
-  return { type: 'custom', extract };
+  return { type: PAYLOAD.has(kind) ? 'body' : 'custom', extract };
 }
 
 function nests(key: string, { data }: ParameterMetadata, place: string): Pick<Parameter, 'type' | 'extract'> {
@@ -95,13 +98,22 @@ function nests(key: string, { data }: ParameterMetadata, place: string): Pick<Pa
   return { type: nest.type, extract: (request) => nest.read(request, name) };
 }
 
+/** The parameters of a method. */
+export interface Signature {
+  /** By index; parameters without a decorator are missing. */
+  decorated: readonly (Parameter | undefined)[];
+  /** How many parameters the method declares. */
+  declared: number;
+  /** Whether arguments beyond those may be wanted: a rest parameter looks like one without a decorator. */
+  takesMore: boolean;
+}
+
 /**
  * The values of all parameters: decorated ones from their decorators, the others from the event's arguments in
  * order, whatever stands between them (promise V4); further arguments follow.
  */
 export function collect(
-  parameters: readonly (Parameter | undefined)[],
-  declared: number,
+  { decorated, declared, takesMore }: Signature,
   {
     request,
     values,
@@ -109,10 +121,11 @@ export function collect(
   }: { request: SocketRequest; values: readonly unknown[]; context: () => ExecutionContext },
 ): unknown[] {
   const collected: unknown[] = [];
+  const least = Math.max(decorated.length, declared);
   let next = 0;
-  for (let index = 0; index < Math.max(parameters.length, declared) || next < values.length; index++) {
-    const parameter = parameters[index];
+  for (let index = 0; index < least; index++) {
+    const parameter = decorated[index];
     collected.push(parameter ? parameter.extract(request, context) : values[next++]);
   }
-  return collected;
+  return takesMore ? [...collected, ...values.slice(next)] : collected;
 }

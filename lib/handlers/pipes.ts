@@ -2,18 +2,14 @@ import type { ExecutionContext, PipeTransform } from '@nestjs/common';
 import { isThenable } from '../common/thenable.js';
 import type { SocketRequest } from '../context/socket-request.js';
 import type { Source } from './handler.js';
-import { collect, type Parameter } from './parameters.js';
+import { collect, type Signature } from './parameters.js';
 
 /** The parameters of a method, compiled. */
-export interface ParameterPlan {
-  /** By index; parameters without a decorator are missing. */
-  decorated: readonly (Parameter | undefined)[];
+export interface ParameterPlan extends Signature {
   /** By index: the pipes of the parameter; beyond the last, those of the method. */
   pipes: readonly (readonly Source<PipeTransform>[])[];
   methodPipes: readonly Source<PipeTransform>[];
   types: readonly unknown[];
-  /** How many parameters the method declares. */
-  declared: number;
 }
 
 /** Whether the event's arguments can be passed on as they are. */
@@ -27,8 +23,7 @@ export function argumentsOf(
   request: SocketRequest,
   event: { values: readonly unknown[]; context: () => ExecutionContext },
 ): unknown[] | Promise<unknown[]> {
-  const declared = plan.methodPipes.length > 0 ? plan.declared : 0;
-  const values = collect(plan.decorated, declared, { request, ...event });
+  const values = collect(plan, { request, ...event });
   return transformFrom(0, { plan, request, values });
 }
 
