@@ -94,7 +94,7 @@ const latencies = [];
 
 setInterval(() => {
   if (!socket.connected) return;
-  const now = performance.now();
+  const now = Number(performance.now().toFixed(1));
   if (element('verbose').checked) addToLog('sent', 'my ping', [now]);
   socket.emit('my ping', now);
 }, 1000);
