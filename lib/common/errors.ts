@@ -53,6 +53,8 @@ const SENTENCES = {
     `The test client is not connected to namespace "${namespace}". Look at refusal(), or connect() again.`,
   FSK_TEST_TIMEOUT: (what: string, timeout: number, instead: string) =>
     `The test client waited ${timeout} ms for ${what}; ${instead}. Check the handler, or raise option timeout.`,
+  FSK_TEST_INVALID_AGENT: () =>
+    'Option "http" of createTestClient() holds no cookies. Give it an agent of supertest that has logged in (request.agent(app.getHttpServer())), or the text of a Cookie header.',
   FSK_TEST_UNEXPECTED: (what: string) => `The test client expected nothing, but ${what}.`,
 } as const;
 

@@ -1,3 +1,5 @@
+import { failure } from '../common/errors.js';
+
 interface CookieJar {
   getCookies(access: object): { toValueString(): string }[];
 }
@@ -6,10 +8,14 @@ interface CookieJar {
 export type HttpAgent = string | { jar: unknown };
 
 /** The `Cookie` header that an agent would send. */
-export function cookieHeader(agent: HttpAgent, path: string): Record<string, string> {
+export function cookieHeader(
+  agent: HttpAgent,
+  { path, secure }: { path: string; secure: boolean },
+): { cookie?: string } {
   if (typeof agent === 'string') return { cookie: agent };
-  const jar = agent.jar as CookieJar;
-  const cookies = jar.getCookies({ domain: '127.0.0.1', path, secure: false, script: false });
-  const cookie = [...cookies].map((each) => each.toValueString()).join('; ');
+  const jar = agent.jar as Partial<CookieJar> | undefined;
+  if (!jar?.getCookies) throw failure('FSK_TEST_INVALID_AGENT');
+  const found = jar.getCookies({ domain: '127.0.0.1', path, secure, script: false });
+  const cookie = [...found].map((each) => each.toValueString()).join('; ');
   return cookie ? { cookie } : {};
 }

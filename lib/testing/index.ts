@@ -3,8 +3,14 @@ export { createTestClient } from './create-test-client.js';
 export { TestClient } from './test-client.js';
 
 // Types
-export type { TestClientOptions } from './create-test-client.js';
+export type {
+  ConnectOptions,
+  TestClientOptions,
+  TestEmitOptions,
+  TestSendOptions,
+  WaitOptions,
+} from './options.js';
 export type { HttpAgent } from './cookies.js';
-export type { TestEmitOptions, WaitOptions } from './test-client.js';
-export type { ReceivedEvent } from './received.js';
+export type { HeardEvent, ReceivedEvent } from './received-event.js';
 export type { Refusal } from './seat.js';
+export type { TestConnection } from './test-connection.js';

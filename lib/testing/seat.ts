@@ -2,7 +2,7 @@ import type { AnyFunction } from '../context/connection.js';
 
 /** Why the server refused a client. */
 export interface Refusal {
-  /** The message of `connect_error`. */
+  /** The message of the client's `connect_error`. */
   message: string;
   /** Its data, if the server gave any. */
   data?: unknown;
@@ -12,42 +12,56 @@ export interface Refusal {
 export class Seat {
   /** The client's id there, while it is connected. */
   sid: string | undefined;
+  /** Why it was not let in, the last time. */
   refusal: Refusal | undefined;
+  /** Why it is no longer there. */
+  disconnectReason: string | undefined;
+  /** The server has not decided yet. */
+  isAsking = false;
   /** What answers the server's questions, by event. */
   readonly answers = new Map<string, AnyFunction>();
-  #settled: (() => void) | undefined;
-  #leave = new Set<(error: Error) => void>();
+  readonly #watchers = new Set<() => void>();
 
   constructor(readonly namespace: string) {}
 
-  /** Resolves when the server has decided. */
-  decision(): Promise<void> {
+  get isConnected(): boolean {
+    return this.sid !== undefined;
+  }
+
+  /** The client asks to be let in. */
+  ask(): void {
+    this.isAsking = true;
     this.refusal = undefined;
-    return new Promise((resolve) => (this.#settled = resolve));
+    this.disconnectReason = undefined;
   }
 
   accept(sid: string): void {
     this.sid = sid;
-    this.#settled?.();
+    this.#changed();
   }
 
-  refuse(refusal: Refusal): void {
-    this.refusal = refusal;
-    this.#settled?.();
+  refuse({ message, data }: Refusal): void {
+    this.refusal = data === undefined ? { message } : { message, data };
+    this.#changed();
   }
 
-  /** The connection is over; who still waits for an answer hears of it. */
-  leave(error: Error): void {
-    if (this.sid === undefined) this.refusal ??= { message: error.message };
+  /** The client is out: while it waits for a decision, that is a refusal. */
+  leave(reason: string): void {
+    if (this.isAsking) return this.refuse({ message: reason });
+    if (!this.isConnected) return;
     this.sid = undefined;
-    this.#settled?.();
-    for (const reject of this.#leave) reject(error);
-    this.#leave.clear();
+    this.disconnectReason = reason;
+    this.#changed();
   }
 
-  /** Calls `reject` when the connection ends first; what it returns forgets it. */
-  onLeave(reject: (error: Error) => void): () => void {
-    this.#leave.add(reject);
-    return () => void this.#leave.delete(reject);
+  /** Calls `changed` whenever the client is let in, refused or out; what it returns ends that. */
+  watch(changed: () => void): () => void {
+    this.#watchers.add(changed);
+    return () => void this.#watchers.delete(changed);
+  }
+
+  #changed(): void {
+    this.isAsking = false;
+    for (const changed of this.#watchers) changed();
   }
 }

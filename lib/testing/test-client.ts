@@ -1,94 +1,35 @@
-import { fromArguments, toArguments } from '../common/args.js';
 import { failure } from '../common/errors.js';
 import { printable } from '../common/printable.js';
 import type { ClientEvents, EmitParameters, EventAnswer, EventName } from '../common/typed-events.js';
 import type { AnyFunction } from '../context/connection.js';
-import { quiet, realDelay, within } from './quiet.js';
-import { Inbox, type ReceivedEvent } from './received.js';
-import { Seat, type Refusal } from './seat.js';
-import { PACKET, type Packet, type Wire } from './wire.js';
+import type { TestEmitOptions, TestSendOptions, WaitOptions } from './options.js';
+import type { Sent } from './peer.js';
+import { within } from './real-time.js';
+import type { HeardEvent, ReceivedEvent } from './received-event.js';
+import { TestConnection } from './test-connection.js';
 
-/** How long `waitFor()`, `call()` and acknowledgements are waited for, in milliseconds. */
-const PATIENCE = 2_000;
-
-/** Options of what a test client sends. */
-export interface TestEmitOptions {
-  /** Default: the namespace that the client was created for. */
-  namespace?: string;
-  /** Wait for the acknowledgement and resolve with it. Default: false. */
-  callback?: boolean;
-  /** Milliseconds to wait for the acknowledgement. Default: 2,000. */
-  timeout?: number;
-}
-
-/** Where and how long a test client waits. */
-export interface WaitOptions {
-  /** Default: the namespace that the client was created for. */
-  namespace?: string;
-  /** Milliseconds. Default: 2,000. */
-  timeout?: number;
-}
-
-/** The options of `emit`, whose result depends on `callback`. */
 type Answered = TestEmitOptions & { callback: true };
 
 /**
- * A client inside the test's process; made by `createTestClient()`. Whatever it sends and receives goes through the
- * real server: HTTP upgrade, middlewares, encoder and decoder. Source: promise Q3; Flask-SocketIO's test client.
+ * A client inside the test's process; made by `createTestClient()`. What it sends and receives goes through the real
+ * server: handshake, middlewares, encoder and decoder. Source: promise Q3; Flask-SocketIO's test client.
  */
-export class TestClient {
-  readonly #inbox = new Inbox();
-  readonly #seats = new Map<string, Seat>();
-  readonly #acknowledgements = new Map<number, (...values: unknown[]) => void>();
-  readonly #namespace: string;
-  #wire: Wire | undefined;
-  #nextId = 0;
-
-  /** @internal */
-  constructor(namespace: string) {
-    this.#namespace = namespace;
-  }
-
-  /** @internal The connection below, or why there is none. */
-  attach(wire: Wire): void {
-    this.#wire = wire;
-  }
-
-  /** @internal The server refused the handshake. */
-  refuse(message: string): void {
-    this.#seatIn(this.#namespace).refuse({ message });
-  }
-
-  /** Connects to a namespace, too. Resolves with whether the server accepts; `refusal()` says why not. */
-  async connect(namespace: string = this.#namespace, options: { auth?: object } = {}): Promise<boolean> {
-    const seat = this.#seatIn(namespace);
-    if (seat.sid !== undefined || !this.#wire) return seat.sid !== undefined;
-    const decided = seat.decision();
-    this.#wire.send({ type: PACKET.CONNECT, nsp: namespace, data: options.auth });
-    await decided;
-    await this.#quiet();
-    return this.isConnected(namespace);
-  }
-
-  /** Whether the client is connected to a namespace. */
-  isConnected(namespace: string = this.#namespace): boolean {
-    return this.sid(namespace) !== undefined;
-  }
-
-  /** The client's id in a namespace, while it is connected. */
-  sid(namespace: string = this.#namespace): string | undefined {
-    return this.#seats.get(namespace)?.sid;
-  }
-
-  /** Why the server refused the client: the message and data of its `connect_error`. */
-  refusal(namespace: string = this.#namespace): Refusal | undefined {
-    return this.#seats.get(namespace)?.refusal;
-  }
-
+export class TestClient extends TestConnection {
   /**
-   * Sends an event. Resolves when the server has taken it and what it answered at once has arrived; with
-   * `{ callback: true }` with the acknowledgement (one value, several as an array, none as `undefined`). Throws at
-   * once if the client is not connected, or if the data cannot be sent.
+   * Sends an event. Resolves when its handler has ended and what was sent meanwhile has arrived; with
+   * `{ callback: true }` as soon as it is acknowledged, with the acknowledgement: one value, several as an array, none
+   * as `undefined`. Throws at once `FSK_TEST_DISCONNECTED`, or `FSK_NOT_SERIALIZABLE` for data that cannot be sent;
+   * rejects with `FSK_TEST_TIMEOUT` if the handler does not end or acknowledge.
+   *
+   * @example
+   * ```ts
+   * import type { TestClient } from 'nestjs-flask-socket/testing';
+   *
+   * async function speaks(client: TestClient) {
+   *   await client.emit('my event', { data: 'Hello' });
+   *   return await client.emit('my event', { data: 'Hello' }, { callback: true }); // for example ['one', 2]
+   * }
+   * ```
    */
   emit<E extends EventName<ClientEvents>>(
     event: E,
@@ -100,136 +41,158 @@ export class TestClient {
     ...rest: EmitParameters<ClientEvents, E, TestEmitOptions>
   ): Promise<void>;
   emit(event: string, data?: unknown, options: TestEmitOptions = {}): Promise<unknown> {
-    const seat = this.#connectedSeat(options.namespace);
-    const values = [event, ...toArguments(data)];
-    if (options.callback) return this.#ask(seat, values, options.timeout);
-    this.#send({ type: PACKET.EVENT, nsp: seat.namespace, data: values });
-    return this.#quiet();
+    return this.#speak({ event, data }, options);
   }
 
-  /** Sends a `message` event, or with `{ json: true }` a `json` event. Otherwise as `emit`. */
-  send(data: unknown, { json, ...options }: TestEmitOptions & { json?: boolean } = {}): Promise<unknown> {
-    return (this.emit as (event: string, data: unknown, options: object) => Promise<unknown>).call(
-      this,
-      json ? 'json' : 'message',
-      data,
-      options,
-    );
+  /** Sends a `message` event, or with `{ json: true }` a `json` event. Otherwise as `emit()`. */
+  send(data: unknown, { json, ...options }: TestSendOptions = {}): Promise<unknown> {
+    return this.#speak({ event: json ? 'json' : 'message', data }, options);
   }
 
-  /** Sends an event and resolves with its acknowledgement. */
+  /**
+   * Sends an event and resolves with its acknowledgement: `emit()` with `{ callback: true }`, in short. An event that
+   * has no handler is never acknowledged. Errors as those of `emit()`.
+   *
+   * @example
+   * ```ts
+   * import type { TestClient } from 'nestjs-flask-socket/testing';
+   *
+   * async function asks(client: TestClient) {
+   *   return await client.call('how many', { of: 'apples' }, { timeout: 500 });
+   * }
+   * ```
+   */
   call<E extends EventName<ClientEvents>>(
     event: E,
     ...[data, options]: EmitParameters<ClientEvents, E, WaitOptions>
   ): Promise<EventAnswer<ClientEvents, E>> {
-    const seat = this.#connectedSeat(options?.namespace);
-    const answer = this.#ask(seat, [event, ...toArguments(data)], options?.timeout);
+    const answer = this.#speak({ event, data }, { ...options, callback: true });
     return answer as Promise<EventAnswer<ClientEvents, E>>;
   }
 
-  /** Answers an event that the server sends with a callback or by `call()`: with what `fn` returns. */
-  on(event: string, fn: AnyFunction, namespace: string = this.#namespace): void {
-    this.#seatIn(namespace).answers.set(event, fn);
+  /**
+   * Answers an event that the server sends with a callback or by `call()`: with what `answer` returns, awaited.
+   * The event is received as any other, too. Without an answer such an event is never acknowledged.
+   *
+   * @example
+   * ```ts
+   * import type { TestClient } from 'nestjs-flask-socket/testing';
+   *
+   * function answersQuestions(client: TestClient) {
+   *   client.on('question', (text: string) => (text === 'Six times seven?' ? 42 : undefined));
+   * }
+   * ```
+   */
+  on(event: HeardEvent, answer: AnyFunction, namespace: string = this.defaults.namespace): void {
+    this.peer.seat(namespace).answers.set(event, answer);
   }
 
-  /** Everything that was received in a namespace since the last time; it is then forgotten. */
-  getReceived(namespace: string = this.#namespace): ReceivedEvent[] {
-    return this.#inbox.take(namespace);
+  /**
+   * Everything that was received in a namespace since the last time, oldest first; it is then forgotten.
+   *
+   * @example
+   * ```ts
+   * import type { TestClient } from 'nestjs-flask-socket/testing';
+   *
+   * function lastMessage(client: TestClient) {
+   *   const received = client.getReceived('/chat'); // [{ name: 'message', args: 'Hello', namespace: '/chat' }]
+   *   return received.at(-1)?.args;
+   * }
+   * ```
+   */
+  getReceived(namespace: string = this.defaults.namespace): ReceivedEvent[] {
+    const received: unknown[] = this.peer.inbox.take(namespace);
+    return received as ReceivedEvent[];
   }
 
-  /** The first event of this name, received already or in time. Rejects with what was received instead. */
-  waitFor(
-    event: string,
-    { namespace = this.#namespace, timeout = PATIENCE }: WaitOptions = {},
-  ): Promise<ReceivedEvent> {
-    const late = () =>
-      failure('FSK_TEST_TIMEOUT', `event ${printable(event)}`, timeout, this.#inbox.describe(namespace));
-    return within(timeout, late, (resolve) => this.#inbox.next(event, namespace, resolve));
+  /**
+   * The first event of a name, received already or in time; it is not among `getReceived()` then. Rejects with
+   * `FSK_TEST_TIMEOUT`, which lists what was received instead, or with `FSK_TEST_DISCONNECTED`.
+   *
+   * @example
+   * ```ts
+   * import type { TestClient } from 'nestjs-flask-socket/testing';
+   *
+   * async function hearsNews(client: TestClient) {
+   *   const { args } = await client.waitFor('news', { timeout: 500 });
+   *   return args; // [{ title: 'It works' }]
+   * }
+   * ```
+   */
+  waitFor<E extends HeardEvent>(
+    event: E,
+    { namespace = this.defaults.namespace, timeout = this.defaults.timeout }: WaitOptions = {},
+  ): Promise<ReceivedEvent<E>> {
+    const { inbox } = this.peer;
+    const seat = this.peer.seat(namespace);
+    return within<ReceivedEvent<E>>(
+      timeout,
+      (_, reject) =>
+        reject(failure('FSK_TEST_TIMEOUT', `event ${printable(event)}`, timeout, inbox.describe(namespace))),
+      (resolve, reject) => {
+        const forget = inbox.next(namespace, event, (found) => resolve(found as ReceivedEvent<E>));
+        const unwatch = seat.watch(() => {
+          if (!seat.isConnected) reject(failure('FSK_TEST_DISCONNECTED', namespace));
+        });
+        return () => {
+          forget();
+          unwatch();
+        };
+      },
+    );
   }
 
-  /** Rejects if something was received, or is within `milliseconds`. Default: what is under way. */
-  async expectNothing(milliseconds = 0, namespace: string = this.#namespace): Promise<void> {
-    await this.#quiet();
-    if (milliseconds > 0) await realDelay(milliseconds);
-    if (this.#inbox.holds(namespace)) throw failure('FSK_TEST_UNEXPECTED', this.#inbox.describe(namespace));
+  /**
+   * Rejects with `FSK_TEST_UNEXPECTED`, which lists it, if there is something in `getReceived()` or something comes
+   * within `milliseconds` of the real clock. Default: 0, what is under way. What is there stays.
+   *
+   * @example
+   * ```ts
+   * import type { TestClient } from 'nestjs-flask-socket/testing';
+   *
+   * async function staysSilent(client: TestClient, other: TestClient) {
+   *   await client.emit('whisper', { to: client.sid() });
+   *   await other.expectNothing();
+   * }
+   * ```
+   */
+  async expectNothing(milliseconds = 0, namespace: string = this.defaults.namespace): Promise<void> {
+    const { inbox } = this.peer;
+    await this.peer.settled(this.defaults.timeout);
+    await within<void>(
+      milliseconds,
+      (resolve) => resolve(),
+      (_, reject) =>
+        inbox.any(namespace, () => reject(failure('FSK_TEST_UNEXPECTED', inbox.describe(namespace)))),
+    );
   }
 
-  /** Leaves a namespace; the others stay. */
-  async disconnect(namespace: string = this.#namespace): Promise<void> {
-    const seat = this.#connectedSeat(namespace);
-    this.#send({ type: PACKET.DISCONNECT, nsp: namespace });
-    seat.leave(failure('FSK_TEST_DISCONNECTED', namespace));
-    await this.#quiet();
+  #speak(message: { event: string; data?: unknown }, options: TestEmitOptions): Promise<unknown> {
+    const { namespace = this.defaults.namespace, callback = false } = options;
+    const seat = this.peer.connectedSeat(namespace);
+    const sent = this.peer.say(seat, { data: undefined, ...message }, callback);
+    const done = callback ? this.#answer(sent, options) : this.#handled(sent, options);
+    done.catch(() => {}); // who does not wait is not told
+    return done;
   }
 
-  /** Leaves all namespaces and ends the connection. */
-  async close(): Promise<void> {
-    await this.#wire?.close();
-    await this.#quiet();
+  async #handled({ event, before, seat }: Sent, { timeout }: TestEmitOptions): Promise<void> {
+    await this.settled(`the handler of ${printable(event)} to end`, {
+      before,
+      namespace: seat.namespace,
+      timeout,
+    });
   }
 
-  /** @internal A packet of the server. */
-  receive(packet: Packet): void {
-    const seat = this.#seatIn(packet.nsp);
-    const data = packet.data as { sid: string } & Refusal & [string, ...unknown[]];
-    if (packet.type === PACKET.CONNECT) seat.accept(data.sid);
-    else if (packet.type === PACKET.CONNECT_ERROR) seat.refuse(data);
-    else if (packet.type === PACKET.DISCONNECT) seat.leave(failure('FSK_TEST_DISCONNECTED', seat.namespace));
-    else if (packet.type === PACKET.ACK || packet.type === PACKET.BINARY_ACK) this.#answered(packet.id, data);
-    else this.#event(seat, packet, data);
-  }
-
-  /** @internal The connection has ended. */
-  ended(): void {
-    this.#wire = undefined;
-    for (const seat of this.#seats.values()) seat.leave(failure('FSK_TEST_DISCONNECTED', seat.namespace));
-  }
-
-  #event(seat: Seat, { id, nsp }: Packet, event: [string, ...unknown[]]): void {
-    const [name, ...values] = event;
-    this.#inbox.add(nsp, event);
-    const answer = seat.answers.get(name) as ((...values: unknown[]) => unknown) | undefined;
-    if (id === undefined || !answer) return;
-    this.#send({ type: PACKET.ACK, nsp, id, data: toArguments(answer(...values)) });
-  }
-
-  #answered(id: number | undefined, values: readonly unknown[]): void {
-    const acknowledge = id === undefined ? undefined : this.#acknowledgements.get(id);
-    acknowledge?.(...values);
-  }
-
-  async #ask(seat: Seat, data: unknown[], timeout = PATIENCE): Promise<unknown> {
-    const id = this.#nextId++;
-    const late = () => failure('FSK_TEST_TIMEOUT', `the acknowledgement of ${printable(data[0])}`, timeout, this.#inbox.describe(seat.namespace)); // prettier-ignore
-    this.#send({ type: PACKET.EVENT, nsp: seat.namespace, data, id });
-    try {
-      return await within(timeout, late, (resolve, reject) => {
-        this.#acknowledgements.set(id, (...values) => resolve(fromArguments(values)));
-        return seat.onLeave(reject);
-      });
-    } finally {
-      this.#acknowledgements.delete(id);
-      await this.#quiet();
-    }
-  }
-
-  #seatIn(namespace: string): Seat {
-    const seat = this.#seats.get(namespace) ?? new Seat(namespace);
-    this.#seats.set(namespace, seat);
-    return seat;
-  }
-
-  #connectedSeat(namespace: string = this.#namespace): Seat {
-    const seat = this.#seatIn(namespace);
-    if (seat.sid === undefined || !this.#wire) throw failure('FSK_TEST_DISCONNECTED', namespace);
-    return seat;
-  }
-
-  #send(packet: Packet): void {
-    this.#wire?.send(packet);
-  }
-
-  #quiet(): Promise<void> {
-    return quiet(() => this.#wire?.moved ?? 0);
+  async #answer(sent: Sent, { timeout = this.defaults.timeout }: TestEmitOptions): Promise<unknown> {
+    const what = `the acknowledgement of ${printable(sent.event)}`;
+    const received = () => this.peer.inbox.describe(sent.seat.namespace);
+    const answer = await within(
+      timeout,
+      (_, reject) => reject(failure('FSK_TEST_TIMEOUT', what, timeout, received())),
+      this.peer.acknowledgement(sent),
+    );
+    await this.peer.quiet();
+    return answer;
   }
 }

@@ -1,15 +1,10 @@
-import type { Server as HttpServer } from 'node:http';
 import type { Server } from 'socket.io';
 import type { WebSocket } from 'ws';
-import { openWebSocket, reasonOf, type Handshake } from './memory-connection.js';
-
-/** A packet of the Socket.IO protocol. */
-export interface Packet {
-  type: number;
-  nsp: string;
-  data?: unknown;
-  id?: number;
-}
+import { failureFrom } from '../common/errors.js';
+import type { Expected } from './real-time.js';
+import { parserOf, stopHeartbeat, type Packet } from './server-internals.js';
+import type { TestedApp } from './tested-app.js';
+import { openWebSocket, reasonOf, type Handshake } from './web-socket.js';
 
 /** The types of packets. */
 export const PACKET = {
@@ -22,96 +17,90 @@ export const PACKET = {
   BINARY_ACK: 6,
 };
 
-interface Decoder {
-  on(event: 'decoded', listener: (packet: Packet) => void): unknown;
-  add(data: unknown): void;
-}
-
-interface Parser {
-  Decoder: new () => Decoder;
-  Encoder: new () => { encode(packet: Packet): unknown[] };
-}
-
 /** Engine.IO's packets: one digit before the text of a message. */
 const ENGINE = { OPEN: '0', PING: '2', PONG: '3', MESSAGE: '4' };
 
+/** An encoded packet: text, then bytes. */
+export type Encoded = readonly (string | Buffer)[];
+
 /** What a wire tells. */
 export interface WireEvents {
+  /** The connection is there, and can be used. */
+  opened(): void;
   packet(packet: Packet): void;
-  closed(): void;
+  /** The connection has ended, or there will be none; why. */
+  closed(reason: string): void;
 }
 
-/** The client's end of one connection: Engine.IO and Socket.IO, with the server's own parser. */
+/** A packet as a client of the server encodes it; an error that names `what` if that cannot be done. */
+export function encode(server: Server, packet: Packet, what: string): Encoded {
+  const { Encoder } = parserOf(server);
+  try {
+    return new Encoder().encode(packet) as Encoded;
+  } catch (cause) {
+    throw failureFrom(cause, 'FSK_NOT_SERIALIZABLE', what);
+  }
+}
+
+/** The client's end of one connection: Engine.IO, and the server's own parser. */
 export class Wire {
   readonly #socket: WebSocket;
-  readonly #parser: Parser;
-  #moved = 0;
 
-  private constructor(
-    servers: { http: HttpServer; io: Server },
+  constructor(
+    private readonly app: TestedApp,
     handshake: Handshake,
     private readonly events: WireEvents,
   ) {
-    this.#parser = (servers.io as unknown as { _parser: Parser })._parser; // typed private
-    this.#socket = openWebSocket(servers.http, handshake, () => this.#moved++);
+    const { Decoder } = parserOf(app.server);
+    const decoder = new Decoder();
+    decoder.on('decoded', (packet) => events.packet(packet));
+    this.#socket = openWebSocket(app.httpServer, handshake, app.traffic);
+    this.#socket.on('message', (data, isBinary) => {
+      if (isBinary) decoder.add(data);
+      else this.#receive((data as Buffer).toString(), (message) => decoder.add(message));
+    });
+    this.#listenForEnd();
   }
 
-  /** Connects; rejects with what the server said if it refuses the handshake. */
-  static async open(
-    servers: { http: HttpServer; io: Server },
-    handshake: Handshake,
-    events: WireEvents,
-  ): Promise<Wire> {
-    const wire = new Wire(servers, handshake, events);
-    await wire.#opened();
-    return wire;
-  }
-
-  /** How many times bytes have gone either way. */
-  get moved(): number {
-    return this.#moved;
-  }
-
-  /** Sends a packet; throws in the caller what cannot be encoded. */
-  send(packet: Packet): void {
-    for (const part of new this.#parser.Encoder().encode(packet)) {
-      this.#socket.send(typeof part === 'string' ? ENGINE.MESSAGE + part : (part as Buffer));
-    }
+  /** Sends a packet. */
+  send(encoded: Encoded): void {
+    for (const part of encoded) this.#socket.send(typeof part === 'string' ? ENGINE.MESSAGE + part : part);
   }
 
   /** Ends the connection. */
-  async close(): Promise<void> {
-    if (this.#socket.readyState === this.#socket.CLOSED) return;
-    const closed = new Promise((resolve) => this.#socket.once('close', resolve));
-    this.#socket.close();
-    await closed;
-  }
-
-  #opened(): Promise<void> {
+  close(): Expected<void> {
     const socket = this.#socket;
-    const decoder = new this.#parser.Decoder();
-    decoder.on('decoded', (packet) => this.events.packet(packet));
-    return new Promise((resolve, reject) => {
-      socket.on('message', (data, isBinary) =>
-        this.#receive(isBinary ? data : (data as Buffer).toString(), { decoder, resolve }),
-      );
-      socket.on('unexpected-response', (request, response) => {
-        const refused = (reason: unknown) => {
-          request.destroy();
-          reject(new Error(String(reason)));
-        };
-        void reasonOf(response).then(refused, refused);
-      });
-      socket.on('error', reject);
-      socket.on('close', () => this.events.closed());
-    });
+    socket.close();
+    return (resolve) => {
+      const ended = () => resolve();
+      socket.on('close', ended);
+      return () => void socket.off('close', ended);
+    };
   }
 
-  #receive(data: unknown, { decoder, resolve }: { decoder: Decoder; resolve: () => void }): void {
-    if (typeof data !== 'string') return decoder.add(data);
-    const [type] = data;
-    if (type === ENGINE.OPEN) resolve();
-    else if (type === ENGINE.PING) this.#socket.send(ENGINE.PONG);
-    else if (type === ENGINE.MESSAGE) decoder.add(data.slice(1));
+  #receive(text: string, message: (text: string) => void): void {
+    if (text.startsWith(ENGINE.MESSAGE)) message(text.slice(1));
+    else if (text.startsWith(ENGINE.PING)) this.#socket.send(ENGINE.PONG);
+    else if (text.startsWith(ENGINE.OPEN)) this.#opened(text.slice(1));
+  }
+
+  #opened(handshake: string): void {
+    const { sid } = JSON.parse(handshake) as { sid: string };
+    stopHeartbeat(this.app.server, sid);
+    this.events.opened();
+  }
+
+  #listenForEnd(): void {
+    const socket = this.#socket;
+    let reason = 'transport close';
+    socket.on('unexpected-response', (_request, response) => {
+      const refused = (why: unknown) => {
+        reason = String(why);
+        socket.terminate(); // 'error' and 'close' follow
+      };
+      void reasonOf(response).then(refused, refused);
+    });
+    socket.on('error', () => {}); // 'close' follows
+    socket.on('close', () => this.events.closed(reason));
   }
 }

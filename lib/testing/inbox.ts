@@ -1,0 +1,69 @@
+/** An event as it arrived. */
+export interface Arrived {
+  name: string;
+  args: unknown;
+  namespace: string;
+}
+
+/** Whom an event of a namespace is for; without a name any event, which then stays. */
+interface Waiter {
+  namespace: string;
+  name?: string;
+  found: (event: Arrived) => void;
+}
+
+/** The events that a client has received and a test has not yet asked for. */
+export class Inbox {
+  #events: Arrived[] = [];
+  readonly #waiters = new Set<Waiter>();
+
+  /** Gives an event to the first who waits for its name, or keeps it. */
+  add(namespace: string, [name, ...values]: readonly [string, ...unknown[]]): void {
+    const isUnnamed = name === 'message' || name === 'json';
+    const event = { name, args: isUnnamed ? values[0] : values, namespace };
+    const waiting = [...this.#waiters].filter((each) => each.namespace === namespace);
+    const taker = waiting.find((each) => each.name === name);
+    if (taker) return this.#give(taker, event);
+    this.#events.push(event);
+    for (const each of waiting) if (each.name === undefined) this.#give(each, event);
+  }
+
+  /** Takes everything of a namespace out. */
+  take(namespace: string): Arrived[] {
+    const taken = this.#events.filter((event) => event.namespace === namespace);
+    this.#events = this.#events.filter((event) => event.namespace !== namespace);
+    return taken;
+  }
+
+  /** Takes the first event of a name out, now or when it comes; what it returns ends the waiting. */
+  next(namespace: string, name: string, found: Waiter['found']): () => void {
+    const index = this.#events.findIndex((event) => event.name === name && event.namespace === namespace);
+    const [event] = index === -1 ? [] : this.#events.splice(index, 1);
+    return this.#wait({ namespace, name, found }, event);
+  }
+
+  /** Tells of the first event of any name, and leaves it. */
+  any(namespace: string, found: Waiter['found']): () => void {
+    const event = this.#events.find((each) => each.namespace === namespace);
+    return this.#wait({ namespace, found }, event);
+  }
+
+  /** What is there, for the message of a failure. */
+  describe(namespace: string): string {
+    const names = this.#events
+      .filter((event) => event.namespace === namespace)
+      .map(({ name }) => `'${name}'`);
+    return names.length === 0 ? 'nothing was received' : `received: ${names.join(', ')}`;
+  }
+
+  #wait(waiter: Waiter, event: Arrived | undefined): () => void {
+    if (event) waiter.found(event);
+    else this.#waiters.add(waiter);
+    return () => void this.#waiters.delete(waiter);
+  }
+
+  #give(waiter: Waiter, event: Arrived): void {
+    this.#waiters.delete(waiter);
+    waiter.found(event);
+  }
+}

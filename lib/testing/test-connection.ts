@@ -1,0 +1,137 @@
+import { failure } from '../common/errors.js';
+import { checkNamespace } from '../common/namespace.js';
+import type { ConnectOptions } from './options.js';
+import type { Peer } from './peer.js';
+import { within } from './real-time.js';
+import type { Refusal, Seat } from './seat.js';
+
+/** How a test client was created. */
+export interface Defaults {
+  namespace: string;
+  auth: object | undefined;
+  timeout: number;
+}
+
+/** How a test client comes and goes; the base of `TestClient`. */
+export class TestConnection {
+  /** @internal */
+  constructor(
+    /** @internal */
+    protected readonly peer: Peer,
+    /** @internal */
+    protected readonly defaults: Defaults,
+  ) {}
+
+  /**
+   * Connects to a namespace: a further one, or again after a disconnect. Resolves with whether the server lets the
+   * client in; `refusal()` says why not. Rejects with `FSK_TEST_TIMEOUT` if the server does not decide, throws
+   * `FSK_NOT_SERIALIZABLE` for an `auth` that cannot be sent.
+   *
+   * @example
+   * ```ts
+   * import type { TestClient } from 'nestjs-flask-socket/testing';
+   *
+   * async function entersChat(client: TestClient) {
+   *   return await client.connect('/chat', { auth: { token: 'secret' } }); // true
+   * }
+   * ```
+   */
+  connect(
+    namespace: string = this.defaults.namespace,
+    { auth = this.defaults.auth, timeout = this.defaults.timeout }: ConnectOptions = {},
+  ): Promise<boolean> {
+    const seat = this.peer.seat(checkNamespace(namespace, 'connect() of a test client'));
+    if (!seat.isConnected && !seat.isAsking) this.peer.join(seat, auth);
+    return this.#decision(seat, timeout);
+  }
+
+  /** Whether the client is connected to a namespace. A disconnect by the server is noticed. */
+  isConnected(namespace: string = this.defaults.namespace): boolean {
+    return this.peer.seat(namespace).isConnected;
+  }
+
+  /** The client's id in a namespace (`request.sid` in its handlers); `undefined` while it is not connected. */
+  sid(namespace: string = this.defaults.namespace): string | undefined {
+    return this.peer.seat(namespace).sid;
+  }
+
+  /**
+   * Why the server refused the client: message and data of its `connect_error`, or what the server answered to the
+   * handshake. `undefined` if it did not.
+   *
+   * @example
+   * ```ts
+   * import type { INestApplication } from '@nestjs/common';
+   * import { createTestClient } from 'nestjs-flask-socket/testing';
+   *
+   * async function isRefused(app: INestApplication) {
+   *   const client = await createTestClient(app, { namespace: '/chat', auth: { token: 'wrong' } });
+   *   return client.refusal(); // { message: 'Connection rejected by server' }
+   * }
+   * ```
+   */
+  refusal(namespace: string = this.defaults.namespace): Refusal | undefined {
+    return this.peer.seat(namespace).refusal;
+  }
+
+  /**
+   * Why the client is no longer connected, in the words of Socket.IO's client: `io server disconnect`,
+   * `io client disconnect` or `transport close`. `undefined` while it is connected, and before it ever was.
+   */
+  disconnectReason(namespace: string = this.defaults.namespace): string | undefined {
+    return this.peer.seat(namespace).disconnectReason;
+  }
+
+  /**
+   * Leaves a namespace; the client's others stay. Resolves when the disconnect handler has ended. Throws
+   * `FSK_TEST_DISCONNECTED` if the client is not connected, rejects with `FSK_TEST_TIMEOUT`.
+   */
+  disconnect(namespace: string = this.defaults.namespace): Promise<void> {
+    const before = new Set(this.peer.handlers());
+    this.peer.leave(this.peer.connectedSeat(namespace));
+    return this.settled(`the disconnect handler of ${namespace}`, { before });
+  }
+
+  /**
+   * Ends the connection, as a closed browser tab does. Resolves when the disconnect handlers have ended. Nothing
+   * happens if the connection has ended already, with the application for example.
+   */
+  async close(): Promise<void> {
+    const before = new Set(this.peer.handlers());
+    await this.peer.close(this.defaults.timeout);
+    await this.settled('the disconnect handlers', { before });
+  }
+
+  /** The same as `close()`, for `await using client = await createTestClient(app)`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** @internal Resolves when the handlers that were started have ended, and what they sent has arrived. */
+  protected async settled(
+    what: string,
+    {
+      before,
+      namespace = this.defaults.namespace,
+      timeout = this.defaults.timeout,
+    }: { before?: ReadonlySet<Promise<void>>; namespace?: string; timeout?: number } = {},
+  ): Promise<void> {
+    if (await this.peer.settled(timeout, before)) return;
+    throw failure('FSK_TEST_TIMEOUT', what, timeout, this.peer.inbox.describe(namespace));
+  }
+
+  async #decision(seat: Seat, timeout: number): Promise<boolean> {
+    const { namespace } = seat;
+    const what = `a decision about ${namespace}`;
+    await within<void>(
+      timeout,
+      (_, reject) => reject(failure('FSK_TEST_TIMEOUT', what, timeout, this.peer.inbox.describe(namespace))),
+      (resolve) => {
+        if (!seat.isAsking) resolve();
+        return seat.watch(resolve);
+      },
+    );
+    await this.settled(what, { namespace, timeout });
+    return seat.isConnected;
+  }
+}
