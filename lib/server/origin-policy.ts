@@ -88,8 +88,8 @@ export class OriginPolicy {
 
   #isOwn(origin: string, request: IncomingMessage): boolean {
     const { protocol, host } = clientView(this.platform, request);
-    const own = originOf(`${protocol}://${host}`);
-    return own !== undefined && own === originOf(origin);
+    const own = host && originOf(`${protocol}://${host}`);
+    return Boolean(own) && own === originOf(origin);
   }
 
   #report(origin: string): void {
