@@ -63,6 +63,11 @@ export class BackgroundTask<Result = unknown> implements PromiseLike<Result | un
   }
 }
 
+/** Whether a background task is running here. */
+export function isInBackgroundTask(): boolean {
+  return currentSignal.getStore() !== undefined;
+}
+
 /** Waits; in a background task no longer than the task lives. */
 export async function sleep(milliseconds: number): Promise<void> {
   await wait(milliseconds, undefined, { signal: currentSignal.getStore() });

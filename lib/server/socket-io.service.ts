@@ -159,7 +159,10 @@ export class SocketIO {
     return sleep(milliseconds);
   }
 
-  /** Stops gracefully: refuses new clients, lets handlers and disconnect handlers end, closes. */
+  /**
+   * Stops gracefully: refuses new clients, lets handlers and disconnect handlers end, closes. Resolves when no
+   * client is connected any more; in a handler or a background task at once, because the stop waits for these.
+   */
   async stop(): Promise<void> {
     await this.shutdown.stop();
   }
