@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { io, type Socket } from 'socket.io-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { isAtLeast } from '../support/manifest.js';
+import { entries, isAtLeast, manifest } from '../support/manifest.js';
 import { root } from '../support/source.js';
 
 const scratch = mkdtempSync(join(tmpdir(), 'nestjs-flask-socket-'));
@@ -46,7 +46,8 @@ describe.each([
   beforeAll(async () => {
     mkdirSync(folder);
     writeJson('package.json', { name: 'new-application', private: true, type });
-    writeJson('tsconfig.json', { compilerOptions: { ...compilerOptions, ...modules }, files: ['main.ts'] });
+    writeJson('tsconfig.json', { compilerOptions: { ...compilerOptions, ...modules } });
+    writeFileSync(join(folder, 'entries.ts'), importsOfEntries);
     copyFileSync(`${root}test/package/install/main.ts`, join(folder, 'main.ts'));
     await npmInstall(...basePackages.map((name) => `${name}@^${nest}`), ...otherPackages);
     await npmInstall(join(scratch, packed.filename));
@@ -70,6 +71,10 @@ describe.each([
 
     expect(await acknowledgement).toEqual(['one', 2]);
     expect(await reply).toEqual(['first', 2]);
+  });
+
+  it('R1 can import every entry', async () => {
+    await expect(run(folder, process.execPath, 'dist/entries.js')).resolves.toBe('');
   });
 
   it('is served by one copy of Socket.IO, recent enough', () => {
@@ -99,6 +104,10 @@ const compilerOptions = {
   esModuleInterop: true,
   outDir: 'dist',
 };
+
+const importsOfEntries = entries
+  .map(({ name }, index) => `export * as entry${index} from '${manifest.name}${name.slice('.'.length)}';`)
+  .join('\n');
 
 /** What main.ts tells when it listens. */
 interface Application {

@@ -10,6 +10,7 @@ interface Manifest {
   engines: Record<string, string>;
   main: string;
   types: string;
+  typesVersions: Record<string, Record<string, string[]>>;
   exports: Record<string, string | { types: string; default: string }>;
   bin?: Record<string, string>;
   dependencies: Record<string, string>;
