@@ -154,7 +154,6 @@ describe.each(transports)('by %s', (transport) => {
         throw new Error('on purpose');
       },
     ],
-    // oxlint-disable-next-line no-throw-literal, typescript/only-throw-error -- what a function may do
     [
       'throws what is no error',
       () => {
