@@ -4,7 +4,7 @@ import { DEFAULT_NAMESPACE } from '../common/constants.js';
 import { gatewayNamespace, handlersOf } from '../decorators/handler.metadata.js';
 import { HandlerCompiler, isSingle } from './handler.compiler.js';
 import type { HandlerDefinition } from './handler.js';
-import type { InstanceWrapper } from './nest-internals.js';
+import { GATEWAY_OPTIONS, type InstanceWrapper } from './nest-internals.js';
 
 /** Finds the decorated methods of every provider and controller, in every module (promise I6). */
 @Injectable()
@@ -26,6 +26,15 @@ export class HandlerExplorer {
     return this.#wrappers.flatMap((wrapper) => {
       const instance: unknown = isSingle(wrapper) ? wrapper.instance : undefined;
       return typeof instance === 'object' && instance !== null ? [instance] : [];
+    });
+  }
+
+  /** The names of Nest's own gateways that set `cors` for the server that they share. */
+  gatewaysWithCors(): string[] {
+    return this.#wrappers.flatMap(({ metatype }) => {
+      if (typeof metatype !== 'function') return [];
+      const options = Reflect.getMetadata(GATEWAY_OPTIONS, metatype) as { cors?: unknown } | undefined;
+      return options?.cors === undefined ? [] : [metatype.name];
     });
   }
 

@@ -2,7 +2,9 @@ import { createRequire } from 'node:module';
 import type { ServerOptions } from 'socket.io';
 import { CoalescingServer } from './coalescing-server.js';
 import { failureFrom } from '../common/errors.js';
+import { INTERNAL_ERROR } from '../common/constants.js';
 import type { ResolvedOptions } from '../common/options.js';
+import { guarded } from '../common/thenable.js';
 import type { OriginPolicy } from './origin-policy.js';
 import { parserOf } from './packet-parser.js';
 
@@ -15,7 +17,6 @@ export function serverOptions(
   gateway: Partial<ServerOptions> = {},
 ): Partial<ServerOptions> {
   const raw = options.server ?? {};
-  const rawCors = raw.cors ?? (policy.hasForeignOrigins ? undefined : gateway.cors);
   return {
     ...gateway,
     path: options.path,
@@ -31,11 +32,10 @@ export function serverOptions(
     wsEngine: wsEngineOf(options) as never, // typed as a string by engine.io
     cors: policy.hasForeignOrigins ? (policy.cors as ServerOptions['cors']) : undefined,
     ...raw,
-    ...(rawCors === undefined ? {} : { cors: rawCors }),
     allowRequest: everyOf([
       (_request, decide) => decide(isStopping() ? 'Server is shutting down' : null, !isStopping()),
-      ...(rawCors === undefined ? [policy.allowRequest] : []),
-      ...(raw.allowRequest ? [raw.allowRequest] : []),
+      ...(raw.cors === undefined ? [policy.allowRequest] : []),
+      ...(raw.allowRequest ? [survivable(raw.allowRequest, policy)] : []),
     ]),
   };
 }
@@ -48,6 +48,23 @@ function wsEngineOf({ asyncMode }: ResolvedOptions): unknown {
   } catch (cause) {
     throw failureFrom(cause, 'FSK_MISSING_PACKAGE', asyncMode, `asyncMode: '${asyncMode}'`);
   }
+}
+
+/** A check of the application's own: what it throws, now or later, refuses the client. */
+function survivable(check: AllowRequest, policy: OriginPolicy): AllowRequest {
+  return (request, decide) => {
+    let decided = false;
+    const once: typeof decide = (...verdict) => {
+      if (decided) return;
+      decided = true;
+      decide(...verdict);
+    };
+    const failed = (thrown: unknown) => {
+      policy.reportBroken('server.allowRequest', thrown);
+      once(INTERNAL_ERROR, false);
+    };
+    void guarded<unknown>(() => check(request, once), failed);
+  };
 }
 
 /** Lets a request in that all of them let in, asked one after the other. */

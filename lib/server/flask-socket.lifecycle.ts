@@ -15,6 +15,10 @@ import { FlaskSocketAdapter } from './flask-socket.adapter.js';
 import { FlaskSocketRuntime } from './flask-socket.runtime.js';
 import { Shutdown } from './shutdown.js';
 
+const CORS_OF_GATEWAY = (gateway: string) =>
+  `${gateway} sets cors in @WebSocketGateway(), which is left out: its server is shared, and option ` +
+  'corsAllowedOrigins of FlaskSocketModule decides who may connect. Name the origins there.';
+
 /** Follows the application: puts the adapter in place, finds the handlers, opens the server, ends it. */
 @Injectable()
 export class FlaskSocketLifecycle implements OnApplicationBootstrap, BeforeApplicationShutdown {
@@ -63,6 +67,7 @@ export class FlaskSocketLifecycle implements OnApplicationBootstrap, BeforeAppli
     const { config, logger, originPolicy } = this.runtime;
     const { path, transports, asyncMode, debug } = config.options;
     logger.log(`Socket.IO on ${path}: ${transports.join(' + ')}, engine ${asyncMode}, origins: ${originPolicy.describe()}`); // prettier-ignore
+    for (const gateway of this.explorer.gatewaysWithCors()) logger.warn(CORS_OF_GATEWAY(gateway));
     if (!debug) return;
     for (const { kind, event, namespace, handler } of definitions) {
       logger.log(`${namespace} ${event ?? kind} → ${handler.place}`);

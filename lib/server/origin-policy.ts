@@ -44,9 +44,15 @@ export class OriginPolicy {
     return this.options.corsAllowedOrigins !== undefined;
   }
 
+  /** Logs that a check of the application threw. */
+  reportBroken(check: string, thrown: unknown): void {
+    this.logger.error(`${check} threw, the client is refused: ${describeThrown(thrown)}`);
+  }
+
   /** For the boot log. */
   describe(): string {
-    const { corsAllowedOrigins: allowed } = this.options;
+    const { corsAllowedOrigins: allowed, server } = this.options;
+    if (server?.cors !== undefined) return 'as server.cors says';
     if (allowed === undefined) return 'same origin only';
     return typeof allowed === 'function'
       ? 'own origin and those a function allows'
@@ -73,7 +79,7 @@ export class OriginPolicy {
 
   #ask(check: () => unknown): boolean | Promise<boolean> {
     const failed = (error: unknown) => {
-      this.logger.error(`corsAllowedOrigins threw, the client is refused: ${describeThrown(error)}`);
+      this.reportBroken('corsAllowedOrigins', error);
       return false;
     };
     try {

@@ -42,7 +42,7 @@ export class ServerHost {
     const { httpServer } = this;
     const options = this.recipe.options(gateway);
     if (httpServer) this.#surviveResets(httpServer);
-    this.#server = httpServer ? new Server(httpServer, options) : new Server(options);
+    this.#server = httpServer ? attach(httpServer, options) : new Server(options);
     this.recipe.created(this.#server);
     return this.#server;
   }
@@ -63,6 +63,18 @@ export class ServerHost {
     httpServer.prependListener('upgrade', listenForErrors);
     this.#stopListening = () => void httpServer.off('upgrade', listenForErrors);
   }
+}
+
+/**
+ * The engine would end every connection for good when the HTTP server closes. They end with the application instead:
+ * supertest opens and closes the HTTP server of an application that does not listen, around each request.
+ */
+function attach(httpServer: HttpServer, options: Partial<ServerOptions>): Server {
+  const others = httpServer.listeners('close');
+  const server = new Server(httpServer, options);
+  const own = httpServer.listeners('close').filter((listener) => !others.includes(listener));
+  for (const listener of own) httpServer.off('close', listener as () => void);
+  return server;
 }
 
 function listenForErrors(_request: unknown, socket: TcpSocket): void {

@@ -680,4 +680,27 @@ describe('beside Nest’s own gateways', () => {
 
     expect(journal.entries).toEqual(['connect', 'connected', 'event']);
   });
+
+  describe('with cors of their own', () => {
+    @WebSocketGateway({ cors: { origin: '*' } })
+    class OpenGateway {}
+
+    it('N1 leaves the origins of the shared server to corsAllowedOrigins', async () => {
+      const app = await startApp({ providers: [OpenGateway] });
+      const client = app.open('/', {
+        transports: ['websocket'],
+        extraHeaders: { origin: 'https://elsewhere.example' },
+      });
+
+      await expect(connected(client)).rejects.toThrow('websocket error');
+    });
+
+    it('N1 warns of the gateway by name', async () => {
+      const app = await startApp({ providers: [OpenGateway] });
+
+      expect(app.log.of('warn')).toEqual([
+        expect.stringMatching(/^OpenGateway sets cors.*corsAllowedOrigins/),
+      ]);
+    });
+  });
 });
