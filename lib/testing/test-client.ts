@@ -158,7 +158,7 @@ export class TestClient extends TestConnection {
    */
   async expectNothing(milliseconds = 0, namespace: string = this.defaults.namespace): Promise<void> {
     const { inbox } = this.peer;
-    await this.peer.settled(this.defaults.timeout);
+    await this.peer.quiet();
     await within<void>(
       milliseconds,
       (resolve) => resolve(),

@@ -1,0 +1,25 @@
+import type { INestApplication } from '@nestjs/common';
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FlaskSocketModule } from 'nestjs-flask-socket';
+import { onTestFinished } from 'vitest';
+import type { AppOptions } from './app.js';
+
+/** An application that does not listen; it ends with the test. */
+export async function createApp({
+  options,
+  adapter,
+  prepare,
+  imports = [],
+  ...metadata
+}: AppOptions = {}): Promise<INestApplication> {
+  @Module({ ...metadata, imports: [FlaskSocketModule.forRoot({ logger: false, ...options }), ...imports] })
+  class TestModule {}
+  const nest = { logger: false, abortOnError: false } as const;
+  const app = adapter
+    ? await NestFactory.create(TestModule, adapter(), nest)
+    : await NestFactory.create(TestModule, nest);
+  onTestFinished(() => app.close());
+  prepare?.(app);
+  return app;
+}
