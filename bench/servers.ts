@@ -30,8 +30,8 @@ export const SERVERS = {
   'ours-scoped-3': node('ours-scoped-3', '… request-scoped, three scoped providers'),
   flask: {
     title: 'Flask-SocketIO on gevent',
-    command: () => [python, file('../servers/flask.py')],
-    isThere: () => spawnSync(python, ['-c', 'import flask_socketio, gevent']).status === 0,
+    command: () => [python, file('../servers/flask-gevent.py')],
+    isThere: () => spawnSync(python, ['-c', 'import flask_socketio, geventwebsocket']).status === 0,
   },
 } satisfies Record<string, ServerKind>;
 

@@ -42,7 +42,9 @@ function selfTimes({ nodes, samples, timeDeltas }: Profile): SelfTime[] {
   const times = new Map<number, number>();
   samples.forEach((id, index) => times.set(id, (times.get(id) ?? 0) + timeDeltas[index]!));
   return nodes
-    .filter(({ callFrame }) => callFrame.functionName !== '(idle)')
+    .filter(
+      ({ callFrame: { functionName, url } }) => functionName !== '(idle)' && !isProfiler(functionName, url),
+    )
     .map(({ id, callFrame: { functionName, url, lineNumber } }) => ({
       name: `${functionName || '(anonymous)'} ${url && `${shorten(url)}:${lineNumber + 1}`}`,
       origin: originOf(functionName, url),
@@ -50,9 +52,15 @@ function selfTimes({ nodes, samples, timeDeltas }: Profile): SelfTime[] {
     }));
 }
 
+/** The profiler's own work. */
+function isProfiler(name: string, url: string): boolean {
+  return name === 'dispatch' && url === '';
+}
+
 const shorten = (url: string) =>
   url.replace(/^.*\/node_modules\//, '').replace(/^file:.*?(?=\/(dist|bench)\/)/, '');
 
+/** The package that a function belongs to. */
 function originOf(functionName: string, url: string): string {
   if (functionName.startsWith('(')) return functionName;
   if (url.startsWith('node:')) return 'node';

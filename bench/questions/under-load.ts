@@ -23,7 +23,7 @@ export async function underLoad(
     process,
     async warmUp() {
       const started = performance.now();
-      for (let events = 0; events < WARM * bench.scale && performance.now() - started < 15_000;) {
+      for (let events = 0; events < WARM * bench.scale && performance.now() - started < 5_000;) {
         events += (await once()).count;
       }
     },
