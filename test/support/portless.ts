@@ -10,12 +10,13 @@ export async function createApp({
   options,
   adapter,
   prepare,
+  https,
   imports = [],
   ...metadata
-}: AppOptions = {}): Promise<INestApplication> {
+}: AppOptions & { https?: object } = {}): Promise<INestApplication> {
   @Module({ ...metadata, imports: [FlaskSocketModule.forRoot({ logger: false, ...options }), ...imports] })
   class TestModule {}
-  const nest = { logger: false, abortOnError: false } as const;
+  const nest = { logger: false, abortOnError: false, httpsOptions: https } as const;
   const app = adapter
     ? await NestFactory.create(TestModule, adapter(), nest)
     : await NestFactory.create(TestModule, nest);
