@@ -737,6 +737,41 @@ describe('what takes part in an event', () => {
     expect(await rounds(() => ask(client, 'act'))).toEqual(each(() => [['event', 'error']]));
   });
 
+  it('K8 shares one instance between an event that needs a factory and an error handler that does not', async () => {
+    @Injectable(EACH_EVENT)
+    class Unit {
+      steps: string[] = [];
+    }
+    @SocketGateway()
+    class FactoryGateway {
+      constructor(
+        readonly unit: Unit,
+        @Inject('MADE') readonly made: unknown,
+      ) {}
+
+      @OnEvent('act')
+      act() {
+        this.unit.steps.push('event');
+        throw new Error('broken');
+      }
+    }
+    @SocketGateway()
+    class ErrorGateway {
+      constructor(readonly unit: Unit) {}
+
+      @OnError()
+      failed() {
+        this.unit.steps.push('error');
+        return this.unit.steps;
+      }
+    }
+    const made = { provide: 'MADE', ...EACH_EVENT, inject: [SocketRequest], useFactory: () => 'made' };
+    const app = await startApp({ providers: [FactoryGateway, ErrorGateway, Unit, made] });
+    const client = await app.connect();
+
+    expect(await rounds(() => ask(client, 'act'))).toEqual(each(() => [['event', 'error']]));
+  });
+
   it.each([
     ['static', {}],
     ['request-scoped', EACH_EVENT],
