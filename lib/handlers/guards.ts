@@ -5,7 +5,7 @@ import { isThenable } from '../common/thenable.js';
 import type { SocketRequest } from '../context/socket-request.js';
 import type { Source } from './handler.js';
 
-type Verdict = boolean | Promise<boolean> | Observable<boolean>;
+type Later = PromiseLike<boolean> | Observable<boolean>;
 
 /** Asks guards one after the other; throws when one says no. A promise only if one of them answers with one. */
 export function admit(
@@ -13,32 +13,39 @@ export function admit(
   request: SocketRequest,
   context: ExecutionContext,
 ): void | Promise<void> {
-  for (const [index, guard] of guards.entries()) {
-    const verdict: Verdict = refusing(request, () => guard(request).canActivate(context));
-    if (isThenable(verdict) || isObservable(verdict)) return admitLater(verdict, guards.slice(index + 1), { request, context }); // prettier-ignore
-    if (!verdict) deny(request);
+  for (let index = 0; index < guards.length; index++) {
+    const verdict = ask(guards[index] as Source<CanActivate>, request, context);
+    if (verdict === true) continue;
+    if (!isThenable(verdict) && !isObservable(verdict)) deny(request);
+    return admitLater(verdict as Later, guards.slice(index + 1), { request, context });
   }
 }
 
 async function admitLater(
-  verdict: Verdict,
+  later: Later,
   rest: readonly Source<CanActivate>[],
   { request, context }: { request: SocketRequest; context: ExecutionContext },
 ): Promise<void> {
+  const verdict = await refusing(request, later);
+  if (!verdict) deny(request);
+  return admit(rest, request, context);
+}
+
+/** A guard's answer, truthy ones as `true`. What a guard throws is a no, too. */
+function ask(guard: Source<CanActivate>, request: SocketRequest, context: ExecutionContext): unknown {
   try {
-    const value = await verdict;
-    if (!(isObservable(value) ? await lastValueFrom(value, { defaultValue: false }) : value)) deny(request);
+    const verdict: unknown = guard(request).canActivate(context);
+    return isThenable(verdict) || isObservable(verdict) ? verdict : Boolean(verdict);
   } catch (error) {
     request.denied = true;
     throw error;
   }
-  return admit(rest, request, context);
 }
 
-/** What a guard throws is a no, too. */
-function refusing(request: SocketRequest, ask: () => Verdict): Verdict {
+async function refusing(request: SocketRequest, later: Later): Promise<boolean> {
   try {
-    return ask();
+    const verdict: unknown = await later;
+    return Boolean(isObservable(verdict) ? await lastValueFrom(verdict, { defaultValue: false }) : verdict);
   } catch (error) {
     request.denied = true;
     throw error;

@@ -13,7 +13,7 @@ import type { Handler } from './handler.js';
 import { intercept } from './interceptors.js';
 import { PARAMTYPES_METADATA, type InstanceWrapper } from './nest-internals.js';
 import { acknowledgesItself, parametersOf, type Parameter } from './parameters.js';
-import { argumentsOf, isTrivial, type ParameterPlan } from './pipes.js';
+import { argumentsOf, isTrivial, metadataOf, type ParameterPlan } from './pipes.js';
 import { ScopedInstances, type ScopedSet } from './scoped-instances.js';
 import { withServer } from './server-properties.js';
 
@@ -140,8 +140,8 @@ function called(parts: Parts): Invoke {
     target(request)[method](...values) as unknown;
   if (isTrivial(plan)) return call;
   return (request, values) => {
-    const context = () => executionContext(request, site);
-    return chain(argumentsOf(plan, request, { values, context }), (ready) => call(request, ready));
+    const ready = argumentsOf(plan, { request, values, site });
+    return Array.isArray(ready) ? call(request, ready) : ready.then((later) => call(request, later));
   };
 }
 
@@ -152,22 +152,27 @@ function staged({ enhancers, set, site, prototype, method }: Parts, call: Invoke
   let invoke = call;
   if (interceptors.length > 0) {
     const next = invoke;
-    invoke = (request, values) =>
-      intercept(interceptors, { request, context: executionContext(request, site) }, () =>
-        next(request, values),
-      );
+    invoke = (request, values) => {
+      const context = executionContext(request, site);
+      return intercept(interceptors, { request, context, next: () => next(request, values) });
+    };
   }
   if (isAuthenticatedOnly(prototype, method)) invoke = forKnownUsers(invoke);
   if (guards.length === 0) return invoke;
   const next = invoke;
-  return (request, values) =>
-    chain(admit(guards, request, executionContext(request, site)), () => next(request, values));
+  return (request, values) => {
+    const admitted = admit(guards, request, executionContext(request, site));
+    return admitted ? admitted.then(() => next(request, values)) : next(request, values);
+  };
 }
 
 /** Request-scoped instances first, if the handler has any. */
 function prepared(parts: Parts, invoke: Invoke): Invoke {
   if (scopedOf(parts, parts.enhancers).length === 0) return invoke;
-  return (request, values) => chain(parts.set.prepare(request), () => invoke(request, values));
+  return (request, values) => {
+    const preparing = parts.set.prepare(request);
+    return preparing ? preparing.then(() => invoke(request, values)) : invoke(request, values);
+  };
 }
 
 function forKnownUsers(invoke: Invoke): Invoke {
@@ -194,7 +199,7 @@ function planOf({ enhancers, set, prototype, method, site }: Parts): ParameterPl
     decorated,
     pipes,
     methodPipes,
-    types,
+    metadata: metadataOf(decorated, types),
     declared: methodPipes.length > 0 ? types.length || site.method.length : 0,
     takesMore: types.length === 0 || enhancers.parameters.length < types.length,
   };

@@ -2,11 +2,11 @@ import type { ExecutionContext, PipeTransform } from '@nestjs/common';
 import { failure } from '../common/errors.js';
 import type { SocketRequest } from '../context/socket-request.js';
 import { parameterKind, type ParameterKind } from '../decorators/parameters.decorator.js';
-import { dataOf } from './execution-context.js';
+import { dataOf, executionContext, type Site } from './execution-context.js';
 import { CUSTOM_ROUTE_ARGS_METADATA, ROUTE_ARGS_METADATA } from './nest-internals.js';
 
 /** Takes a parameter's value from the event. */
-export type Extract = (request: SocketRequest, context: () => ExecutionContext) => unknown;
+export type Extract = (request: SocketRequest, site: Site) => unknown;
 
 /** A decorated parameter. */
 export interface Parameter {
@@ -86,7 +86,9 @@ export function acknowledgesItself(metatype: object, method: string): boolean {
 
 function custom({ factory, data }: ParameterMetadata): Pick<Parameter, 'type' | 'extract'> {
   const kind = factory && parameterKind(factory);
-  const extract: Extract = kind ? OURS[kind] : (_, context) => factory?.(data, context());
+  const extract: Extract = kind
+    ? OURS[kind]
+    : (request, site) => factory?.(data, executionContext(request, site));
   return { type: PAYLOAD.has(kind) ? 'body' : 'custom', extract };
 }
 
@@ -96,6 +98,13 @@ function nests(key: string, { data }: ParameterMetadata, place: string): Pick<Pa
   if (!nest) throw failure('FSK_UNSUPPORTED_PARAMETER', HTTP_ONLY[number] || 'A parameter decorator', place);
   const name = typeof data === 'string' ? data : undefined;
   return { type: nest.type, extract: (request) => nest.read(request, name) };
+}
+
+/** An event whose arguments go to parameters. */
+export interface Collected {
+  request: SocketRequest;
+  values: readonly unknown[];
+  site: Site;
 }
 
 /** The parameters of a method. */
@@ -114,18 +123,15 @@ export interface Signature {
  */
 export function collect(
   { decorated, declared, takesMore }: Signature,
-  {
-    request,
-    values,
-    context,
-  }: { request: SocketRequest; values: readonly unknown[]; context: () => ExecutionContext },
+  { request, values, site }: Collected,
 ): unknown[] {
   const collected: unknown[] = [];
   const least = Math.max(decorated.length, declared);
   let next = 0;
   for (let index = 0; index < least; index++) {
     const parameter = decorated[index];
-    collected.push(parameter ? parameter.extract(request, context) : values[next++]);
+    collected.push(parameter ? parameter.extract(request, site) : values[next++]);
   }
-  return takesMore ? [...collected, ...values.slice(next)] : collected;
+  if (takesMore && next < values.length) collected.push(...values.slice(next));
+  return collected;
 }

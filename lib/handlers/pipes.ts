@@ -1,15 +1,16 @@
-import type { ExecutionContext, PipeTransform } from '@nestjs/common';
+import type { ArgumentMetadata, PipeTransform } from '@nestjs/common';
 import { isThenable } from '../common/thenable.js';
 import type { SocketRequest } from '../context/socket-request.js';
 import type { Source } from './handler.js';
-import { collect, type Signature } from './parameters.js';
+import { collect, type Collected, type Parameter, type Signature } from './parameters.js';
 
 /** The parameters of a method, compiled. */
 export interface ParameterPlan extends Signature {
   /** By index: the pipes of the parameter; beyond the last, those of the method. */
   pipes: readonly (readonly Source<PipeTransform>[])[];
   methodPipes: readonly Source<PipeTransform>[];
-  types: readonly unknown[];
+  /** By index: what pipes are told about the parameter. */
+  metadata: readonly ArgumentMetadata[];
 }
 
 /** Whether the event's arguments can be passed on as they are. */
@@ -18,14 +19,26 @@ export function isTrivial({ decorated, methodPipes }: ParameterPlan): boolean {
 }
 
 /** The values for a method's parameters, after their pipes. A promise only if a pipe or a factory made one. */
-export function argumentsOf(
-  plan: ParameterPlan,
-  request: SocketRequest,
-  event: { values: readonly unknown[]; context: () => ExecutionContext },
-): unknown[] | Promise<unknown[]> {
-  const values = collect(plan, { request, ...event });
-  return transformFrom(0, { plan, request, values });
+export function argumentsOf(plan: ParameterPlan, event: Collected): unknown[] | Promise<unknown[]> {
+  return transformFrom(0, { plan, request: event.request, values: collect(plan, event) });
 }
+
+/** What pipes are told about each parameter that is declared. */
+export function metadataOf(
+  decorated: readonly (Parameter | undefined)[],
+  types: readonly unknown[],
+): ArgumentMetadata[] {
+  const length = Math.max(decorated.length, types.length);
+  return Array.from({ length }, (_, index) => ({
+    type: decorated[index]?.type ?? 'body',
+    metatype: types[index] as ArgumentMetadata['metatype'],
+    data: decorated[index]?.data,
+    schema: decorated[index]?.schema as never, // Nest 12's; Nest 11 knows none
+  }));
+}
+
+/** What pipes are told about an argument that no parameter is declared for. */
+const UNDECLARED: ArgumentMetadata = { type: 'body' };
 
 interface Work {
   plan: ParameterPlan;
@@ -51,13 +64,7 @@ async function settle(index: number, value: PromiseLike<unknown>, work: Work): P
 
 function transform(index: number, { plan, request, values }: Work): unknown {
   const pipes = plan.pipes[index] ?? plan.methodPipes;
-  const parameter = plan.decorated[index];
-  const metadata = {
-    type: parameter?.type ?? ('body' as const),
-    metatype: plan.types[index] as never,
-    data: parameter?.data,
-    schema: parameter?.schema as never,
-  };
+  const metadata = plan.metadata[index] ?? UNDECLARED;
   let value = values[index];
   for (const pipe of pipes) {
     value = isThenable(value)

@@ -59,13 +59,17 @@ export class ScopedInstances {
     const loadedFor = new WeakSet<SocketRequest>();
     let compiled: Map<InstanceWrapper, Source<unknown>> | undefined;
     let tried = this.#instrumented;
+    const isBuiltHere = (request: SocketRequest) =>
+      compiled !== undefined && (request.contextId === undefined || !loadedFor.has(request));
     return {
-      source:
-        <T>(wrapper: InstanceWrapper): Source<T> =>
-        (request) =>
-          (compiled && !loadedFor.has(request)
-            ? compiled.get(wrapper)?.(request)
-            : loaded(wrapper, request)) as T,
+      source: <T>(wrapper: InstanceWrapper): Source<T> => {
+        let build: Source<unknown> | undefined;
+        return (request) => {
+          if (!isBuiltHere(request)) return loaded(wrapper, request) as T;
+          build ??= compiled?.get(wrapper);
+          return build?.(request) as T;
+        };
+      },
       prepare: (request) => {
         if (compiled || wrappers.length === 0) return undefined;
         return this.#load(wrappers, request).then(() => {
@@ -90,8 +94,8 @@ export class ScopedInstances {
   }
 
   /** The instances of an event, for their hooks at its end. */
-  instancesOf(request: SocketRequest): Iterable<unknown> {
-    return new Set([...this.#tree.built(request).map(([, instance]) => instance), ...(request.loaded ?? [])]);
+  instancesOf({ instances = [], loaded: more }: SocketRequest): Iterable<unknown> {
+    return more ? new Set([...instances, ...more]) : instances;
   }
 
   /** The durable instances of a connection, for their hooks at its end. */

@@ -42,13 +42,21 @@ export class ScopedTree {
 
   #slotted(wrapper: InstanceWrapper, sources: readonly Source<unknown>[]): Source<unknown> {
     const slot = this.#wrappers.push(wrapper) - 1;
-    const metatype = wrapper.metatype as Constructor;
+    const build = construction(wrapper.metatype as Constructor, sources);
     return (request) => {
       const instances = (request.instances ??= []);
-      return (instances[slot] ??=
-        builtByContainer(wrapper, request) ?? new metatype(...sources.map((source) => source(request))));
+      return (instances[slot] ??= builtByContainer(wrapper, request) ?? build(request));
     };
   }
+}
+
+/** A constructor call; without a list of arguments where there are few. */
+function construction(metatype: Constructor, sources: readonly Source<unknown>[]): Source<unknown> {
+  const [first, second] = sources;
+  if (!first) return () => new metatype();
+  if (!second) return (request) => new metatype(first(request));
+  if (sources.length === 2) return (request) => new metatype(first(request), second(request));
+  return (request) => new metatype(...sources.map((source) => source(request)));
 }
 
 /** What the event itself provides. */

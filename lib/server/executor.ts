@@ -59,8 +59,8 @@ export class Executor {
   /** Tells a connection's durable instances that it is over. */
   endConnection(connection: Connection): void {
     if (!connection.durable) return;
-    const instances = this.scoped.durableInstancesOf(connection);
-    void this.inFlight.track(endInstances(instances, 'onConnectionEnd', this.logger), connection.client);
+    const ending = endInstances(this.scoped.durableInstancesOf(connection), 'onConnectionEnd', this.logger);
+    if (ending) void this.inFlight.track(ending, connection.client);
   }
 
   readonly #execute = (run: Run, finish: Finish): void | Promise<void> => {

@@ -9,21 +9,37 @@ interface Hooked {
   [Symbol.dispose]?(): unknown;
 }
 
-/** Tells instances that their time is over; an error of one is logged and keeps no other from hearing it. */
-export async function endInstances(
+type EndHook = 'onEventEnd' | 'onConnectionEnd';
+
+/**
+ * Tells instances that their time is over; an error of one is logged and keeps no other from hearing it. Those that
+ * have no hook, which is most, cost a look.
+ */
+export function endInstances(
   instances: Iterable<unknown>,
-  hook: 'onEventEnd' | 'onConnectionEnd',
+  hook: EndHook,
   logger: FlaskSocketLogger,
-): Promise<void> {
+): void | Promise<void> {
+  let concerned: unknown[] | undefined;
   for (const instance of instances) {
-    const {
-      [hook]: end,
-      [Symbol.asyncDispose]: disposeLater,
-      [Symbol.dispose]: dispose,
-    } = Object(instance) as Hooked; // a factory may have made anything
-    const name = (Object(instance) as object).constructor?.name;
-    await call(end, { instance, logger, name: `${name}.${hook}()` });
-    await call(disposeLater ?? dispose, { instance, logger, name: `disposing of ${name}` });
+    if (wantsToKnow(instance, hook)) (concerned ??= []).push(instance);
+  }
+  return concerned && tell(concerned, hook, logger);
+}
+
+function wantsToKnow(instance: unknown, hook: EndHook): boolean {
+  if (typeof instance !== 'object' || instance === null) return false; // a factory may have made anything
+  const hooked = instance as Hooked;
+  return Boolean(hooked[hook] ?? hooked[Symbol.asyncDispose] ?? hooked[Symbol.dispose]);
+}
+
+async function tell(instances: readonly unknown[], hook: EndHook, logger: FlaskSocketLogger): Promise<void> {
+  for (const instance of instances) {
+    const hooked = instance as Hooked;
+    const name = (instance as object).constructor?.name;
+    await call(hooked[hook], { instance, logger, name: `${name}.${hook}()` });
+    const dispose = hooked[Symbol.asyncDispose] ?? hooked[Symbol.dispose];
+    await call(dispose, { instance, logger, name: `disposing of ${name}` });
   }
 }
 

@@ -8,8 +8,9 @@ class SnapshotEncoder extends jsonParser.Encoder {
   override encode(
     packet: Parameters<jsonParser.Encoder['encode']>[0],
   ): ReturnType<jsonParser.Encoder['encode']> {
-    const [text, ...attachments] = super.encode(packet) as [string, ...ArrayBuffer[]];
-    return attachments.length === 0 ? [text] : [text, ...attachments.map(snapshot)];
+    const parts = super.encode(packet);
+    for (let index = 1; index < parts.length; index++) parts[index] = snapshot(parts[index]);
+    return parts;
   }
 }
 
