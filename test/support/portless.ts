@@ -8,13 +8,17 @@ import type { AppOptions } from './app.js';
 /** An application that does not listen; it ends with the test. */
 export async function createApp({
   options,
+  module,
   adapter,
   prepare,
   https,
   imports = [],
   ...metadata
 }: AppOptions & { https?: object } = {}): Promise<INestApplication> {
-  @Module({ ...metadata, imports: [FlaskSocketModule.forRoot({ logger: false, ...options }), ...imports] })
+  @Module({
+    ...metadata,
+    imports: [module ?? FlaskSocketModule.forRoot({ logger: false, ...options }), ...imports],
+  })
   class TestModule {}
   const nest = { logger: false, abortOnError: false, httpsOptions: https } as const;
   const app = adapter
