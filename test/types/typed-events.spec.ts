@@ -35,4 +35,12 @@ describe('events that are declared once', () => {
   it('E9 let no wrong name or payload compile', { timeout: 60_000 }, () => {
     expect(complaintsAbout(program, 'wrong.ts')).toEqual([]);
   });
+
+  it('E9 Q3 let right names and payloads of the test client compile', { timeout: 60_000 }, () => {
+    expect(complaintsAbout(program, 'test-client.right.ts')).toEqual([]);
+  });
+
+  it('E9 Q3 let no wrong name or payload of the test client compile', { timeout: 60_000 }, () => {
+    expect(complaintsAbout(program, 'test-client.wrong.ts')).toEqual([]);
+  });
 });

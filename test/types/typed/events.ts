@@ -13,6 +13,7 @@ declare module 'nestjs-flask-socket' {
 
   interface ClientEvents {
     'my event': (first: string, second: number) => void;
+    'how many': (of: string, answered: (count: number) => void) => void;
   }
 
   interface SessionData {
