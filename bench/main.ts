@@ -40,6 +40,7 @@ const { values: options, positionals: names } = parseArgs({
 });
 
 const { quick } = options;
+const command = ['npm run bench', ...process.argv.slice(2)].join(' ').replace('bench -', 'bench -- -');
 const rounds = Number(options.rounds ?? (quick ? 3 : 9));
 const milliseconds = Number(options.ms ?? (options.profile ? 4_000 : quick ? 400 : 1_500));
 const isWhole = names.length === 0 && !quick && !options.servers;
@@ -67,7 +68,7 @@ async function report(bench: Bench): Promise<void> {
     console.log([`\n${question.title}\n`, plain(summary(result)), ...doubts(result)].join('\n'));
   }
   console.log(`\n${plain(targetTable(results))}`);
-  if (isWhole) writeFileSync(`${root}/docs/benchmarks.md`, await page(results, 'npm run bench'));
+  if (isWhole) writeFileSync(`${root}/docs/benchmarks.md`, await page(results, command));
 }
 
 async function profiles(bench: Bench): Promise<void> {

@@ -71,7 +71,8 @@ export function format(number: number, digits: number): string {
   return number.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
-function withSpread(series: readonly number[], digits: number): string {
+/** The median, with the least and the greatest. */
+export function withSpread(series: readonly number[], digits: number): string {
   const [least, greatest] = range(series);
   return `${format(median(series), digits)} (${format(least, digits)}–${format(greatest, digits)})`;
 }

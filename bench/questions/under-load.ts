@@ -45,7 +45,7 @@ const SHARE = { key: 'share', title: 'load generator', unit: 'of a core', digits
 export function throughput(what: string) {
   return [
     { ...CPU, title: `CPU per ${what}` },
-    { key: 'rate', title: 'throughput', unit: `/s`, digits: 0 },
+    { key: 'rate', title: 'throughput', unit: '/s', digits: 0, isCompared: false },
     SHARE,
   ];
 }
