@@ -163,10 +163,10 @@ describe.each(drivers)('the documentation, with %s:', (_, start) => {
     }
 
     it.each([
-      ['E1 E2', 'message', 'hello', ['message', 'hello']],
-      ['E1 E2', 'json', { a: 1 }, ['json', { a: 1 }]],
-      ['E2', 'my event', { a: 1 }, ['my response', { a: 1 }]],
-    ])('%s bounces %s back to its sender', async (__, event, value, expected) => {
+      ['message', 'hello', ['message', 'hello']],
+      ['json', { a: 1 }, ['json', { a: 1 }]],
+      ['my event', { a: 1 }, ['my response', { a: 1 }]],
+    ])('E1 E2 bounces %s back to its sender', async (event, value, expected) => {
       const world = await serve(BouncingGateway);
       const [client, other] = [await world.connect(), await world.connect()];
 
@@ -533,10 +533,10 @@ describe.each(drivers)('the documentation, with %s:', (_, start) => {
     }
 
     it.each([
-      ['X1 X2', '/', 'global handler: global'],
-      ['X1 X2', '/chat', 'chat handler: chat'],
-      ['X1 X2 X4', '/other', 'default handler: other'],
-    ])('%s of namespace %s', async (__, namespace, answer) => {
+      ['/', 'global handler: global'],
+      ['/chat', 'chat handler: chat'],
+      ['/other', 'default handler: other'],
+    ])('X1 X2 of namespace %s', async (namespace, answer) => {
       const client = await (await serve(FailingGateway)).connect(namespace);
 
       expect(await client.ask('my error event', 1)).toEqual([answer]);
