@@ -1,6 +1,6 @@
 import { DEFAULT_NAMESPACE } from './constants.js';
 import { failure } from './errors.js';
-import { checkNamespace } from './namespace.js';
+import { checkConcreteNamespace } from './namespace.js';
 import { printable } from './printable.js';
 
 /** The name of a room; 7 and '7' are the same room. */
@@ -51,7 +51,7 @@ export function resolveAddress(recipients: Recipients, origin?: Origin): Address
     namespace:
       namespace === undefined
         ? (origin?.namespace ?? DEFAULT_NAMESPACE)
-        : checkNamespace(namespace, 'emit()'),
+        : checkConcreteNamespace(namespace, 'emit()'),
     kind: to !== undefined ? 'rooms' : origin && !broadcast ? 'self' : 'everybody',
     rooms: to === undefined ? [] : listOf(to).map(roomName),
     except,

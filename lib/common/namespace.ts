@@ -17,6 +17,15 @@ export function checkNamespace(namespace: unknown, place: string): string {
   return namespace;
 }
 
+/** A namespace that clients can be in: neither `*` nor one with parameters. */
+export function checkConcreteNamespace(namespace: unknown, place: string): string {
+  const name = checkNamespace(namespace, place);
+  if (name === ANY || isPattern(name)) {
+    throw failure('FSK_INVALID_NAMESPACE', printable(name), `${place}, which speaks to one namespace`);
+  }
+  return name;
+}
+
 /** Whether the namespace has parameters (`/job/:id`). */
 export function isPattern(namespace: string): boolean {
   return namespace.includes('/:');

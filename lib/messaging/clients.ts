@@ -1,7 +1,7 @@
 import type { Namespace, Socket } from 'socket.io';
 import { roomName, type Room } from '../common/address.js';
 import { DEFAULT_NAMESPACE } from '../common/constants.js';
-import { checkNamespace } from '../common/namespace.js';
+import { checkConcreteNamespace } from '../common/namespace.js';
 import type { Connection, Runtime } from '../context/connection.js';
 import { connectionOf, existingNamespace, siblingOf } from '../context/socket-internals.js';
 import type { ClientOptions } from './emit-options.js';
@@ -84,6 +84,6 @@ export async function membersOf(
 }
 
 function namespaceOf({ namespace }: ClientOptions, sender?: Connection): string {
-  if (namespace !== undefined) return checkNamespace(namespace, 'a namespace option');
+  if (namespace !== undefined) return checkConcreteNamespace(namespace, 'a namespace option');
   return sender?.socket.nsp.name ?? DEFAULT_NAMESPACE;
 }

@@ -16,7 +16,8 @@ import {
 } from '../messaging/clients.js';
 import type { CallOptions, EmitOptions, SendOptions } from '../messaging/emit-options.js';
 import { unnamedEvent } from '../messaging/send.js';
-import { ask, speak } from '../messaging/speak.js';
+import { ask } from '../messaging/ask.js';
+import { speak } from '../messaging/speak.js';
 import { BackgroundTask, sleep, type BackgroundFunction } from './background-task.js';
 import { FlaskSocketRuntime } from './flask-socket.runtime.js';
 import { RuntimeHandlers } from './runtime-handlers.js';
