@@ -432,8 +432,8 @@ describe('errors', () => {
         () => {
           throw 'broken';
         },
-      ], // prettier-ignore oxlint-disable-line eslint/no-throw-literal -- not everything thrown is an Error
-      ['rejects with nothing', () => Promise.reject()], // oxlint-disable-line
+      ],
+      ['rejects with nothing', () => Promise.reject()],
     ];
 
     /** An application with one source of errors, and what its error handler saw. */
@@ -884,7 +884,7 @@ describe('errors', () => {
         @OnDisconnect()
         async left() {
           gone.add('gone');
-          throw new Error('broken'); // oxlint-disable-line
+          throw new Error('broken');
         }
       }
       const app = await startApp({ providers: [BrokenGateway] });

@@ -143,10 +143,10 @@ describe('not to repeat', () => {
 
   it.each<[string, () => unknown]>([
     ['false', () => false],
-    ['an error without a message', () => Promise.reject(new Error())], // oxlint-disable-line
+    ['an error without a message', () => Promise.reject(new Error())],
     ['a ConnectionRefusedError without a message', () => Promise.reject(new ConnectionRefusedError())],
     ['a ConnectionRefusedError with an empty one', () => Promise.reject(new ConnectionRefusedError(''))],
-    ['a string', () => Promise.reject('')], // oxlint-disable-line
+    ['a string', () => Promise.reject('')],
   ])('C3 never sends an empty connect_error: %s', async (_, refuse) => {
     @SocketGateway()
     class RefusingGateway {
@@ -163,7 +163,7 @@ describe('not to repeat', () => {
   });
 
   it.each<[string, unknown]>([
-    ['an Error without a message', new Error('')], // oxlint-disable-line
+    ['an Error without a message', new Error('')],
     ['a string', 'no'],
   ])('C3 never sends an empty connect_error for a middleware that refuses with %s', async (_, error) => {
     const app = await startApp();

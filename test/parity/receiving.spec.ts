@@ -279,7 +279,7 @@ class RawClient {
   static async of(running: RunningApp): Promise<RawClient> {
     const client = new RawClient(running);
     await client.hear(/^0/);
-    await client.say('40');
+    client.say('40');
     await client.hear(/^40/);
     return client;
   }
