@@ -148,10 +148,10 @@ describe('a reply', () => {
     expect([toSender, toOther]).toEqual([[], [['message', 'hello']]]);
   });
 
-  it('E3 refuses what is no namespace', async () => {
+  it.each(['chat', '*', '/job/:id'])('E3 refuses %s, where no client can be', async (namespace) => {
     const app = await appThatSays(() => {
       try {
-        emit('reply', 1, { namespace: 'chat' });
+        emit('reply', 1, { namespace });
         return 'sent';
       } catch (error) {
         return (error as { code: string }).code;
