@@ -47,7 +47,7 @@ describe('package.json', () => {
 });
 
 describe('package-lock.json', () => {
-  const { packages } = readJson('package-lock.json') as { packages: Record<string, { version: string }> };
+  const { packages } = readJson('package-lock.json') as { packages: Record<string, LockedPackage> };
 
   // What these repaired reached every server that is open to strangers.
   it.each([
@@ -58,6 +58,14 @@ describe('package-lock.json', () => {
   ])('resolves %s to %s or later', (name, minimum) => {
     const { version } = packages[`node_modules/${name}`]!;
     expect(isAtLeast(version, minimum), `${name} is ${version}`).toBe(true);
+  });
+
+  // `npm ci` refuses it otherwise. npm leaves out what its registry does not have yet.
+  it('holds the parts that its packages have for other platforms', () => {
+    const locked = Object.keys(packages);
+    const parts = Object.values(packages).flatMap((entry) => Object.keys(entry.optionalDependencies ?? {}));
+    const isLocked = (name: string) => locked.some((path) => path.endsWith(`node_modules/${name}`));
+    expect(parts.filter((name) => !isLocked(name))).toEqual([]);
   });
 
   it('sees an older version', () => {
@@ -110,6 +118,11 @@ describe('the repository', () => {
     });
   });
 });
+
+interface LockedPackage {
+  version: string;
+  optionalDependencies?: Record<string, string>;
+}
 
 function linesOf(path: string): string[] {
   const content = readFileSync(root + path);
