@@ -360,13 +360,13 @@ const HOOKS: Hook[] = [
   },
 ];
 
-const FAULTS = HOOKS.flatMap((hook) => WAYS.map(([way, fail]) => ({ name: hook.name, way, hook, fail })));
+const FAULTS = HOOKS.flatMap((hook) => WAYS.map(([way, fail]) => [hook.name, way, hook, fail] as const));
 
 describe('the process goes on', () => {
   describe('when something of the application fails', () => {
     it.each(FAULTS)(
-      '$name that $way: one line in the log, an answer to the client',
-      async ({ hook, fail }) => {
+      '%s that %s: one line in the log, an answer to the client',
+      async (_name, _way, hook, fail) => {
         const app = await startApp({ providers: [PingGateway, ...(hook.providers(fail) ?? [])] });
         hook.prepare?.(app, fail);
 
@@ -453,14 +453,17 @@ describe('the process goes on', () => {
       'session',
       'throw',
     ];
+    const SHAPES = [
+      ['arrays', '[', ']'],
+      ['objects', '{"a":', '}'],
+    ] as const;
     const CASES = [5_000, 100_000].flatMap((depth) =>
-      [
-        ['[', ']'],
-        ['{"a":', '}'],
-      ].flatMap(([open = '', close = '']) => PLACES.map((place) => ({ place, depth, open, close }))),
+      SHAPES.flatMap(([what, open, close]) =>
+        PLACES.map((place) => [place, depth, what, { open, close }] as const),
+      ),
     );
 
-    it.each(CASES)('$place of $depth levels of $open$close', async ({ place, depth, open, close }) => {
+    it.each(CASES)('%s, of %i levels of %s', async (place, depth, _what, { open, close }) => {
       const app = await startApp({ providers: [DeepGateway, PingGateway] });
       const wire = await Wire.open(app);
       await wire.join();
@@ -611,46 +614,47 @@ describe('the process goes on', () => {
       ],
     ];
 
-    it.each(REQUESTS.flatMap((each) => [true, false].map((verdict) => [...each, verdict] as const)))(
-      '200 resets by %s, then the verdict is %3$s',
-      async (_, requestTo, verdict) => {
-        const asked = new Journal();
-        const gate = new Gate();
-        const app = await startApp({
-          providers: [PingGateway],
-          options: {
-            ...HEARTBEAT,
-            corsAllowedOrigins: async (origin) => {
-              asked.add(origin);
-              await gate.opened;
-              return verdict;
-            },
-          },
-        });
-        const closed = new Journal();
-        app.app
-          .getHttpServer()
-          .on('connection', (socket: TcpSocket) => socket.on('close', () => closed.add('closed')));
-        const sockets = await Promise.all(
-          Array.from({ length: 200 }, async () => {
-            const socket = connectTcp(app.port, '127.0.0.1').on('error', () => {});
-            await once(socket, 'connect');
-            socket.write(requestTo(app.port));
-            return socket;
-          }),
-        );
-        await asked.reached(200);
-
-        for (const socket of sockets) socket.resetAndDestroy();
-        await closed.reached(200);
-        gate.open();
-
-        expect({ answer: await answers(app), left: await deserted(app) }).toEqual({
-          answer: 'pong',
-          left: NOTHING,
-        });
-      },
+    const VERDICTS = REQUESTS.flatMap(([transport, requestTo]) =>
+      [true, false].map((verdict) => [transport, verdict, requestTo] as const),
     );
+
+    it.each(VERDICTS)('200 resets by %s, then the verdict is %s', async (_, verdict, requestTo) => {
+      const asked = new Journal();
+      const gate = new Gate();
+      const app = await startApp({
+        providers: [PingGateway],
+        options: {
+          ...HEARTBEAT,
+          corsAllowedOrigins: async (origin) => {
+            asked.add(origin);
+            await gate.opened;
+            return verdict;
+          },
+        },
+      });
+      const closed = new Journal();
+      app.app
+        .getHttpServer()
+        .on('connection', (socket: TcpSocket) => socket.on('close', () => closed.add('closed')));
+      const sockets = await Promise.all(
+        Array.from({ length: 200 }, async () => {
+          const socket = connectTcp(app.port, '127.0.0.1').on('error', () => {});
+          await once(socket, 'connect');
+          socket.write(requestTo(app.port));
+          return socket;
+        }),
+      );
+      await asked.reached(200);
+
+      for (const socket of sockets) socket.resetAndDestroy();
+      await closed.reached(200);
+      gate.open();
+
+      expect({ answer: await answers(app), left: await deserted(app) }).toEqual({
+        answer: 'pong',
+        left: NOTHING,
+      });
+    });
 
     it.each(WAYS)('a check of the origin that %s refuses the client', async (_, fail) => {
       const app = await startApp({
