@@ -12,7 +12,7 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ['test/**/*.spec.ts'],
+    include: ['test/**/*.spec.ts', 'sample/**/*.spec.ts'],
     setupFiles: ['test/support/setup.ts'],
     pool: 'forks',
     testTimeout: 20_000,

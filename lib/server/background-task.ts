@@ -1,5 +1,4 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { setTimeout as wait } from 'node:timers/promises';
 import type { FlaskSocketLogger } from '../common/logger.js';
 import { describeThrown } from '../common/printable.js';
 import { storage } from '../context/storage.js';
@@ -68,7 +67,19 @@ export function isInBackgroundTask(): boolean {
   return currentSignal.getStore() !== undefined;
 }
 
-/** Waits; in a background task no longer than the task lives. */
-export async function sleep(milliseconds: number): Promise<void> {
-  await wait(milliseconds, undefined, { signal: currentSignal.getStore() });
+/** Waits; in a background task no longer than the task lives. The fake timers of a test move it. */
+export function sleep(milliseconds: number): Promise<void> {
+  const signal = currentSignal.getStore();
+  return new Promise((resolve, reject) => {
+    const cancelled = () => {
+      clearTimeout(timer);
+      reject(signal?.reason as Error);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', cancelled);
+      resolve();
+    }, milliseconds);
+    if (signal?.aborted) cancelled();
+    else signal?.addEventListener('abort', cancelled, { once: true });
+  });
 }
