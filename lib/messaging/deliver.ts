@@ -3,6 +3,7 @@ import type { Address } from '../common/address.js';
 import { failureFrom } from '../common/errors.js';
 import { printable } from '../common/printable.js';
 import type { Connection } from '../context/connection.js';
+import { storage } from '../context/storage.js';
 import {
   connectionOf,
   existingNamespace,
@@ -34,7 +35,10 @@ export function deliver(
     if (address.kind === 'self') return replyTo(sender, { address, outgoing, options });
     if (address.kind === 'rooms' && address.rooms.length === 0) return;
     broadcast(existingNamespace(server, address.namespace), { address, outgoing, options });
-    if (sender) includeConnecting(sender, { address, outgoing, options });
+    const current = storage.getStore()?.connection; // SocketIO names no sender, but may speak in a handler, too
+    if (current?.held && current.runtime.server === server) {
+      includeConnecting(current, { address, outgoing, options });
+    }
   } catch (cause) {
     throw failureFrom(cause, 'FSK_NOT_SERIALIZABLE', printable(outgoing[0]));
   }

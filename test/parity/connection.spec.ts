@@ -183,6 +183,33 @@ describe('a connection', () => {
       });
     });
 
+    it('C1 includes the connecting client in what SocketIO sends from @OnConnect', async () => {
+      @SocketGateway()
+      class Gateway {
+        constructor(private readonly socketio: SocketIO) {}
+
+        @OnConnect()
+        connect() {
+          joinRoom('lobby');
+          this.socketio.emit('to everybody', 1);
+          this.socketio.emit('to a room', 2, { to: 'lobby' });
+          this.socketio.emit('to me', 3, { to: request.sid });
+          this.socketio.emit('elsewhere', 4, { namespace: '/other' });
+        }
+      }
+      const app = await startApp({ providers: [Gateway] });
+      const client = app.open('/', WEBSOCKET);
+      const received = inbox(client);
+
+      await next(client, 'to me');
+
+      expect(received).toEqual([
+        ['to everybody', 1],
+        ['to a room', 2],
+        ['to me', 3],
+      ]);
+    });
+
     it('C1 drops what was emitted to a client that is refused', async () => {
       @SocketGateway()
       class RefusingGateway {
