@@ -45,7 +45,7 @@ export class SocketSession {
   }
 }
 
-// oxlint-disable-next-line typescript/no-unsafe-declaration-merging, typescript/no-empty-object-type -- see above
+// oxlint-disable-next-line typescript/no-empty-object-type -- see above
 export interface SocketSession extends SessionData {}
 
 function copied(value: unknown): unknown {

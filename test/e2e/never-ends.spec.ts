@@ -95,9 +95,9 @@ type Fail = () => unknown;
 const WAYS: [string, Fail][] = [
   ['throws', () => { throw new Error('broken'); }], // prettier-ignore
   ['rejects', () => Promise.reject(new Error('broken'))],
-  ['rejects with a string', () => Promise.reject('broken')], // oxlint-disable-line
-  ['rejects with undefined', () => Promise.reject(undefined)], // oxlint-disable-line
-  ['rejects with null', () => Promise.reject(null)], // oxlint-disable-line
+  ['rejects with a string', () => Promise.reject('broken')],
+  ['rejects with undefined', () => Promise.reject(undefined)],
+  ['rejects with null', () => Promise.reject(null)],
 ];
 
 /** A place for a fault: the gateways that have it, and how a client gets there. What it hears is the result. */
@@ -858,7 +858,7 @@ describe('the process goes on', () => {
         @OnDisconnect()
         async left() {
           await gate.opened;
-          throw new Error('broken'); // oxlint-disable-line
+          throw new Error('broken');
         }
       }
       const app = await startApp({ providers: [SlowGateway, PingGateway], options: HEARTBEAT });
