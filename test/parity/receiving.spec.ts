@@ -1,5 +1,6 @@
 import { Controller, createParamDecorator, Get, Res, type ExecutionContext } from '@nestjs/common';
 import {
+  Ack,
   Args,
   args,
   Auth,
@@ -613,6 +614,43 @@ describe('acknowledgements', () => {
     values.complete();
     await answer;
     expect(received).toEqual([['last']]);
+  });
+
+  it('V6 @Ack() acknowledges when the handler says so, and what it returns is not sent', async () => {
+    class AckGateway {
+      @OnEvent('ask')
+      async handle(@Ack() acknowledge?: (...values: unknown[]) => void) {
+        await Promise.resolve();
+        acknowledge?.('one', 2);
+        return acknowledge === undefined ? 'nobody asked' : 'not this';
+      }
+    }
+    const running = await startApp({ providers: [AckGateway] });
+    const client = await RawClient.of(running);
+    client.say('42["ask"]');
+    client.say('425["ask"]');
+    client.say('426["ask"]');
+    await client.hear(/^436/);
+    expect(client.received.filter((packet) => packet.startsWith('43'))).toEqual([
+      '435["one",2]',
+      '436["one",2]',
+    ]);
+    client.close();
+  });
+
+  it('V6 @Ack() that is not called acknowledges nothing', async () => {
+    class SilentGateway {
+      @OnEvent('ask')
+      handle(@Ack() _acknowledge: unknown) {
+        return 'not this';
+      }
+    }
+    const running = await startApp({ providers: [SilentGateway] });
+    const client = await running.connect();
+    const acknowledged: unknown[] = [];
+    client.emit('ask', (...values: unknown[]) => acknowledged.push(values));
+    await flushed(client);
+    expect(acknowledged).toEqual([]);
   });
 
   it('V6 each acknowledgement is sent once', async () => {
