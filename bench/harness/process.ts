@@ -10,6 +10,9 @@ export const CORES = { server: 0, load: 1 };
 /** Whether processes can be tied to cores here. */
 export const canPin = availableParallelism() > 1 && spawnSync('taskset', ['--version']).status === 0;
 
+/** How many milliseconds an answer may take. The longest one waited for is a round of load. */
+const PATIENCE = 120_000;
+
 /** A process that answers questions (see `lines.ts`). Its first line says that it is ready. */
 export class Process<Ready> {
   readonly #lines: AsyncIterator<string>;
@@ -57,8 +60,13 @@ export class Process<Ready> {
   }
 
   async #next<Line>(): Promise<Line> {
+    const timer = setTimeout(() => this.child.kill('SIGKILL'), PATIENCE);
     const { done, value } = (await this.#lines.next()) as IteratorResult<string, undefined>;
-    if (done) throw new Error(`${this.name} has ended. What it said on standard error stands above.`);
+    clearTimeout(timer);
+    if (done)
+      throw new Error(
+        `${this.name} has ended, or did not answer in time. What it said on standard error stands above.`,
+      );
     return JSON.parse(value) as Line;
   }
 }
