@@ -50,6 +50,7 @@ export class HandlerCompiler {
     };
     return {
       place: placeOf(prototype, method),
+      module: handlerMethod.wrapper.host?.name,
       ordering: metadata.ordering,
       catchAll: metadata.event === '*',
       acknowledgesItself: acknowledgesItself(metatype, method),

@@ -1,5 +1,5 @@
 import { ANY } from '../common/constants.js';
-import { failure } from '../common/errors.js';
+import { failure, type FlaskSocketError } from '../common/errors.js';
 import { isPattern, NamespacePattern, type NamespaceParams } from '../common/namespace.js';
 import { printable } from '../common/printable.js';
 import type { Handler, HandlerDefinition } from './handler.js';
@@ -38,8 +38,7 @@ export class HandlerRegistry {
     if (definition.kind === 'errorDefault') return this.#addErrorDefault(definition.handler);
     const { table, key } = this.#entryFor(definition.namespace).tableOf(definition);
     const first = table.get(key);
-    if (first)
-      throw failure('FSK_DUPLICATE_HANDLER', subjectOf(definition), first.place, definition.handler.place);
+    if (first) throw duplicate(subjectOf(definition), first, definition.handler);
     table.set(key, definition.handler);
     return () => {
       if (table.get(key) === definition.handler) table.delete(key);
@@ -92,7 +91,7 @@ export class HandlerRegistry {
 
   #addErrorDefault(handler: Handler): () => void {
     const first = this.#errorDefault;
-    if (first) throw failure('FSK_DUPLICATE_HANDLER', '@OnErrorDefault()', first.place, handler.place);
+    if (first) throw duplicate('@OnErrorDefault()', first, handler);
     this.#errorDefault = handler;
     return () => {
       if (this.#errorDefault === handler) this.#errorDefault = undefined;
@@ -122,6 +121,13 @@ export class HandlerRegistry {
     this.#serving.set(namespace, entries);
     return entries;
   }
+}
+
+/** Names both places; one class that two modules provide, by the modules. */
+function duplicate(what: string, first: Handler, second: Handler): FlaskSocketError {
+  const place = (handler: Handler) =>
+    first.place === second.place && handler.module ? `${handler.place} in ${handler.module}` : handler.place;
+  return failure('FSK_DUPLICATE_HANDLER', what, place(first), place(second));
 }
 
 function subjectOf({ kind, event, namespace }: HandlerDefinition): string {

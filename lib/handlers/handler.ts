@@ -5,6 +5,8 @@ import type { SocketRequest } from '../context/socket-request.js';
 export interface Handler {
   /** `Class.method`, or the function's name. */
   readonly place: string;
+  /** The module that provides its class. */
+  readonly module?: string;
   /** What `@OnEvent()` said; without it the application's default applies. */
   readonly ordering?: HandlerMetadata['ordering'];
   /** Its first argument is the event's name: it serves `'*'`. */

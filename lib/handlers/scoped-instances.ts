@@ -94,7 +94,8 @@ export class ScopedInstances {
   }
 
   /** The instances of an event, for their hooks at its end. */
-  instancesOf({ instances = [], loaded: more }: SocketRequest): Iterable<unknown> {
+  instancesOf(request: SocketRequest): Iterable<unknown> {
+    const { instances = [], loaded: more } = request;
     return more ? new Set([...instances, ...more]) : instances;
   }
 

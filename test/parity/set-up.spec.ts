@@ -578,6 +578,15 @@ describe('two handlers for one thing', () => {
     expect(error.message).toMatch(/Twice\.first and Twice\.second/);
   });
 
+  it('I7 of one class that two modules provide fail the boot, and the error names the modules', async () => {
+    @Module({ providers: [One] })
+    class OrdersModule {}
+    @Module({ providers: [One] })
+    class UsersModule {}
+    const error = await bootError({ imports: [OrdersModule, UsersModule] });
+    expect(error.message).toMatch(/One\.event in OrdersModule and One\.event in UsersModule/);
+  });
+
   it('I7 in other namespaces, or of another kind, are no two for one', async () => {
     class Elsewhere {
       @OnEvent('same', '/other')
