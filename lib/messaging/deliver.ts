@@ -36,9 +36,7 @@ export function deliver(
     if (address.kind === 'rooms' && address.rooms.length === 0) return;
     broadcast(existingNamespace(server, address.namespace), { address, outgoing, options });
     const current = storage.getStore()?.connection; // SocketIO names no sender, but may speak in a handler, too
-    if (current?.held && current.runtime.server === server) {
-      includeConnecting(current, { address, outgoing, options });
-    }
+    if (current?.runtime.server === server) includeConnecting(current, { address, outgoing, options });
   } catch (cause) {
     throw failureFrom(cause, 'FSK_NOT_SERIALIZABLE', printable(outgoing[0]));
   }
