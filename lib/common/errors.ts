@@ -4,8 +4,14 @@ const SENTENCES = {
     `Unknown option "${option}" of FlaskSocketModule.${nearest ? ` Did you mean "${nearest}"?` : ''} The options are listed in docs/reference/options.md; raw Socket.IO options go into "server".`,
   FSK_INVALID_OPTION: (option: string, problem: string) =>
     `Option "${option}" of FlaskSocketModule ${problem}.`,
-  FSK_QUEUE_UNSUPPORTED: () =>
-    'Option "messageQueue" is set, but this version serves one process only. Leave it out, or install a version with message queues.',
+  FSK_UNKNOWN_QUEUE: (scheme: string, known: string) =>
+    `Unknown scheme "${scheme}" in option "messageQueue". Use one of: ${known}; or give an adapter factory of Socket.IO.`,
+  FSK_INVALID_QUEUE: (url: string, problem: string) =>
+    `The message queue ${url} cannot be used: ${problem}. docs/message-queues.md shows the URLs of each broker.`,
+  FSK_QUEUE_AWAY: () =>
+    'The message queue is away, so the other processes cannot be asked. Try again later; clients of this process are served.',
+  FSK_QUEUE_SILENT: (silent: number, all: number, timeout: number) =>
+    `${silent} of ${all} other processes did not answer within ${timeout} ms. One that has died is left out after 10 seconds; try again then.`,
   FSK_UNKNOWN_ENGINE: (engine: string, known: string) =>
     `Unknown engine "${engine}" in option "asyncMode". Use one of: ${known}; a class of your own goes into server.wsEngine.`,
   FSK_MISSING_PACKAGE: (name: string, purpose: string) =>
@@ -23,6 +29,14 @@ const SENTENCES = {
   FSK_INVALID_NAMESPACE: (namespace: string, place: string) =>
     `Invalid namespace ${namespace} in ${place}. A namespace is "*" or starts with "/", may hold parameters ("/job/:id"), and has no spaces, commas or "?".`,
   FSK_INVALID_ROOM: (room: string) => `Invalid room ${room}. Rooms are named by a string or a number.`,
+  FSK_RESERVED_ROOM: (room: string) =>
+    `Room ${room} is named like the room of a user, which a name cannot reach: it may come from a client. Use user(id) where you mean a user, and another name otherwise.`,
+  FSK_INVALID_USER: (id: string) =>
+    `Invalid user id ${id}. A user has a text that is not empty, or a finite number: check option "identify", or what user() and disconnectUser() were given.`,
+  FSK_IDENTIFY_TIMEOUT: (timeout: number) =>
+    `Option "identify" did not answer within ${timeout} ms. Check what it waits for; its client is refused.`,
+  FSK_INVALID_EXPIRY: (value: string) =>
+    `Invalid expiresAt ${value}. Set request.expiresAt to a Date, to milliseconds since 1970 (a JWT's exp times 1000), or to undefined for never.`,
   FSK_INVALID_ORDERING: (ordering: string, place: string) =>
     `Unknown ordering ${ordering} in ${place}. Use "serial" or "concurrent".`,
   FSK_DUPLICATE_HANDLER: (what: string, first: string, second: string) =>

@@ -1,15 +1,34 @@
 import type { IncomingMessage } from 'node:http';
 import type { ServerOptions } from 'socket.io';
 import type { FlaskSocketLogger } from './logger.js';
+import type { UserId } from './user-room.js';
 
 /** Decides about a foreign `Origin`; may be asynchronous. */
 export type OriginCheck = (origin: string, request: IncomingMessage) => boolean | Promise<boolean>;
+
+/** What option `identify` is asked about: `SocketRequest`, which stands on a higher level and fills this in. */
+// oxlint-disable-next-line typescript/no-empty-object-type -- see above
+export interface IdentifiedRequest {}
+
+/** Says who a client is: a user's id, or nothing for a client that nobody knows. May be asynchronous. */
+export type Identify = (request: IdentifiedRequest) => UserId | undefined | Promise<UserId | undefined>;
 
 /** A socket.io parser: what turns packets into text or bytes and back. */
 export interface Parser {
   Encoder: abstract new (...values: never[]) => object;
   Decoder: abstract new (...values: never[]) => object;
 }
+
+/** A message queue whose protocol is to be chosen, too. */
+export interface QueueAddress {
+  /** The URL of the broker. */
+  url: string;
+  /** `flask-socketio`: that of python-socketio, for Flask-SocketIO servers on the same queue. Default: `socket.io`. */
+  protocol?: 'socket.io' | 'flask-socketio';
+}
+
+/** What Socket.IO's `server.adapter()` takes, for brokers that have no URL here. */
+export type AdapterFactory = Exclude<ServerOptions['adapter'], undefined>;
 
 /**
  * The options of `FlaskSocketModule.forRoot()`: Flask-SocketIO's names in camelCase, times in milliseconds, sizes
@@ -25,8 +44,15 @@ export interface Parser {
 export interface FlaskSocketOptions {
   /** Where Socket.IO listens; a missing leading slash is added. Default: `/socket.io`. */
   path?: string;
-  /** The URL of a message queue. This version serves one process and refuses a URL; `undefined` is fine. */
-  messageQueue?: string;
+  /**
+   * The message queue that makes several processes one server: the URL of a broker, or a Socket.IO adapter factory.
+   * Default: none, one process. Source: promises R4, P4.
+   */
+  messageQueue?: string | QueueAddress | AdapterFactory;
+  /** The prefix of everything on the message queue: services with different ones do not meet. Default: `flask-socketio`. */
+  channel?: string;
+  /** Signs what goes through the message queue, and drops what is not signed with it. Default: no signatures. */
+  queueSecret?: string;
   /** The WebSocket engine: `ws`, or `eiows` where that package is installed. Default: `ws`. */
   asyncMode?: 'ws' | 'eiows';
   /** `false`: a client's events are handled one after the other. Default: true, as they come. */
@@ -35,6 +61,8 @@ export interface FlaskSocketOptions {
   alwaysConnect?: boolean;
   /** Namespaces that accept clients even without a handler; `'*'` opens every one. Default: `['/']`. */
   namespaces?: '*' | readonly string[];
+  /** Says which user a connection belongs to; it joins that user's room, `user(id)`. Default: none. */
+  identify?: Identify;
   /** Origins allowed beside the own one: one, a list, `'*'`, or a function. Default: none. */
   corsAllowedOrigins?: string | readonly string[] | OriginCheck;
   /** Whether pages of allowed foreign origins may send cookies. Default: true, with `'*'` false. */
@@ -72,6 +100,7 @@ export interface FlaskSocketOptions {
 /** What an option is when it is not given. */
 export const DEFAULTS = {
   path: '/socket.io',
+  channel: 'flask-socketio',
   asyncMode: 'ws',
   asyncHandlers: true,
   alwaysConnect: false,

@@ -22,11 +22,22 @@ const aSize = must('a number of 0 or more', (value) => typeof value === 'number'
 const anObject = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);
 const stringsIn = (value: unknown) => Array.isArray(value) && value.every((item) => typeof item === 'string');
 
+const isUrl = (value: unknown) => typeof value === 'string' && /^[a-z][a-z0-9+.-]*:\/\//i.test(value);
+const isQueueAddress = (value: unknown) => {
+  if (!anObject(value)) return false;
+  const { url, protocol = 'socket.io' } = value as { url?: unknown; protocol?: unknown };
+  return isUrl(url) && (protocol === 'socket.io' || protocol === 'flask-socketio');
+};
+
 const CHECKS: Record<keyof FlaskSocketOptions, Check> = {
   path: must('a path like "/socket.io"', (value) => typeof value === 'string' && /^\/?[^\s?#]+$/.test(value)),
-  messageQueue: () => {
-    throw failure('FSK_QUEUE_UNSUPPORTED');
-  },
+  messageQueue: must(
+    "the URL of a broker like 'redis://localhost', an object with such a url, or an adapter factory",
+    (value) => isUrl(value) || typeof value === 'function' || isQueueAddress(value),
+  ),
+  channel: must('a name', (value) => typeof value === 'string' && value !== ''),
+  queueSecret: (value) =>
+    typeof value === 'string' && value.length >= 16 ? undefined : 'must be a text of 16 characters or more',
   asyncMode: (value) => {
     if (value === 'ws' || value === 'eiows') return undefined;
     throw failure('FSK_UNKNOWN_ENGINE', String(value), 'ws, eiows');
@@ -39,6 +50,7 @@ const CHECKS: Record<keyof FlaskSocketOptions, Check> = {
     value.forEach((namespace) => checkNamespace(namespace, 'option "namespaces"'));
     return undefined;
   },
+  identify: must('a function that takes the request', (value) => typeof value === 'function'),
   corsAllowedOrigins: must(
     "an origin like 'https://app.example', a list of them, '*' or a function",
     (value) => typeof value === 'string' || typeof value === 'function' || stringsIn(value),

@@ -1,0 +1,164 @@
+import type { FlaskSocketLogger } from '../common/logger.js';
+import { describeThrown, oneLine } from '../common/printable.js';
+import { Backlog } from './backlog.js';
+import type { Driver, Listener, QueueOptions, QueueState, Written } from './queue.js';
+import { Tally } from './tally.js';
+import { seal, unseal } from './seal.js';
+
+/** The largest message that is published or taken, in bytes. */
+export const MAX_MESSAGE = 8 * 1024 * 1024;
+
+/** How long a broker may say nothing at boot before the log says so, in milliseconds. */
+const FIRST_ANSWER = 5_000;
+
+const CLOSING = 2_000;
+
+/**
+ * The one way to a broker, and the guard before it. Whatever the broker or what arrives from it does, nothing here
+ * throws or rejects but `deliver`; while it is away, messages are kept up to a bound; changes of state are logged
+ * once. Source: promises P4 to P6.
+ */
+export class Link {
+  #state: QueueState = 'connecting';
+  /** Whether the log has said that the broker is away. */
+  #missed = false;
+  #firstAnswer: NodeJS.Timeout | undefined;
+  #risen: (() => void) | undefined;
+  readonly #backlog = new Backlog();
+  readonly #lost: Tally;
+  readonly #refused: Tally;
+
+  constructor(
+    private readonly driver: Driver,
+    private readonly options: QueueOptions & { name: string },
+  ) {
+    const { logger } = options;
+    this.#lost = new Tally((count, why) => logger.warn(`${this.#queue}: ${count} not published (${why}). Clients of this process got them.`)); // prettier-ignore
+    this.#refused = new Tally((count, why) => logger.warn(`${this.#queue}: ${count} that arrived refused (${why}).`)); // prettier-ignore
+  }
+
+  get state(): QueueState {
+    return this.#state;
+  }
+
+  get logger(): FlaskSocketLogger {
+    return this.options.logger;
+  }
+
+  /** The prefix of all topics. */
+  get channel(): string {
+    return this.options.channel;
+  }
+
+  /** How many messages were not published, or were refused when they arrived. */
+  get counts(): { lost: number; refused: number } {
+    return { lost: this.#lost.total, refused: this.#refused.total };
+  }
+
+  /** Begins to connect; resolves at once, whether the broker is there or not. */
+  open(): void {
+    this.#firstAnswer = setTimeout(() => this.#away('no answer yet'), FIRST_ANSWER).unref();
+    this.driver.open({ up: () => this.#up(), away: (reason) => this.#away(reason) });
+  }
+
+  /** Calls `listener` each time the broker is there (again), before what waited is sent. */
+  onUp(listener: () => void): void {
+    this.#risen = listener;
+  }
+
+  /** Publishes: now, or as soon as the broker is there. */
+  publish(topic: string, payload: Buffer): void {
+    const message = this.#sealed(topic, payload);
+    if (!message || this.#state === 'closed') return;
+    if (this.#state === 'up' && this.#backlog.isEmpty) this.#hand(message);
+    else this.#lost.add(this.#backlog.add(message), 'the broker was away for too long');
+  }
+
+  /** Publishes now; rejects if that was not possible. */
+  async deliver(topic: string, payload: Buffer): Promise<void> {
+    const message = this.#sealed(topic, payload);
+    if (message) await this.driver.publish(message.topic, message.payload);
+  }
+
+  /** What arrives on a topic, if it is whole, not too large, and signed as ours are. */
+  subscribe(topic: string, listener: Listener): void {
+    this.driver.subscribe(topic, this.guarded(listener));
+  }
+
+  unsubscribe(topic: string): void {
+    this.driver.unsubscribe(topic);
+  }
+
+  /** A listener that nothing which arrives can hurt. */
+  guarded(listener: Listener): Listener {
+    return (sealed, topic) => {
+      if (sealed.length > MAX_MESSAGE) return this.#refused.add(1, `over ${MAX_MESSAGE} bytes`);
+      const payload = unseal(this.options.secret, topic, sealed);
+      if (!payload) return this.#refused.add(1, 'not signed with queueSecret');
+      try {
+        listener(payload, topic);
+      } catch (error) {
+        this.refuse(error);
+      }
+    };
+  }
+
+  /** Counts a message that could not be understood. */
+  refuse(error: unknown): void {
+    this.#refused.add(1, describeThrown(error).split('\n', 1)[0] ?? '');
+  }
+
+  /** Counts a message that could not be published. */
+  lose(error: unknown): void {
+    this.#lost.add(1, describeThrown(error).split('\n', 1)[0] ?? '');
+  }
+
+  async close(): Promise<void> {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    clearTimeout(this.#firstAnswer);
+    this.#lost.close();
+    this.#refused.close();
+    await this.driver.close(CLOSING).catch((error: unknown) => this.logger.debug?.(describeThrown(error)));
+  }
+
+  #sealed(topic: string, payload: Buffer): Written | undefined {
+    const sealed = seal(this.options.secret, topic, payload);
+    if (sealed.length <= MAX_MESSAGE) return { topic, payload: sealed };
+    this.#lost.add(1, `over ${MAX_MESSAGE} bytes`);
+    return undefined;
+  }
+
+  /** What a broker did not take is lost: it may have arrived, and nothing is to arrive twice. */
+  #hand({ topic, payload }: Written): void {
+    this.driver.publish(topic, payload).catch((error: unknown) => this.lose(error));
+  }
+
+  #up(): void {
+    if (this.#state === 'up' || this.#state === 'closed') return;
+    clearTimeout(this.#firstAnswer);
+    this.#state = 'up';
+    this.#risen?.();
+    const waiting = this.#backlog.take();
+    for (const message of waiting) this.#hand(message);
+    const sent = waiting.length > 0 ? `; ${waiting.length} messages that waited are sent` : '';
+    this.logger.log(`${this.#queue} is ${this.#missed ? 'back' : 'connected'}${sent}.`);
+    this.#missed = false;
+  }
+
+  #away(reason: unknown): void {
+    if (this.#state === 'closed') return;
+    clearTimeout(this.#firstAnswer);
+    if (this.#state === 'up') this.#state = 'away';
+    if (this.#missed) return;
+    this.#missed = true;
+    const why = reason instanceof Error ? reason.message || reason.name : String(reason);
+    this.logger.warn(
+      `${this.#queue} is away (${oneLine(why)}). Clients of this process are served; others are, when it is back.`,
+    );
+  }
+
+  get #queue(): string {
+    return `Message queue ${this.options.name}`;
+  }
+}

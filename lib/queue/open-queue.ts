@@ -1,0 +1,48 @@
+import { withoutPassword } from './back-ends.js';
+import { openLink } from './open-link.js';
+import { Peers } from './peers.js';
+import type { AdapterFactory, Command, QueueOptions, QueueState } from './queue.js';
+
+/** A message queue as a server uses it. */
+export interface Queue {
+  /** Its URL without a password. */
+  readonly name: string;
+  readonly state: QueueState;
+  /** How many messages were lost on the way out, and refused on the way in. */
+  readonly counts: { readonly lost: number; readonly refused: number };
+  /** What socket.io's server gets as option `adapter`. */
+  readonly adapter: AdapterFactory;
+  /** The other processes of the application. */
+  readonly peers: Peers;
+  /** Speaks to other processes' clients of a namespace that has no adapter here. */
+  send(command: Command): void;
+  /** Ends in bounded time, whatever the broker does. */
+  close(): Promise<void>;
+}
+
+/** Opens a message queue. Does not wait for the broker; rejects what the configuration got wrong. */
+export async function openQueue(options: QueueOptions): Promise<Queue> {
+  const { link, adapter, write } = await openLink(options);
+  const factory = adapter ? await adapter(link) : (await import('./link-adapter.js')).linkAdapter(link);
+  const peers = new Peers(link);
+  link.open();
+  return {
+    name: withoutPassword(options.url),
+    adapter: factory,
+    peers,
+    get state() {
+      return link.state;
+    },
+    get counts() {
+      return link.counts;
+    },
+    send(command) {
+      const { topic, payload } = write(command);
+      link.publish(topic, payload);
+    },
+    async close() {
+      peers.close();
+      await link.close();
+    },
+  };
+}

@@ -1,0 +1,179 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { failure } from '../common/errors.js';
+import { describeThrown } from '../common/printable.js';
+import { decode, encode } from './codec.js';
+import type { Link } from './link.js';
+import { checkPeerMessage, type PeerAnswer, type PeerMessage, type PeerQuestion } from './peer-message.js';
+
+/** A process that says nothing for so long is gone, in milliseconds; each says something three times as often. */
+const SILENCE = 10_000;
+const HEARTBEAT = SILENCE / 3;
+
+/** How long to wait for the others to show themselves once the broker is there, in milliseconds. */
+const SETTLING = 300;
+
+/** What a process answers to a question that is not its own to answer. */
+export const NOT_MINE = Symbol('not mine');
+
+/** Answers questions of one kind from other processes, now or later; `NOT_MINE` where another one has to. */
+export type Responder = (question: unknown) => unknown;
+
+/** A question that waits for answers. */
+interface Pending {
+  waitingFor: Set<string>;
+  take: (answer: PeerAnswer) => void;
+  /** Everybody has answered or is gone. */
+  end: () => void;
+  fail: (error: Error) => void;
+}
+
+/**
+ * The processes of one application, asking each other. Who is there is known from heartbeats, so that a question ends
+ * as soon as all have answered, and with a clear error when one does not. Source: promises M6, E7.
+ */
+export class Peers {
+  readonly #id = randomUUID();
+  readonly #topic: string;
+  readonly #seen = new Map<string, number>();
+  readonly #pending = new Map<string, Pending>();
+  readonly #responders = new Map<string, Responder>();
+  readonly #heartbeat: NodeJS.Timeout;
+  #settled: Promise<unknown> = Promise.resolve();
+
+  constructor(private readonly link: Link) {
+    this.#topic = `${link.channel}~peers`;
+    const listener = (payload: Buffer) => this.#receive(checkPeerMessage(decode(payload)));
+    link.subscribe(this.#topic, listener);
+    link.subscribe(this.#topicOf(this.#id), listener);
+    link.onUp(() => this.#greet());
+    this.#heartbeat = setInterval(() => this.#beat(), HEARTBEAT).unref();
+  }
+
+  /** How many processes there are, this one included. */
+  get size(): number {
+    return this.#seen.size + 1;
+  }
+
+  /** How this process answers questions of a kind. */
+  respond(kind: string, responder: Responder): void {
+    this.#responders.set(kind, responder);
+  }
+
+  /** The answers of all other processes. Rejects with `FSK_QUEUE_AWAY` or, when one is silent, `FSK_QUEUE_SILENT`. */
+  async askAll(kind: string, question: unknown, timeout: number): Promise<unknown[]> {
+    const answers: unknown[] = [];
+    await this.#ask({ kind, question, timeout }, (answer) => {
+      answers.push(answer.given);
+      return false;
+    });
+    return answers;
+  }
+
+  /** The answer of the one process that has one; `NOT_MINE` if none has. Errors as for `askAll`. */
+  async askOne(kind: string, question: unknown, timeout: number): Promise<unknown> {
+    let given: unknown = NOT_MINE;
+    await this.#ask({ kind, question, timeout }, (answer) => {
+      if (!answer.mine) return false;
+      given = answer.given;
+      return true;
+    });
+    return given;
+  }
+
+  close(): void {
+    clearInterval(this.#heartbeat);
+    if (this.link.state === 'up') this.#tell(this.#topic, { is: 'bye', from: this.#id });
+    for (const pending of this.#pending.values()) pending.fail(failure('FSK_QUEUE_AWAY'));
+  }
+
+  /** `take` sees each answer; `true` ends the question before the others have answered. */
+  async #ask(
+    { kind, question, timeout }: { kind: string; question: unknown; timeout: number },
+    take: (answer: PeerAnswer) => boolean,
+  ): Promise<void> {
+    await this.#settled;
+    if (this.link.state !== 'up') throw failure('FSK_QUEUE_AWAY');
+    if (this.#seen.size === 0) return;
+    const id = randomUUID();
+    const payload: PeerQuestion = { is: 'question', from: this.#id, id, kind, question };
+    return await new Promise<void>((resolve, reject) => {
+      const pending: Pending = {
+        waitingFor: new Set(this.#seen.keys()),
+        take: (answer) => {
+          if (take(answer)) pending.end();
+        },
+        end: () => resolve(this.#forget(id, timer)),
+        fail: (error) => reject((this.#forget(id, timer), error)),
+      };
+      const timer = setTimeout(() => pending.fail(this.#silence(pending, timeout)), timeout);
+      this.#pending.set(id, pending);
+      this.#tell(this.#topic, payload);
+    });
+  }
+
+  #forget(id: string, timer: NodeJS.Timeout): void {
+    clearTimeout(timer);
+    this.#pending.delete(id);
+  }
+
+  #silence({ waitingFor }: Pending, timeout: number): Error {
+    return failure('FSK_QUEUE_SILENT', waitingFor.size, this.#seen.size, timeout);
+  }
+
+  #receive(message: PeerMessage): void {
+    const { from } = message;
+    if (from === this.#id) return;
+    if (message.is === 'bye') return this.#gone(from);
+    this.#seen.set(from, Date.now());
+    if (message.is === 'hello') this.#tell(this.#topicOf(from), { is: 'here', from: this.#id });
+    else if (message.is === 'question') void this.#answer(message);
+    else if (message.is === 'answer') this.#take(message);
+  }
+
+  async #answer({ from, id, kind, question }: PeerQuestion): Promise<void> {
+    const answer: PeerAnswer = { is: 'answer', from: this.#id, id, mine: false };
+    try {
+      const given = await this.#responders.get(kind)?.(question);
+      this.#tell(this.#topicOf(from), given === NOT_MINE ? answer : { ...answer, mine: true, given });
+    } catch (error) {
+      this.link.logger.error(`Error in the answer to another process: ${describeThrown(error)}`);
+      this.#tell(this.#topicOf(from), answer);
+    }
+  }
+
+  #take(answer: PeerAnswer): void {
+    const pending = this.#pending.get(answer.id);
+    pending?.take(answer);
+    if (pending) this.#heard(pending, answer.from);
+  }
+
+  #gone(peer: string): void {
+    this.#seen.delete(peer);
+    for (const pending of this.#pending.values()) this.#heard(pending, peer);
+  }
+
+  #heard(pending: Pending, peer: string): void {
+    pending.waitingFor.delete(peer);
+    if (pending.waitingFor.size === 0) pending.end();
+  }
+
+  #greet(): void {
+    this.#tell(this.#topic, { is: 'hello', from: this.#id });
+    this.#settled = delay(SETTLING);
+  }
+
+  #beat(): void {
+    if (this.link.state !== 'up') return;
+    for (const [peer, seen] of this.#seen) if (Date.now() - seen > SILENCE) this.#gone(peer);
+    this.#tell(this.#topic, { is: 'here', from: this.#id });
+  }
+
+  #tell(topic: string, message: PeerMessage): void {
+    this.link.publish(topic, encode(message));
+  }
+
+  #topicOf(peer: string): string {
+    return `${this.#topic}~${peer}`;
+  }
+}

@@ -1,0 +1,81 @@
+import type { FlaskSocketLogger } from '../common/logger.js';
+import type { Link } from './link.js';
+
+/** Takes what arrived on a topic. */
+export type Listener = (payload: Buffer, topic: string) => void;
+
+/**
+ * A broker's client, and all that a back end has to bring: topics that carry bytes, and a connection that is looked
+ * for again for as long as it takes. A topic is any string; the driver escapes what its broker cannot take.
+ */
+export interface Driver {
+  /** Begins to connect, at once and for good; says how it goes, as often as it changes. */
+  open(events: DriverEvents): void;
+  /** Hands bytes to the broker, in the order of the calls. Rejects what was not handed over. */
+  publish(topic: string, payload: Buffer): Promise<void>;
+  /** From now on, and after each return of the broker. Never throws, never rejects. */
+  subscribe(topic: string, listener: Listener): void;
+  unsubscribe(topic: string): void;
+  /** Ends within `timeout` milliseconds, whatever the broker does. */
+  close(timeout: number): Promise<void>;
+}
+
+/** What a driver says of its connection. `up` comes after all subscriptions have been made again. */
+export interface DriverEvents {
+  up(): void;
+  away(reason: unknown): void;
+}
+
+/** `connecting` until the broker was there once; `away` when it is gone again; `closed` is final. */
+export type QueueState = 'connecting' | 'up' | 'away' | 'closed';
+
+/** What a back end is opened with. */
+export interface QueueOptions {
+  /** The URL of the broker. */
+  url: string;
+  /** The prefix of all topics: services with other prefixes hear nothing of each other. */
+  channel: string;
+  /** Signs what is published; what is not signed with it is dropped. */
+  secret?: string | undefined;
+  logger: FlaskSocketLogger;
+}
+
+/** Whom a command is for, as socket.io's adapters put it; no rooms: everybody in the namespace. */
+export interface Audience {
+  nsp: string;
+  rooms: readonly string[];
+  except: readonly string[];
+  flags?: { volatile?: boolean; compress?: boolean };
+}
+
+/** What a process may want of the clients of others, without an answer. */
+export type Command = { to: Audience } & (
+  | { kind: 'emit'; values: readonly unknown[] }
+  | { kind: 'join' | 'leave'; rooms: readonly string[] }
+  | { kind: 'disconnect'; close: boolean }
+);
+
+/** socket.io's adapter of a namespace: an old-style constructor, since socket.io calls it with `new`. */
+export type AdapterFactory = (namespace: never) => unknown;
+
+/** What a back end brings: a driver, and where it differs from the common form, how it is spoken to. */
+export interface Parts {
+  driver: Driver;
+  /** socket.io's adapter over the link. Default: ours, `linkAdapter`. Not asked for by a process that only emits. */
+  adapter?: (link: Link) => Promise<AdapterFactory>;
+  /** A command as the adapters of other processes take it. Default: as `linkAdapter` does. */
+  write?: (command: Command) => Written;
+}
+
+/** What is published where. */
+export interface Written {
+  topic: string;
+  payload: Buffer;
+}
+
+/** A back end, loaded when its scheme is asked for. Loads its driver's package; throws `FSK_MISSING_PACKAGE`. */
+export interface Backend {
+  /** The name of the broker, for the documentation. */
+  name: string;
+  open(options: QueueOptions): Promise<Parts>;
+}

@@ -1,0 +1,40 @@
+import type { Link } from './link.js';
+import type { RedisDriver, Subscription } from './redis-driver.js';
+
+type Hear = (payload: Buffer, topic: string) => void;
+
+/** How long Redis may take to say how many subscribers there are, in milliseconds. */
+const COUNTING = 2_000;
+
+/**
+ * What socket.io's Redis adapters take for a client of the package `redis`, for publishing and for subscribing: each
+ * message passes the link, so that an outage ends nothing and nothing malformed reaches the adapter.
+ */
+export function redisClientView(link: Link, driver: RedisDriver): object {
+  const subscribe = (as: Subscription) => (topics: string | string[], hear: Hear) => {
+    for (const topic of [topics].flat()) driver.subscribe(topic, link.guarded(hear), as);
+  };
+  const unsubscribe = (topics: string | string[]) => {
+    for (const topic of [topics].flat()) driver.unsubscribe(topic);
+  };
+  return {
+    publish: (topic: string, payload: string | Buffer) => link.publish(topic, Buffer.from(payload)),
+    subscribe: subscribe('exact'),
+    pSubscribe: subscribe('pattern'),
+    sSubscribe: subscribe('sharded'),
+    unsubscribe,
+    pUnsubscribe: unsubscribe,
+    sUnsubscribe: unsubscribe,
+    sendCommand: ([, numSub, topic]: [string, string, string]) =>
+      inTime(driver.count(topic, numSub === 'NUMSUB' ? 'exact' : 'sharded').then((count) => [topic, count])),
+    on: () => {},
+    off: () => {},
+  };
+}
+
+function inTime<T>(reply: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error('Redis did not answer in time')), COUNTING);
+    reply.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
