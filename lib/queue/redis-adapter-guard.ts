@@ -2,9 +2,7 @@ import { Adapter, type BroadcastOptions } from 'socket.io-adapter';
 import { checkAdapterOptions, checkPacket } from './cluster-message.js';
 import { decode, msgpack } from './codec.js';
 import type { Link } from './link.js';
-
-/** The requests of socket.io's Redis adapter that ask for no answer (its `RequestType`). */
-export const REQUESTS = { join: 2, leave: 3, disconnect: 4 } as const;
+import { REQUESTS } from './redis-requests.js';
 
 const APPLIED_HERE: ReadonlySet<unknown> = new Set(Object.values(REQUESTS));
 
