@@ -1,4 +1,11 @@
-import { ConfigurableModuleBuilder, Module, Scope, type DynamicModule } from '@nestjs/common';
+import {
+  ConfigurableModuleBuilder,
+  Inject,
+  Module,
+  Scope,
+  type DynamicModule,
+  type NestModule,
+} from '@nestjs/common';
 import { DiscoveryModule, REQUEST } from '@nestjs/core';
 import { failure } from './common/errors.js';
 import type { FlaskSocketOptions } from './common/options.js';
@@ -92,7 +99,16 @@ const ofTheEvent = (name: string, request: unknown): SocketRequest => {
   ],
   exports: [SocketIO, SocketRequest, SocketSession],
 })
-export class FlaskSocketModule extends ConfigurableModuleClass {
+export class FlaskSocketModule extends ConfigurableModuleClass implements NestModule {
+  constructor(@Inject(FlaskSocketRuntime) private readonly runtime: FlaskSocketRuntime) {
+    super();
+  }
+
+  /** @internal Before every other middleware that a module configures. */
+  configure(): void {
+    this.runtime.sessions.installForHttp();
+  }
+
   /** With options at hand; all of them have defaults. */
   static override forRoot(options: FlaskSocketOptions & ModuleExtras = {}): DynamicModule {
     return super.forRoot(options);

@@ -49,6 +49,7 @@ export type { Ordering } from './decorators/handler.metadata.js';
 export type { ClientEvents, ServerEvents } from './common/typed-events.js';
 export type { CurrentApp, SocketEvent } from './context/connection.js';
 export type { EventGlobals } from './context/socket-request.js';
+export type { SessionInterface, SessionMiddleware, SessionOption } from './common/session.js';
 export type { SessionData } from './context/socket-session.js';
 export type {
   CallOptions,

@@ -51,6 +51,8 @@ const SENTENCES = {
     `${name} was asked for outside a Socket.IO event, for example by a provider that an HTTP route uses too. Use the imported request and session there, or split the provider.`,
   FSK_NOT_READY: (name: string) =>
     `${name} is not there yet: the Socket.IO server is made while the application starts. Use it in onApplicationBootstrap() or after app.init() or app.listen().`,
+  FSK_SESSION_UNAVAILABLE: (what: string) =>
+    `The session could not be ${what}: its store or middleware failed, or took longer than option sessionTimeout. See the cause, and check that the store is up.`,
   FSK_NOT_SERIALIZABLE: (event: string) =>
     `The data of ${event} cannot be sent: it is cyclic, too deeply nested, or holds something that JSON does not know (a BigInt, for example). Send plain values, arrays, objects and bytes.`,
   FSK_CALL_TIMEOUT: (event: string, timeout: number) =>

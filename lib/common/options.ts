@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { ServerOptions } from 'socket.io';
 import type { FlaskSocketLogger } from './logger.js';
+import type { SessionOption } from './session.js';
 import type { UserId } from './user-room.js';
 
 /** Decides about a foreign `Origin`; may be asynchronous. */
@@ -63,6 +64,14 @@ export interface FlaskSocketOptions {
   namespaces?: '*' | readonly string[];
   /** Says which user a connection belongs to; it joins that user's room, `user(id)`. Default: none. */
   identify?: Identify;
+  /** What brings HTTP's sessions: a middleware (express-session), a list of them, or a `SessionInterface`. Default: none. */
+  session?: SessionOption;
+  /** `false`: handlers read and write HTTP's session, in its store. Default: true, they have a copy. */
+  manageSession?: boolean;
+  /** How old a managed session may be before an event, in milliseconds; `Infinity`: as the connection. Default: 0. */
+  sessionRefresh?: number;
+  /** How long a session may take to be read or written, in milliseconds. Default: 5,000. */
+  sessionTimeout?: number;
   /** Origins allowed beside the own one: one, a list, `'*'`, or a function. Default: none. */
   corsAllowedOrigins?: string | readonly string[] | OriginCheck;
   /** Whether pages of allowed foreign origins may send cookies. Default: true, with `'*'` false. */
@@ -105,6 +114,9 @@ export const DEFAULTS = {
   asyncHandlers: true,
   alwaysConnect: false,
   namespaces: ['/'],
+  manageSession: true,
+  sessionRefresh: 0,
+  sessionTimeout: 5_000,
   transports: ['polling', 'websocket'],
   allowUpgrades: true,
   allowEIO3: false,

@@ -28,6 +28,9 @@ const isQueueAddress = (value: unknown) => {
   const { url, protocol = 'socket.io' } = value as { url?: unknown; protocol?: unknown };
   return isUrl(url) && (protocol === 'socket.io' || protocol === 'flask-socketio');
 };
+const isMiddleware = (value: unknown) => typeof value === 'function';
+const hasOpen = (value: unknown) =>
+  anObject(value) && typeof (value as { open?: unknown }).open === 'function';
 
 const CHECKS: Record<keyof FlaskSocketOptions, Check> = {
   path: must('a path like "/socket.io"', (value) => typeof value === 'string' && /^\/?[^\s?#]+$/.test(value)),
@@ -51,6 +54,16 @@ const CHECKS: Record<keyof FlaskSocketOptions, Check> = {
     return undefined;
   },
   identify: must('a function that takes the request', (value) => typeof value === 'function'),
+  session: must(
+    'a middleware like that of express-session, a list of them, or an object with open(request)',
+    (value) =>
+      isMiddleware(value) ||
+      (Array.isArray(value) && value.length > 0 && value.every(isMiddleware)) ||
+      hasOpen(value),
+  ),
+  manageSession: aBoolean,
+  sessionRefresh: aSize,
+  sessionTimeout: aCount,
   corsAllowedOrigins: must(
     "an origin like 'https://app.example', a list of them, '*' or a function",
     (value) => typeof value === 'string' || typeof value === 'function' || stringsIn(value),

@@ -13,7 +13,11 @@ type AllowRequest = NonNullable<ServerOptions['allowRequest']>;
 /** socket.io's options for ours. `gateway` are those of Nest's own gateways, the first word; `server` is the last. */
 export function serverOptions(
   options: ResolvedOptions,
-  { policy, isStopping }: { policy: OriginPolicy; isStopping: () => boolean },
+  {
+    policy,
+    isStopping,
+    openSession,
+  }: { policy: OriginPolicy; isStopping: () => boolean; openSession: AllowRequest },
   gateway: Partial<ServerOptions> = {},
 ): Partial<ServerOptions> {
   const raw = options.server ?? {};
@@ -35,6 +39,7 @@ export function serverOptions(
     allowRequest: everyOf([
       (_request, decide) => decide(isStopping() ? 'Server is shutting down' : null, !isStopping()),
       ...(raw.cors === undefined ? [policy.allowRequest] : []),
+      openSession,
       ...(raw.allowRequest ? [survivable(raw.allowRequest, policy)] : []),
     ]),
   };

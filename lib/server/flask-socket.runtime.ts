@@ -21,6 +21,7 @@ import { clientView } from './http-platform.js';
 import { Namespaces } from './namespaces.js';
 import { OriginPolicy } from './origin-policy.js';
 import { ServerHost } from './server-host.js';
+import { Sessions } from './sessions.js';
 
 /** The parts of a running application, put together; each knows only what it needs of the others. */
 @Injectable()
@@ -30,6 +31,7 @@ export class FlaskSocketRuntime implements Runtime {
   readonly app: CurrentApp;
   readonly host: ServerHost;
   readonly executor: Executor;
+  readonly sessions: Sessions;
   /** No new clients: the application is stopping. */
   draining = false;
   readonly #namespaces: Namespaces;
@@ -64,9 +66,15 @@ export class FlaskSocketRuntime implements Runtime {
       isStopping,
     });
     this.#namespaces = new Namespaces(registry, admission);
+    this.sessions = new Sessions({ options, platform, logger });
     this.app = currentApp(moduleRef, platform);
     this.host = new ServerHost(platform, {
-      options: (gateway) => serverOptions(config.options, { policy: this.originPolicy, isStopping }, gateway),
+      options: (gateway) =>
+        serverOptions(
+          config.options,
+          { policy: this.originPolicy, isStopping, openSession: this.sessions.allowRequest },
+          gateway,
+        ),
       created: (server) => this.#namespaces.install(server),
     });
   }
