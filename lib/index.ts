@@ -26,6 +26,7 @@ export { call } from './messaging/call.js';
 export { args } from './common/args.js';
 export { closeRoom, joinRoom, leaveRoom, rooms } from './messaging/rooms.js';
 export { disconnect } from './messaging/disconnect.js';
+export { user } from './common/user-room.js';
 
 // Speak first
 export { SocketIO } from './server/socket-io.service.js';
@@ -41,7 +42,13 @@ export type {
   FlaskSocketOptionsFactory,
   ModuleExtras,
 } from './flask-socket.module.js';
-export type { FlaskSocketOptions, OriginCheck, Parser } from './common/options.js';
+export type {
+  FlaskSocketOptions,
+  IdentifiedRequest,
+  Identify,
+  OriginCheck,
+  Parser,
+} from './common/options.js';
 export type { FlaskSocketLogger } from './common/logger.js';
 export type { RunOptions } from './server/run.js';
 export type { OnEventOptions } from './decorators/on-event.decorator.js';
@@ -60,5 +67,6 @@ export type {
 } from './messaging/emit-options.js';
 export type { Member } from './messaging/clients.js';
 export type { Room } from './common/address.js';
+export type { UserId, UserRoom } from './common/user-room.js';
 export type { BackgroundFunction } from './server/background-task.js';
 export type { FlaskSocketErrorCode } from './common/errors.js';

@@ -2,15 +2,16 @@ import { DEFAULT_NAMESPACE } from './constants.js';
 import { failure } from './errors.js';
 import { checkConcreteNamespace } from './namespace.js';
 import { printable } from './printable.js';
+import { isUserRoom, UserRoom } from './user-room.js';
 
-/** The name of a room; 7 and '7' are the same room. */
-export type Room = string | number;
+/** The name of a room, 7 and '7' are the same; or the room of a user, made by `user(id)`. */
+export type Room = string | number | UserRoom;
 
 /** Whom an emit is for. */
 export interface Recipients {
   /** A namespace other than the event's own (outside a handler: other than `/`). */
   namespace?: string;
-  /** A room, a client's sid, or several of them; a client in several is reached once. */
+  /** A room, a client's sid, `user(id)`, or several of them; a client in several is reached once. */
   to?: Room | readonly Room[];
   /** The older name of `to`; `to` wins. */
   room?: Room | readonly Room[];
@@ -58,8 +59,13 @@ export function resolveAddress(recipients: Recipients, origin?: Origin): Address
   };
 }
 
-/** The room's name on the wire, or an error: a room named by an object would be a room of nobody. */
+/**
+ * The room's name on the wire, or an error: a room named by an object would be a room of nobody, and a name may come
+ * from a client, who must not get at a user's room.
+ */
 export function roomName(room: unknown): string {
+  if (room instanceof UserRoom) return room.toString();
+  if (typeof room === 'string' && isUserRoom(room)) throw failure('FSK_RESERVED_ROOM', printable(room));
   if (typeof room === 'string') return room;
   if (typeof room === 'number') return String(room);
   throw failure('FSK_INVALID_ROOM', printable(room));

@@ -29,5 +29,18 @@ export const INVALID_NAMESPACE = 'Invalid namespace';
 /** The event with which Nest reports a failed handler to its client. */
 export const EXCEPTION_EVENT = 'exception';
 
+/** What a client hears, and what `@OnDisconnect()` is told, when `request.expiresAt` has come. */
+export const EXPIRED = { status: 'error', message: 'Connection expired', code: 'EXPIRED' } as const;
+export const EXPIRED_REASON = 'expired';
+
+/** How long option `identify` may take, in milliseconds. */
+export const IDENTIFY_TIMEOUT = 10_000;
+
+/** Node's timers cannot wait for longer, in milliseconds: some 24 days. */
+export const LONGEST_TIMER = 2 ** 31 - 1;
+
+/** How long `members()` waits for the other processes, in milliseconds. */
+export const MEMBERS_TIMEOUT = 5_000;
+
 /** How long `call()` waits for the client, in milliseconds (Flask-SocketIO's default). */
 export const CALL_TIMEOUT = 60_000;

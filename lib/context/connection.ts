@@ -17,6 +17,9 @@ export interface SocketEvent {
 export interface ClientState {
   session: SocketSession;
   user?: unknown;
+  /** When the client's connection ends by itself; the timer that sees to it, while it is connected. */
+  expiresAt?: Date | number | undefined;
+  expiryTimer?: NodeJS.Timeout | undefined;
   /** The namespaces that decide about the client right now. */
   asking?: Set<string>;
   /** The end of the queue of events that are handled one after the other. */
@@ -47,6 +50,10 @@ export interface Runtime {
   addressOf(request: IncomingMessage): string | undefined;
   /** Nest's context id of an event. */
   contextIdOf(request: object): object;
+  /** Asks option `identify` whose a connection is, and puts it into that user's room. Throws or rejects to refuse. */
+  identify(connection: Connection): void | PromiseLike<void>;
+  /** Asks again for all namespaces of a client: its user has changed. */
+  userChanged(connection: Connection): void;
   /** Warns once per subject. */
   warnOnce(subject: string, text: string): void;
 }
@@ -64,6 +71,8 @@ export class Connection {
   readonly calls = new LazySet<() => void>();
   /** Ends when `@OnConnect()` has, where the client was accepted before (`alwaysConnect`). */
   ready: PromiseLike<void> | undefined;
+  /** Set once option `identify` has been asked; `pending` as long as it has not answered. */
+  identity: { pending?: PromiseLike<void> } | undefined;
   /** Where its durable providers live. */
   durable: object | undefined;
 

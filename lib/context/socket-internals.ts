@@ -19,6 +19,7 @@ export interface Packet {
 
 /** Packet types that go out before the client is connected: CONNECT and CONNECT_ERROR. */
 const HANDSHAKE_PACKETS: ReadonlySet<number> = new Set([0, 4]);
+const DISCONNECT_PACKET = 1;
 const EVENT_PACKET = 2;
 
 /** A namespace middleware. */
@@ -84,6 +85,16 @@ export function clientStateOf(socket: Socket, create: () => ClientState): Client
 /** The socket of the same connection in another namespace. */
 export function siblingOf(socket: Socket, namespace: string): Socket | undefined {
   return namespace === socket.nsp.name ? socket : inner(socket).client.nsps.get(namespace);
+}
+
+/** The sockets of a client's connection, one for each namespace that it is connected to. */
+export function socketsOf(client: Socket['client']): Socket[] {
+  return [...(client as unknown as SocketInternals['client']).nsps.values()]; // typed private by socket.io
+}
+
+/** The sockets of a namespace that are still being decided about. */
+export function connectingIn(namespace: Namespace): Iterable<Socket> {
+  return innerNamespace(namespace)._preConnectSockets.values();
 }
 
 /** The namespace, if it exists: asking for it creates none. */
@@ -181,6 +192,13 @@ function sendPacket(socket: Socket, packet: Packet, { volatile, compress }: Pack
 /** Drops a socket that was never connected: no rooms, no answer to its client. */
 export function forget(socket: Socket): void {
   inner(socket)._cleanup();
+}
+
+/** Ends the socket as `socket.disconnect()` does, for a reason of ours. */
+export function disconnectFor(socket: Socket, reason: string): void {
+  if (!socket.connected) return;
+  inner(socket).packet({ type: DISCONNECT_PACKET });
+  inner(socket)._onclose(reason);
 }
 
 /** Ends the socket as a shutting down server does: handlers run, and the client will come back. */

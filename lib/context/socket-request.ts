@@ -2,7 +2,13 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { parse } from 'cookie';
 import type { NamespaceParams } from '../common/namespace.js';
 import type { Connection, SocketEvent } from './connection.js';
+import { setExpiry } from './expiry.js';
 import type { SocketSession } from './socket-session.js';
+
+declare module '../common/options.js' {
+  // oxlint-disable-next-line typescript/no-empty-object-type -- fills in what the options, a level below, cannot import
+  interface IdentifiedRequest extends SocketRequest {}
+}
 
 /** Answers the client that asked for an acknowledgement. */
 export type Acknowledge = (...values: unknown[]) => void;
@@ -38,6 +44,8 @@ export class SocketRequest {
   acknowledge: Acknowledge | undefined;
   /** @internal A guard said no: at connect this is final. */
   denied = false;
+  /** @internal The request that option `identify` is asked about: the user that it sets is no change. */
+  identifies = false;
   /** @internal The rooms of a client that is leaving. */
   roomsLeft: readonly string[] | undefined;
   /** @internal The request-scoped instances of this event, by slot. */
@@ -113,11 +121,27 @@ export class SocketRequest {
 
   /** Who the client is: what a middleware set on the HTTP request, or a handler or guard here. */
   get user(): unknown {
-    return this.connection.client.user ?? (this.http as { user?: unknown }).user;
+    const { client } = this.connection;
+    return 'user' in client ? client.user : (this.http as { user?: unknown }).user;
   }
 
+  /** Stays for the connection, in all its namespaces; option `identify` is asked again. */
   set user(user: unknown) {
     this.connection.client.user = user;
+    if (!this.identifies) this.connection.runtime.userChanged(this.connection);
+  }
+
+  /**
+   * When the connection ends by itself, in all its namespaces: what was set here, or on the HTTP request. A Date or
+   * milliseconds since 1970; a time that has passed ends it now, a later one extends it, `undefined` means never.
+   * Throws `FSK_INVALID_EXPIRY` for anything else.
+   */
+  get expiresAt(): Date | number | undefined {
+    return this.connection.client.expiresAt;
+  }
+
+  set expiresAt(time: Date | number | null | undefined) {
+    setExpiry(this.connection, time);
   }
 
   /** The session of the connection; `session` is the same. */

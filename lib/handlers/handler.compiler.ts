@@ -10,6 +10,7 @@ import { executionContext, type Site } from './execution-context.js';
 import { filtersOf } from './filters.js';
 import { admit } from './guards.js';
 import type { Handler } from './handler.js';
+import { identified } from './identified.js';
 import { intercept } from './interceptors.js';
 import { PARAMTYPES_METADATA, type InstanceWrapper } from './nest-internals.js';
 import { acknowledgesItself, parametersOf, type Parameter } from './parameters.js';
@@ -147,7 +148,7 @@ function called(parts: Parts): Invoke {
 }
 
 /** The stages around the method that there is something to do for. */
-function staged({ enhancers, set, site, prototype, method }: Parts, call: Invoke): Invoke {
+function staged({ enhancers, set, site, prototype, method, metadata }: Parts, call: Invoke): Invoke {
   const guards = sourcesOf<CanActivate>(enhancers.guards, set);
   const interceptors = sourcesOf<NestInterceptor>(enhancers.interceptors, set);
   let invoke = call;
@@ -158,6 +159,7 @@ function staged({ enhancers, set, site, prototype, method }: Parts, call: Invoke
       return intercept(interceptors, { request, context, next: () => next(request, values) });
     };
   }
+  if (metadata.kind === 'connect') invoke = identified(invoke);
   if (isAuthenticatedOnly(prototype, method)) invoke = forKnownUsers(invoke);
   if (guards.length === 0) return invoke;
   const next = invoke;

@@ -1,7 +1,7 @@
 import type { Server } from 'socket.io';
 import { resolveAddress } from '../common/address.js';
 import { fromArguments } from '../common/args.js';
-import { CALL_TIMEOUT } from '../common/constants.js';
+import { CALL_TIMEOUT, LONGEST_TIMER } from '../common/constants.js';
 import { failure, type FlaskSocketError } from '../common/errors.js';
 import { printable } from '../common/printable.js';
 import type { Connection } from '../context/connection.js';
@@ -10,9 +10,6 @@ import type { Outgoing } from './deliver.js';
 import type { CallOptions } from './emit-options.js';
 import { askSocket, originOf, outgoingOf, type Message } from './message.js';
 import { isRoom, singleClient } from './single-client.js';
-
-/** Node's timers cannot wait for longer, in milliseconds: some 24 days. */
-const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** Asks one client and waits for its acknowledgement. The one implementation of every `call`. */
 export async function ask(

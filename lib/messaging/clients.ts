@@ -2,6 +2,7 @@ import type { Namespace, Socket } from 'socket.io';
 import { roomName, type Room } from '../common/address.js';
 import { DEFAULT_NAMESPACE } from '../common/constants.js';
 import { checkConcreteNamespace } from '../common/namespace.js';
+import { isUserRoom, USER_ID, type UserId } from '../common/user-room.js';
 import type { Connection, Runtime } from '../context/connection.js';
 import { connectionOf, existingNamespace, siblingOf } from '../context/socket-internals.js';
 import type { ClientOptions } from './emit-options.js';
@@ -10,8 +11,10 @@ import type { ClientOptions } from './emit-options.js';
 export interface Member {
   /** Its id in the namespace. */
   sid: string;
-  /** All its rooms. */
+  /** All its rooms but that of its user. */
   rooms: string[];
+  /** Its user, as option `identify` said; not there if it said nothing. */
+  userId?: UserId;
 }
 
 /** A client that was named: here (`socket`), or perhaps on another process (`sid` alone). */
@@ -48,10 +51,15 @@ export function leave({ namespace, sid, socket }: Client, room: Room): void | Pr
 
 /** Ends a client's connection to a namespace; its other namespaces stay. */
 export function end({ namespace, sid, socket }: Client): void {
-  const connection = socket && connectionOf(socket);
-  if (connection?.state === 'connecting' && connection.held) connection.state = 'refused';
-  else if (socket) socket.disconnect();
+  if (socket) endHere(socket);
   else if (sid !== undefined) namespace?.in(sid).disconnectSockets();
+}
+
+/** Ends the connection of a client of this process; one that is still being decided about is refused. */
+export function endHere(socket: Socket): void {
+  const connection = connectionOf(socket);
+  if (connection?.state === 'connecting' && connection.held) connection.state = 'refused';
+  else socket.disconnect();
 }
 
 /** Puts everybody out of a room; the sender too, if it is still connecting. */
@@ -66,11 +74,12 @@ export function close(
   if (sender?.held && where === sender.socket.nsp.name) void sender.socket.leave(name);
 }
 
-/** The rooms of a client, its own first. */
+/** The rooms of a client, its own first. That of its user is not the application's to list and leave. */
 export function roomsOf({ socket }: Client): string[] {
   if (!socket) return [];
-  const { id, rooms } = socket;
-  return rooms.has(id) ? [id, ...[...rooms].filter((room) => room !== id)] : [...rooms];
+  const { id } = socket;
+  const rooms = [...socket.rooms].filter((room) => room !== id && !isUserRoom(room));
+  return socket.rooms.has(id) ? [id, ...rooms] : rooms;
 }
 
 /** The clients in a room, on every process. */
@@ -80,7 +89,14 @@ export async function membersOf(
 ): Promise<Member[]> {
   const name = roomName(room);
   const sockets = await existingNamespace(runtime.server, namespace)?.in(name).fetchSockets();
-  return (sockets ?? []).map((socket) => ({ sid: socket.id, rooms: [...socket.rooms] }));
+  return (sockets ?? []).map(memberOf);
+}
+
+/** `data` is what a socket, here or on another process, carries along; it may be anything that the application put. */
+function memberOf({ id, rooms, data }: { id: string; rooms: Set<string>; data: unknown }): Member {
+  const userId = (data as Record<string, UserId | undefined> | null | undefined)?.[USER_ID];
+  const member = { sid: id, rooms: [...rooms].filter((room) => !isUserRoom(room)) };
+  return userId === undefined ? member : { ...member, userId };
 }
 
 function namespaceOf({ namespace }: ClientOptions, sender?: Connection): string {

@@ -5,8 +5,9 @@ import { ANY, CONNECTION_REJECTED, INTERNAL_ERROR, INVALID_NAMESPACE } from '../
 import { ConnectionRefusedError } from '../common/connection-refused.error.js';
 import type { ResolvedOptions } from '../common/options.js';
 import { describeThrown, printable } from '../common/printable.js';
-import { chain, isThenable } from '../common/thenable.js';
+import { chain, guarded, isThenable } from '../common/thenable.js';
 import { Connection, type Runtime } from '../context/connection.js';
+import { adoptExpiry, expiredRefusal, isExpired, watchExpiry } from '../context/expiry.js';
 import { authOf, SocketRequest } from '../context/socket-request.js';
 import { SocketSession } from '../context/socket-session.js';
 import { attachConnection, clientStateOf, connectionOf, forget, holdPackets, middlewaresOf, onEvents, releasePackets } from '../context/socket-internals.js'; // prettier-ignore
@@ -16,10 +17,14 @@ import type { Departure } from './departure.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { Executor, Run } from './executor.js';
 import { safeError } from './failures.js';
+import type { Identification } from './identification.js';
 import { runMiddlewares } from './middlewares.js';
 
 /** Tells socket.io whether a client is connected: with an error it is refused. */
 type Done = (error?: Error) => void;
+
+/** Why a client is refused, if it is. */
+type Verdict = Error | undefined | PromiseLike<Error | undefined>;
 
 /** Decides about clients that want to connect to a namespace (promises C1 to C6). */
 export class Admission {
@@ -33,6 +38,7 @@ export class Admission {
       executor: Executor;
       dispatcher: Dispatcher;
       departure: Departure;
+      identification: Identification;
       logger: FlaskSocketLogger;
       options: () => ResolvedOptions;
       isStopping: () => boolean;
@@ -76,12 +82,21 @@ export class Admission {
 
   /** The client has just been told that it is connected. */
   connected(socket: Socket): void {
-    const connection = connectionOf(socket) ?? this.#attach(socket);
+    const admitted = connectionOf(socket);
+    const connection = admitted ?? this.#attach(socket);
     connection.state = 'connected';
     connection.client.asking?.delete(socket.nsp.name);
     releasePackets(connection, { send: true });
     socket.on('disconnecting', this.#leaving);
+    if (!admitted) this.#identifyRecovered(connection);
+    if (connection.client.expiresAt !== undefined) watchExpiry(socket.client);
     if (this.parts.options().alwaysConnect) this.#askAfterwards(connection);
+  }
+
+  /** socket.io has given a returning client its rooms back, its user's among them; it may be another's by now. */
+  #identifyRecovered(connection: Connection): void {
+    connection.identity = {};
+    this.parts.identification.askAgain(connection);
   }
 
   #attach(socket: Socket): Connection {
@@ -99,9 +114,8 @@ export class Admission {
   }
 
   #ask(connection: Connection, done: Done): void | PromiseLike<void> {
-    const handler = this.parts.registry.hook(connection.socket.nsp.name, 'connect');
-    if (!handler || this.parts.options().alwaysConnect) return done();
-    return chain(this.#verdict(connection, handler), (refusal) => {
+    if (this.parts.options().alwaysConnect) return done();
+    return chain(this.#verdict(connection), (refusal) => {
       if (refusal) return this.#refuse(connection, refusal, done);
       this.#checkArrival(connection);
       done();
@@ -117,9 +131,7 @@ export class Admission {
   }
 
   #askAfterwards(connection: Connection): void {
-    const handler = this.parts.registry.hook(connection.socket.nsp.name, 'connect');
-    if (!handler) return;
-    const verdict = chain(this.#verdict(connection, handler), (refusal) => {
+    const verdict = chain(this.#verdict(connection), (refusal) => {
       connection.ready = undefined;
       if (!refusal) return;
       connection.state = 'refused';
@@ -151,8 +163,23 @@ export class Admission {
     }
   }
 
-  /** What `@OnConnect()` says: nothing, or why not. */
-  #verdict(connection: Connection, handler: Handler): Error | undefined | PromiseLike<Error | undefined> {
+  /** What `@OnConnect()`, option `identify` and the time say: nothing, or why not. */
+  #verdict(connection: Connection): Verdict {
+    const { registry, identification } = this.parts;
+    const { socket, client } = connection;
+    const handler = registry.hook(socket.nsp.name, 'connect');
+    const settled = () => chain(identification.settle(connection), () => (isExpired(client) ? expiredRefusal() : undefined)); // prettier-ignore
+    return guarded<Error | undefined>(
+      () => {
+        adoptExpiry(connection);
+        const refusal = handler && this.#askHandler(connection, handler);
+        return chain<Error | undefined, Error | undefined>(refusal, (error) => error ?? settled());
+      },
+      (thrown) => (thrown instanceof ConnectionRefusedError ? thrown : this.#broken(socket, thrown)),
+    );
+  }
+
+  #askHandler(connection: Connection, handler: Handler): Verdict {
     const values = toArguments(authOf(connection));
     const run: Run = {
       request: new SocketRequest(connection, { message: 'connect', args: values }),
@@ -168,10 +195,7 @@ export class Admission {
     return chain(running as PromiseLike<void>, () => refusal);
   }
 
-  #refusal(
-    run: Run,
-    outcome: { result: unknown } | { error: unknown },
-  ): Error | undefined | PromiseLike<Error | undefined> {
+  #refusal(run: Run, outcome: { result: unknown } | { error: unknown }): Verdict {
     if ('result' in outcome) return outcome.result === false ? new ConnectionRefusedError() : undefined;
     const { error } = outcome;
     if (error instanceof ConnectionRefusedError) return error;

@@ -1,5 +1,6 @@
 import { chain } from '../common/thenable.js';
 import type { Connection } from '../context/connection.js';
+import { leaveExpiry } from '../context/expiry.js';
 import { forgetAnswers } from '../context/socket-internals.js';
 import { SocketRequest } from '../context/socket-request.js';
 import { roomsOf } from '../messaging/clients.js';
@@ -17,6 +18,7 @@ export class Departure {
   leave(connection: Connection, reason: string): void {
     connection.calls.drain((left) => left());
     forgetAnswers(connection.socket);
+    leaveExpiry(connection);
     if (connection.state === 'leaving' || connection.state === 'gone') return;
     const request = this.#requestOf(connection, reason);
     if (connection.state !== 'refused') connection.state = 'leaving';
@@ -27,7 +29,7 @@ export class Departure {
   #requestOf(connection: Connection, reason: string): SocketRequest {
     const { socket } = connection;
     const request = new SocketRequest(connection, { message: 'disconnect', args: [reason] });
-    request.roomsLeft = roomsOf({ namespace: socket.nsp, sid: socket.id, socket });
+    request.roomsLeft = roomsOf({ socket });
     return request;
   }
 

@@ -5,6 +5,7 @@ import { isDispatchable } from '../common/event-name.js';
 import { describeThrown, printable } from '../common/printable.js';
 import { isThenable } from '../common/thenable.js';
 import type { Connection } from '../context/connection.js';
+import { isExpired, watchExpiry } from '../context/expiry.js';
 import { SocketRequest, type Acknowledge } from '../context/socket-request.js';
 import {
   connectionOf,
@@ -66,6 +67,7 @@ export class Dispatcher {
     const connection = connectionOf(socket);
     const [name] = event;
     if (!connection || !socket.connected || !isDispatchable(name)) return;
+    if (isExpired(connection.client)) return watchExpiry(socket.client);
     const handled = this.#toHandler(connection, name, event);
     if (socket.listenerCount(name) > 0) this.#toListeners(socket, event);
     else if (!handled) this.#unknown(connection, name);
@@ -118,5 +120,5 @@ export class Dispatcher {
 async function after(before: PromiseLike<void>, connection: Connection, start: () => unknown): Promise<void> {
   await before;
   if (connection.ready) await connection.ready;
-  if (connection.state !== 'refused') await start();
+  if (connection.state !== 'refused' && !isExpired(connection.client)) await start();
 }

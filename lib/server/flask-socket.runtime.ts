@@ -16,6 +16,7 @@ import { Dispatcher } from './dispatcher.js';
 import { serverOptions } from './engine-options.js';
 import { Executor } from './executor.js';
 import { Failures } from './failures.js';
+import { Identification } from './identification.js';
 import { FlaskSocketConfig } from './flask-socket.config.js';
 import { clientView } from './http-platform.js';
 import { Namespaces } from './namespaces.js';
@@ -34,6 +35,7 @@ export class FlaskSocketRuntime implements Runtime {
   readonly sessions: Sessions;
   /** No new clients: the application is stopping. */
   draining = false;
+  readonly #identification: Identification;
   readonly #namespaces: Namespaces;
   readonly #warned = new Set<string>();
 
@@ -49,6 +51,7 @@ export class FlaskSocketRuntime implements Runtime {
     this.logger = logger;
     const options = () => config.options;
     const isStopping = () => this.draining;
+    this.#identification = new Identification({ identify: () => config.options.identify, logger });
     const executor = new Executor(new Failures(registry, logger), scoped, logger);
     this.executor = executor;
     const serial = () => !config.options.asyncHandlers;
@@ -61,6 +64,7 @@ export class FlaskSocketRuntime implements Runtime {
       executor,
       dispatcher,
       departure,
+      identification: this.#identification,
       logger,
       options,
       isStopping,
@@ -92,6 +96,14 @@ export class FlaskSocketRuntime implements Runtime {
   callBack(connection: Connection, values: readonly unknown[], callback: AnyFunction): void {
     const request = new SocketRequest(connection, { message: null, args: values });
     void this.executor.quietly({ request, handler: this.#handlerOf(callback), values });
+  }
+
+  identify(connection: Connection): void | PromiseLike<void> {
+    return this.#identification.ask(connection);
+  }
+
+  userChanged(connection: Connection): void {
+    this.#identification.askAgain(connection);
   }
 
   contextIdOf(request: SocketRequest): object {

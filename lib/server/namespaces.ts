@@ -1,6 +1,7 @@
 import type { Namespace, Server, Socket } from 'socket.io';
 import { onAdmission, onEmptied } from '../context/socket-internals.js';
 import type { HandlerRegistry } from '../handlers/handler.registry.js';
+import { followOthers } from '../messaging/users.js';
 import type { Admission } from './admission.js';
 
 type DynamicNamespaces = { children: Set<Namespace> };
@@ -17,6 +18,7 @@ export class Namespaces {
   /** Every namespace of the server, present and future, whoever made it. */
   install(server: Server): void {
     this.#take(server, server.of('/'));
+    followOthers(server);
     server.on('new_namespace', (namespace) => this.#take(server, namespace));
     const dynamic = server.of((name, _auth, next) => next(null, this.admission.serves(name)));
     this.#dynamic = dynamic as unknown as DynamicNamespaces; // typed private

@@ -5,6 +5,7 @@ import { checkEventName } from '../common/event-name.js';
 import { checkNamespace, isPattern } from '../common/namespace.js';
 import type { AnyFunction } from '../context/connection.js';
 import { checkOrdering, type HandlerMetadata } from '../decorators/handler.metadata.js';
+import { identified } from '../handlers/identified.js';
 import { FlaskSocketRuntime } from './flask-socket.runtime.js';
 
 /** Adds functions as handlers while the application runs (promise I8). */
@@ -21,7 +22,9 @@ export class RuntimeHandlers {
     if (metadata.kind === 'event' && event !== ANY) checkEventName(event, caller);
     const namespace = checkNamespace(metadata.namespace ?? DEFAULT_NAMESPACE, caller);
     const options = { place: fn.name || caller, catchAll: event === ANY, ordering };
-    const handler = this.runtime.compiler.compileFunction(fn, options);
+    const compiled = this.runtime.compiler.compileFunction(fn, options);
+    const handler =
+      metadata.kind === 'connect' ? { ...compiled, invoke: identified(compiled.invoke) } : compiled;
     const remove = this.runtime.registry.add({ ...metadata, namespace, handler });
     if (namespace !== ANY && !isPattern(namespace)) this.runtime.openNamespaces([namespace]);
     return remove;

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Server } from 'socket.io';
 import type { Room } from '../common/address.js';
+import type { UserId } from '../common/user-room.js';
 import type { EmitParameters, EventAnswer, EventName, ServerEvents } from '../common/typed-events.js';
 import type { AnyFunction } from '../context/connection.js';
 import type { OnEventOptions } from '../decorators/on-event.decorator.js';
@@ -17,6 +18,7 @@ import {
 import type { CallOptions, EmitOptions, SendOptions } from '../messaging/emit-options.js';
 import { unnamedEvent } from '../messaging/send.js';
 import { ask } from '../messaging/ask.js';
+import { endUser } from '../messaging/users.js';
 import { speak } from '../messaging/speak.js';
 import { BackgroundTask, sleep, type BackgroundFunction } from './background-task.js';
 import { FlaskSocketRuntime } from './flask-socket.runtime.js';
@@ -119,6 +121,14 @@ export class SocketIO {
   /** Ends a client's connection to a namespace; its disconnect handler runs. */
   disconnect(client: NamedClient): void {
     end(findClient(this.runtime, client));
+  }
+
+  /**
+   * Ends all connections of a user, in every namespace and on every process: their disconnect handlers run. For a
+   * logout over HTTP. The users are those of option `identify`. Source: promise A3.
+   */
+  disconnectUser(id: UserId): void {
+    if (this.#hasServer) endUser(this.server, id);
   }
 
   /** Adds an event handler at run time, also before the server exists; what it returns removes it. */

@@ -11,6 +11,7 @@ import {
   type Room,
   type ServerEvents,
   type SocketIO,
+  type UserRoom,
 } from 'nestjs-flask-socket';
 import { describe, expectTypeOf, it } from 'vitest';
 
@@ -40,8 +41,8 @@ describe('without declared events', () => {
 });
 
 describe('options', () => {
-  it('B5 name one room or many, by strings and numbers', () => {
-    expectTypeOf<Room>().toEqualTypeOf<string | number>();
+  it('B5 A3 name one room or many, by strings, numbers and users', () => {
+    expectTypeOf<Room>().toEqualTypeOf<string | number | UserRoom>();
     expectTypeOf<EmitOptions['to']>().toEqualTypeOf<Room | readonly Room[] | undefined>();
     expectTypeOf<EmitOptions['room']>().toEqualTypeOf<EmitOptions['to']>();
   });

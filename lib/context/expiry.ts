@@ -1,0 +1,72 @@
+import { ConnectionRefusedError } from '../common/connection-refused.error.js';
+import { EXCEPTION_EVENT, EXPIRED, EXPIRED_REASON, LONGEST_TIMER } from '../common/constants.js';
+import { failure } from '../common/errors.js';
+import { printable } from '../common/printable.js';
+import type { ClientState, Connection } from './connection.js';
+import { connectionOf, disconnectFor, sendEvent, socketsOf } from './socket-internals.js';
+
+/** Seconds since 1970 are in this range until the year 5138; as milliseconds they would lie before 1974. */
+const SECONDS = { from: 10 ** 8, to: 10 ** 11 };
+
+const IN_SECONDS =
+  'request.expiresAt was set to a time before 1974, so the connection ends now. It takes milliseconds: ' +
+  'the exp of a JWT counts seconds and has to be multiplied by 1000.';
+
+/** Sets when a client's connection ends by itself. A time that has passed ends it now. */
+export function setExpiry({ socket, client, runtime }: Connection, time: unknown): void {
+  client.expiresAt = checkedTime(time);
+  if (typeof time === 'number' && time > SECONDS.from && time < SECONDS.to)
+    runtime.warnOnce('expiresAt', IN_SECONDS);
+  watchExpiry(socket.client);
+}
+
+/** Takes over what a middleware set on the HTTP request, unless a handler or guard has set it. */
+export function adoptExpiry(connection: Connection): void {
+  const { expiresAt } = connection.socket.request as { expiresAt?: unknown };
+  if (expiresAt !== undefined && !('expiresAt' in connection.client)) setExpiry(connection, expiresAt);
+}
+
+/** Whether the time of a client's connection has come, whatever its timer does. */
+export function isExpired({ expiresAt }: ClientState): boolean {
+  return expiresAt !== undefined && Number(expiresAt) <= Date.now();
+}
+
+/** The refusal of a client whose time had come before it was connected. */
+export function expiredRefusal(): ConnectionRefusedError {
+  return new ConnectionRefusedError(EXPIRED.message, { code: EXPIRED.code });
+}
+
+/** Ends the connection if its time has come, else looks again then. One timer, whatever the namespaces. */
+export function watchExpiry(client: Connection['socket']['client']): void {
+  const sockets = socketsOf(client);
+  const state = sockets[0] && connectionOf(sockets[0])?.client;
+  if (!state) return; // a client that is still connecting is looked at when it has been decided about
+  forgetExpiry(state);
+  if (state.expiresAt === undefined) return;
+  if (isExpired(state)) return sockets.forEach(expire);
+  const left = Math.min(Number(state.expiresAt) - Date.now(), LONGEST_TIMER);
+  state.expiryTimer = setTimeout(watchExpiry, left, client).unref();
+}
+
+/** A client leaves a namespace: with the last one goes the timer. */
+export function leaveExpiry({ socket, client }: Connection): void {
+  if (client.expiryTimer && socketsOf(socket.client).every((other) => other === socket)) forgetExpiry(client);
+}
+
+function forgetExpiry(state: ClientState): void {
+  clearTimeout(state.expiryTimer);
+  state.expiryTimer = undefined;
+}
+
+/** The client learns why, then that it is disconnected. */
+function expire(socket: Connection['socket']): void {
+  sendEvent(socket, [EXCEPTION_EVENT, EXPIRED], {});
+  disconnectFor(socket, EXPIRED_REASON);
+}
+
+function checkedTime(time: unknown): Date | number | undefined {
+  if (time === undefined || time === null) return undefined;
+  const isTime = time instanceof Date || typeof time === 'number';
+  if (!isTime || Number.isNaN(Number(time))) throw failure('FSK_INVALID_EXPIRY', printable(time));
+  return time;
+}
