@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Server, Socket } from 'socket.io';
 import type { FlaskSocketLogger } from '../common/logger.js';
 import type { NamespaceParams } from '../common/namespace.js';
+import type { Elsewhere } from './elsewhere.js';
 import type { SocketSession } from './socket-session.js';
 
 /** A function of the application, whatever it takes. */
@@ -16,6 +17,7 @@ export interface SocketEvent {
 /** One engine connection of a client: what all its namespaces share. */
 export interface ClientState {
   session: SocketSession;
+  /** What a handler or guard set as `request.user`; the HTTP request's is seen until then. */
   user?: unknown;
   /** When the client's connection ends by itself; the timer that sees to it, while it is connected. */
   expiresAt?: Date | number | undefined;
@@ -44,8 +46,10 @@ export interface Runtime {
   readonly server: Server;
   readonly app: CurrentApp;
   readonly logger: FlaskSocketLogger;
-  /** Calls a callback in a context of its own; what it throws goes to the error handlers. */
-  callBack(connection: Connection, values: readonly unknown[], callback: AnyFunction): void;
+  /** The clients of other processes, if a message queue reaches any. */
+  readonly elsewhere: Elsewhere | undefined;
+  /** Calls a callback in a context of its own, if it is a client's; what it throws goes to the error handlers. */
+  callBack(connection: Connection | undefined, values: readonly unknown[], callback: AnyFunction): void;
   /** The client's address, behind a trusted proxy the forwarded one. */
   addressOf(request: IncomingMessage): string | undefined;
   /** Nest's context id of an event. */

@@ -1,10 +1,9 @@
-import type { Server } from 'socket.io';
-import { resolveAddress } from '../common/address.js';
+import { resolveAddress, type Address } from '../common/address.js';
 import { fromArguments } from '../common/args.js';
 import { CALL_TIMEOUT, LONGEST_TIMER } from '../common/constants.js';
 import { failure, type FlaskSocketError } from '../common/errors.js';
 import { printable } from '../common/printable.js';
-import type { Connection } from '../context/connection.js';
+import type { Connection, Runtime } from '../context/connection.js';
 import { connectionOf } from '../context/socket-internals.js';
 import type { Outgoing } from './deliver.js';
 import type { CallOptions } from './emit-options.js';
@@ -13,25 +12,28 @@ import { isRoom, singleClient } from './single-client.js';
 
 /** Asks one client and waits for its acknowledgement. The one implementation of every `call`. */
 export async function ask(
-  server: Server,
+  runtime: Runtime,
   message: Message<CallOptions>,
   sender?: Connection,
 ): Promise<unknown> {
   const { options } = message;
-  const shown = printable(message.event);
   const address = resolveAddress(options, sender && originOf(sender, options.namespace));
   const outgoing = outgoingOf(message, 'call()');
   if (address.kind === 'everybody' || address.rooms.length > 1)
-    throw failure('FSK_CALL_MANY_RECIPIENTS', shown);
-  const socket = singleClient(server, address, sender);
+    throw failure('FSK_CALL_MANY_RECIPIENTS', printable(message.event));
+  const socket = singleClient(runtime.server, address, sender);
   const connection = socket && connectionOf(socket);
-  if (!connection)
-    throw failure(isRoom(server, address) ? 'FSK_CALL_MANY_RECIPIENTS' : 'FSK_CALL_NO_RECIPIENT', shown);
-  if (connection.held) throw failure('FSK_CALL_BEFORE_CONNECT', shown);
-  return await answerOf(connection, outgoing, options);
+  if (connection) return fromArguments(await valuesOf(connection, outgoing, options));
+  return fromArguments(await askElsewhere(runtime, { address, outgoing }, options));
 }
 
-function answerOf(connection: Connection, outgoing: Outgoing, options: CallOptions): Promise<unknown> {
+/** The values that a client of this process acknowledges with. */
+export function valuesOf(
+  connection: Connection,
+  outgoing: Outgoing,
+  options: CallOptions,
+): Promise<readonly unknown[]> {
+  if (connection.held) throw failure('FSK_CALL_BEFORE_CONNECT', printable(outgoing[0]));
   const { timeout = CALL_TIMEOUT } = options;
   return new Promise((resolve, reject) => {
     const end = () => {
@@ -47,10 +49,26 @@ function answerOf(connection: Connection, outgoing: Outgoing, options: CallOptio
     const late = () => give(failure('FSK_CALL_TIMEOUT', printable(outgoing[0]), timeout));
     const answered = (...values: unknown[]) => {
       end();
-      resolve(fromArguments(values));
+      resolve(values);
     };
     const forget = askSocket(connection.socket, outgoing, { ...options, answered });
     const timer = setTimeout(late, Math.min(timeout, LONGEST_TIMER));
     connection.calls.add(left);
   });
+}
+
+/** The values that a client of another process acknowledges with. */
+async function askElsewhere(
+  { server, elsewhere }: Runtime,
+  { address, outgoing }: { address: Address; outgoing: Outgoing },
+  { timeout = CALL_TIMEOUT, ignoreQueue }: CallOptions,
+): Promise<readonly unknown[]> {
+  const shown = printable(outgoing[0]);
+  if (isRoom(server, address)) throw failure('FSK_CALL_MANY_RECIPIENTS', shown);
+  const { namespace, kind, rooms } = address;
+  const [sid] = rooms;
+  const asked = kind === 'rooms' && sid !== undefined && !ignoreQueue;
+  const values = asked ? await elsewhere?.call({ namespace, sid, outgoing, timeout }) : undefined;
+  if (!values) throw failure('FSK_CALL_NO_RECIPIENT', shown);
+  return values;
 }

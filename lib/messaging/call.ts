@@ -26,6 +26,6 @@ export async function call<E extends EventName<ServerEvents>>(
   ...[data, options]: EmitParameters<ServerEvents, E, CallOptions>
 ): Promise<EventAnswer<ServerEvents, E>> {
   const { connection } = currentRequest('call()');
-  const answer = await ask(connection.runtime.server, { event, data, options: options ?? {} }, connection);
+  const answer = await ask(connection.runtime, { event, data, options: options ?? {} }, connection);
   return answer as EventAnswer<ServerEvents, E>;
 }

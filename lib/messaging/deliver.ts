@@ -1,8 +1,8 @@
-import type { Namespace, Server, Socket } from 'socket.io';
+import type { Namespace, Socket } from 'socket.io';
 import type { Address } from '../common/address.js';
 import { failureFrom } from '../common/errors.js';
 import { printable } from '../common/printable.js';
-import type { Connection } from '../context/connection.js';
+import type { Connection, Runtime } from '../context/connection.js';
 import { storage } from '../context/storage.js';
 import {
   connectionOf,
@@ -27,16 +27,18 @@ export type Outgoing = readonly [event: string, ...values: unknown[]];
 
 /** Sends an event to an address. `sender` is the connection whose handler speaks, if one does. */
 export function deliver(
-  server: Server,
+  runtime: Runtime,
   { address, outgoing, options = {} }: { address: Address; outgoing: Outgoing; options?: DeliveryOptions },
   sender?: Connection,
 ): void {
   try {
     if (address.kind === 'self') return replyTo(sender, { address, outgoing, options });
     if (address.kind === 'rooms' && address.rooms.length === 0) return;
-    broadcast(existingNamespace(server, address.namespace), { address, outgoing, options });
+    const namespace = existingNamespace(runtime.server, address.namespace);
+    if (namespace) broadcast(namespace, { address, outgoing, options });
+    else if (!options.ignoreQueue) broadcastElsewhere(runtime, { address, outgoing, options });
     const current = storage.getStore()?.connection; // SocketIO names no sender, but may speak in a handler, too
-    if (current?.runtime.server === server) includeConnecting(current, { address, outgoing, options });
+    if (current?.runtime === runtime) includeConnecting(current, { address, outgoing, options });
   } catch (cause) {
     throw failureFrom(cause, 'FSK_NOT_SERIALIZABLE', printable(outgoing[0]));
   }
@@ -61,13 +63,23 @@ export function recipient(sender: Connection, namespace: string): Socket | undef
   return state === 'connected' || state === 'connecting' ? socket : undefined;
 }
 
-function broadcast(namespace: Namespace | undefined, { address, outgoing, options }: Delivery): void {
-  if (!namespace) return;
+function broadcast(namespace: Namespace, { address, outgoing, options }: Delivery): void {
   let operator = namespace.to([...address.rooms]).except([...address.except]);
   if (options.compress === false) operator = operator.compress(false);
   if (options.volatile) operator = operator.volatile;
   if (options.ignoreQueue) operator = operator.local;
   operator.emit(...(outgoing as [string, ...unknown[]]));
+}
+
+/** A namespace that nobody here is connected to may have clients on other processes. */
+function broadcastElsewhere({ elsewhere }: Runtime, { address, outgoing, options }: Delivery): void {
+  const { namespace: nsp, rooms, except } = address;
+  const { volatile, compress } = options;
+  elsewhere?.send({
+    kind: 'emit',
+    to: { nsp, rooms, except, flags: { volatile, compress } },
+    values: outgoing,
+  });
 }
 
 /** A client whose `@OnConnect()` runs is in its rooms but not yet among the namespace's sockets (promise C1). */

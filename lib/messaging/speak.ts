@@ -1,11 +1,14 @@
 import type { Socket } from 'socket.io';
-import { resolveAddress } from '../common/address.js';
+import { resolveAddress, type Address } from '../common/address.js';
+import { CALL_TIMEOUT } from '../common/constants.js';
+import { FlaskSocketError } from '../common/errors.js';
+import { describeThrown, printable } from '../common/printable.js';
 import type { Connection, Runtime } from '../context/connection.js';
 import { connectionOf } from '../context/socket-internals.js';
 import { deliver, type Outgoing } from './deliver.js';
 import type { EmitOptions } from './emit-options.js';
 import { askSocket, originOf, outgoingOf, type Message } from './message.js';
-import { singleClient } from './single-client.js';
+import { isRoom, singleClient } from './single-client.js';
 
 const CALLBACK_FOR_MANY =
   'emit() with a callback asks one client: for a broadcast or a room the callback is never called. ' +
@@ -13,27 +16,61 @@ const CALLBACK_FOR_MANY =
 
 /** Emits; `sender` is the connection whose handler speaks. The one implementation of every `emit`. */
 export function speak(runtime: Runtime, message: Message<EmitOptions>, sender?: Connection): void {
-  const { server } = runtime;
   const { options } = message;
   const address = resolveAddress(options, sender && originOf(sender, options.namespace));
   const outgoing = outgoingOf(message, 'emit()');
-  if (!options.callback) return deliver(server, { address, outgoing, options }, sender);
+  if (!options.callback) return deliver(runtime, { address, outgoing, options }, sender);
 
-  const socket = singleClient(server, address, sender);
+  const socket = singleClient(runtime.server, address, sender);
   if (socket) return speakForCallback(socket, { outgoing, options, sender });
-  if (address.kind !== 'self') {
-    runtime.warnOnce('callback', CALLBACK_FOR_MANY);
-  }
-  deliver(server, { address, outgoing, options }, sender);
+  if (mayBeElsewhere(runtime, address, options))
+    return void askRemote(runtime, { address, outgoing, options }, sender);
+  if (address.kind !== 'self') runtime.warnOnce('callback', CALLBACK_FOR_MANY);
+  deliver(runtime, { address, outgoing, options }, sender);
+}
+
+interface Spoken {
+  outgoing: Outgoing;
+  options: EmitOptions;
 }
 
 function speakForCallback(
   socket: Socket,
-  { outgoing, options, sender }: { outgoing: Outgoing; options: EmitOptions; sender: Connection | undefined },
+  { outgoing, options, sender }: Spoken & { sender: Connection | undefined },
 ): void {
   const { callback } = options;
   const owner = sender ?? connectionOf(socket);
   if (!callback || !owner) return;
   const answered = (...values: unknown[]) => owner.runtime.callBack(owner, values, callback);
   askSocket(socket, outgoing, { ...options, answered });
+}
+
+/** One name that is no room here may be a client of another process. */
+function mayBeElsewhere(
+  { server, elsewhere }: Runtime,
+  address: Address,
+  { ignoreQueue }: EmitOptions,
+): boolean {
+  const isOne = address.kind === 'rooms' && address.rooms.length === 1 && address.except.length === 0;
+  return elsewhere !== undefined && !ignoreQueue && isOne && !isRoom(server, address);
+}
+
+/** Asks a client of another process for its callback. If nobody has it, it is a room: they get the event alone. */
+async function askRemote(
+  runtime: Runtime,
+  { address, outgoing, options }: Spoken & { address: Address },
+  sender: Connection | undefined,
+): Promise<void> {
+  const { namespace, rooms } = address;
+  const [sid = ''] = rooms;
+  try {
+    const values = await runtime.elsewhere?.call({ namespace, sid, outgoing, timeout: CALL_TIMEOUT });
+    if (values) return runtime.callBack(sender, values, options.callback ?? (() => {}));
+    runtime.warnOnce('callback', CALLBACK_FOR_MANY);
+    deliver(runtime, { address, outgoing, options }, sender);
+  } catch (error) {
+    if (error instanceof FlaskSocketError && error.code === 'FSK_QUEUE_AWAY')
+      deliver(runtime, { address, outgoing, options }, sender);
+    runtime.logger.debug?.(`No callback of ${printable(outgoing[0])}: ${describeThrown(error)}`);
+  }
 }

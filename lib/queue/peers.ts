@@ -92,11 +92,11 @@ export class Peers {
     { kind, question, timeout }: { kind: string; question: unknown; timeout: number },
     take: (answer: PeerAnswer) => boolean,
   ): Promise<void> {
+    const id = randomUUID();
+    const payload = encode({ is: 'question', from: this.#id, id, kind, question } satisfies PeerQuestion);
     await this.#settled;
     if (this.link.state !== 'up') throw failure('FSK_QUEUE_AWAY');
     if (this.#seen.size === 0) return;
-    const id = randomUUID();
-    const payload: PeerQuestion = { is: 'question', from: this.#id, id, kind, question };
     return await new Promise<void>((resolve, reject) => {
       const pending: Pending = {
         waitingFor: new Set(this.#seen.keys()),
@@ -108,7 +108,7 @@ export class Peers {
       };
       const timer = setTimeout(() => pending.fail(this.#silence(pending, timeout)), timeout);
       this.#pending.set(id, pending);
-      this.#tell(this.#topic, payload);
+      this.link.publish(this.#topic, payload);
     });
   }
 
@@ -134,7 +134,8 @@ export class Peers {
   async #answer({ from, id, kind, question }: PeerQuestion): Promise<void> {
     const answer: PeerAnswer = { is: 'answer', from: this.#id, id, mine: false };
     try {
-      const given = await this.#responders.get(kind)?.(question);
+      const respond = this.#responders.get(kind);
+      const given = respond ? await respond(question) : NOT_MINE;
       this.#tell(this.#topicOf(from), given === NOT_MINE ? answer : { ...answer, mine: true, given });
     } catch (error) {
       this.link.logger.error(`Error in the answer to another process: ${describeThrown(error)}`);

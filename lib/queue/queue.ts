@@ -1,3 +1,4 @@
+import type { Command } from '../common/command.js';
 import type { FlaskSocketLogger } from '../common/logger.js';
 import type { Link } from './link.js';
 
@@ -40,21 +41,6 @@ export interface QueueOptions {
   logger: FlaskSocketLogger;
 }
 
-/** Whom a command is for, as socket.io's adapters put it; no rooms: everybody in the namespace. */
-export interface Audience {
-  nsp: string;
-  rooms: readonly string[];
-  except: readonly string[];
-  flags?: { volatile?: boolean; compress?: boolean };
-}
-
-/** What a process may want of the clients of others, without an answer. */
-export type Command = { to: Audience } & (
-  | { kind: 'emit'; values: readonly unknown[] }
-  | { kind: 'join' | 'leave'; rooms: readonly string[] }
-  | { kind: 'disconnect'; close: boolean }
-);
-
 /** socket.io's adapter of a namespace: an old-style constructor, since socket.io calls it with `new`. */
 export type AdapterFactory = (namespace: never) => unknown;
 
@@ -79,3 +65,5 @@ export interface Backend {
   name: string;
   open(options: QueueOptions): Promise<Parts>;
 }
+
+export type { Audience, Command } from '../common/command.js';

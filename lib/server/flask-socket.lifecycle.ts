@@ -36,11 +36,14 @@ export class FlaskSocketLifecycle implements OnApplicationBootstrap, BeforeAppli
   }
 
   /** Handlers first, then the server: nobody connects before the application listens. */
-  onApplicationBootstrap(): void {
+  async onApplicationBootstrap(): Promise<void> {
     this.#checkAdapter();
     const definitions = this.explorer.explore();
     for (const definition of definitions) this.runtime.registry.add(definition);
-    const server = this.runtime.host.open();
+    const { messageQueue, host } = this.runtime;
+    await messageQueue.open(this.runtime);
+    const server = host.open();
+    if (messageQueue.adapter) server.adapter(messageQueue.adapter);
     for (const instance of this.explorer.instances()) giveServer(instance, server);
     this.runtime.openNamespaces(this.#namespaces());
     this.#report(definitions);
@@ -64,9 +67,9 @@ export class FlaskSocketLifecycle implements OnApplicationBootstrap, BeforeAppli
   }
 
   #report(definitions: readonly HandlerDefinition[]): void {
-    const { config, logger, originPolicy } = this.runtime;
+    const { config, logger, originPolicy, messageQueue } = this.runtime;
     const { path, transports, asyncMode, debug } = config.options;
-    logger.log(`Socket.IO on ${path}: ${transports.join(' + ')}, engine ${asyncMode}, origins: ${originPolicy.describe()}`); // prettier-ignore
+    logger.log(`Socket.IO on ${path}: ${transports.join(' + ')}, engine ${asyncMode}, origins: ${originPolicy.describe()}${messageQueue.describe()}`); // prettier-ignore
     for (const gateway of this.explorer.gatewaysWithCors()) logger.warn(CORS_OF_GATEWAY(gateway));
     if (!debug) return;
     for (const { kind, event, namespace, handler } of definitions) {

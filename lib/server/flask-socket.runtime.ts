@@ -5,7 +5,9 @@ import type { Server } from 'socket.io';
 import type { FlaskSocketLogger } from '../common/logger.js';
 import type { AnyFunction, Connection, CurrentApp, Runtime, Token } from '../context/connection.js';
 import { SocketRequest } from '../context/socket-request.js';
-import { chain } from '../common/thenable.js';
+import { describeThrown } from '../common/printable.js';
+import { chain, guarded } from '../common/thenable.js';
+import type { Elsewhere } from '../context/elsewhere.js';
 import type { Handler } from '../handlers/handler.js';
 import { HandlerCompiler } from '../handlers/handler.compiler.js';
 import { HandlerRegistry } from '../handlers/handler.registry.js';
@@ -19,6 +21,7 @@ import { Failures } from './failures.js';
 import { Identification } from './identification.js';
 import { FlaskSocketConfig } from './flask-socket.config.js';
 import { clientView } from './http-platform.js';
+import { MessageQueue } from './message-queue.js';
 import { Namespaces } from './namespaces.js';
 import { OriginPolicy } from './origin-policy.js';
 import { ServerHost } from './server-host.js';
@@ -33,6 +36,7 @@ export class FlaskSocketRuntime implements Runtime {
   readonly host: ServerHost;
   readonly executor: Executor;
   readonly sessions: Sessions;
+  readonly messageQueue: MessageQueue;
   /** No new clients: the application is stopping. */
   draining = false;
   readonly #identification: Identification;
@@ -70,6 +74,7 @@ export class FlaskSocketRuntime implements Runtime {
       isStopping,
     });
     this.#namespaces = new Namespaces(registry, admission);
+    this.messageQueue = new MessageQueue(options, logger);
     this.sessions = new Sessions({ options, platform, logger });
     this.app = currentApp(moduleRef, platform);
     this.host = new ServerHost(platform, {
@@ -88,12 +93,18 @@ export class FlaskSocketRuntime implements Runtime {
     return this.host.server;
   }
 
+  /** The clients of other processes. */
+  get elsewhere(): Elsewhere | undefined {
+    return this.messageQueue.elsewhere;
+  }
+
   /** Opens namespaces, if there is a server by now. */
   openNamespaces(names: Iterable<string>): void {
     if (this.host.existing) this.#namespaces.open(this.host.existing, names);
   }
 
-  callBack(connection: Connection, values: readonly unknown[], callback: AnyFunction): void {
+  callBack(connection: Connection | undefined, values: readonly unknown[], callback: AnyFunction): void {
+    if (!connection) return this.#callBackAlone(callback, values);
     const request = new SocketRequest(connection, { message: null, args: values });
     void this.executor.quietly({ request, handler: this.#handlerOf(callback), values });
   }
@@ -118,6 +129,14 @@ export class FlaskSocketRuntime implements Runtime {
     if (this.#warned.has(subject)) return;
     this.#warned.add(subject);
     this.logger.warn(text);
+  }
+
+  /** The callback of `SocketIO.emit()` to a client of another process: nobody's event is being handled here. */
+  #callBackAlone(callback: AnyFunction, values: readonly unknown[]): void {
+    void guarded<unknown>(
+      () => callback(...(values as never[])),
+      (thrown) => this.logger.error(`Error in a callback: ${describeThrown(thrown)}`),
+    );
   }
 
   /** Callbacks come and go: they share what is compiled once. */

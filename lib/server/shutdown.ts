@@ -55,7 +55,7 @@ export class Shutdown {
   }
 
   async #drain(): Promise<void> {
-    const { executor, config, host } = this.runtime;
+    const { executor, config, host, messageQueue } = this.runtime;
     const deadline = Date.now() + config.options.shutdownTimeout;
     const left = () => Math.max(0, deadline - Date.now());
     this.runtime.draining = true;
@@ -72,5 +72,6 @@ export class Shutdown {
     if (!(await tasksEnded))
       this.runtime.logger.warn(`Stopping with ${this.#running.size} background tasks still running.`);
     await host.close();
+    await messageQueue.close();
   }
 }

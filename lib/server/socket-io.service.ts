@@ -4,6 +4,7 @@ import type { Room } from '../common/address.js';
 import type { UserId } from '../common/user-room.js';
 import type { EmitParameters, EventAnswer, EventName, ServerEvents } from '../common/typed-events.js';
 import type { AnyFunction } from '../context/connection.js';
+import type { Member } from '../context/elsewhere.js';
 import type { OnEventOptions } from '../decorators/on-event.decorator.js';
 import {
   close,
@@ -13,7 +14,6 @@ import {
   leave,
   membersOf,
   roomsOf,
-  type Member,
 } from '../messaging/clients.js';
 import type { CallOptions, EmitOptions, SendOptions } from '../messaging/emit-options.js';
 import { unnamedEvent } from '../messaging/send.js';
@@ -90,7 +90,7 @@ export class SocketIO {
     event: E,
     ...[data, options]: EmitParameters<ServerEvents, E, CallOptions>
   ): Promise<EventAnswer<ServerEvents, E>> {
-    return (await ask(this.server, { event, data, options: options ?? {} })) as EventAnswer<ServerEvents, E>;
+    return (await ask(this.#ready, { event, data, options: options ?? {} })) as EventAnswer<ServerEvents, E>;
   }
 
   /** Puts a client into a room. */
@@ -176,6 +176,11 @@ export class SocketIO {
    */
   async stop(): Promise<void> {
     await this.shutdown.stop();
+  }
+
+  /** An error before there is a server. */
+  get #ready(): FlaskSocketRuntime {
+    return this.server && this.runtime;
   }
 
   /** Before there is a server there is nobody to speak to. */
