@@ -1,19 +1,25 @@
-import type { Socket } from 'socket.io';
+import type { Namespace, Socket } from 'socket.io';
 import { roomName, type Room } from '../common/address.js';
-import type { Audience } from '../common/command.js';
 import { DEFAULT_NAMESPACE } from '../common/constants.js';
-import { isUserRoom, USER_ID, type UserId } from '../common/user-room.js';
 import { checkConcreteNamespace } from '../common/namespace.js';
+import { isUserRoom, USER_ID, type UserId } from '../common/user-room.js';
 import type { Connection, Runtime } from '../context/connection.js';
-import type { Member } from '../context/elsewhere.js';
 import { connectionOf, existingNamespace, siblingOf } from '../context/socket-internals.js';
 import type { ClientOptions } from './emit-options.js';
-import { reach, type Action } from './reach.js';
+
+/** A client in a room. */
+export interface Member {
+  /** Its id in the namespace. */
+  sid: string;
+  /** All its rooms but that of its user. */
+  rooms: string[];
+  /** Its user, as option `identify` said; not there if it said nothing. */
+  userId?: UserId;
+}
 
 /** A client that was named: here (`socket`), or perhaps on another process (`sid` alone). */
 interface Client {
-  runtime: Runtime;
-  nsp: string;
+  namespace: Namespace | undefined;
   sid: string | undefined;
   socket: Socket | undefined;
 }
@@ -21,31 +27,32 @@ interface Client {
 /** The client that `sid` and `namespace` name; without `sid` the sender's own connection (promise E4). */
 export function findClient(runtime: Runtime, options: ClientOptions, sender?: Connection): Client {
   const { sid } = options;
-  const nsp = namespaceOf(options, sender);
-  const isSender = sid === undefined || (sid === sender?.socket.id && nsp === sender.socket.nsp.name);
-  if (sender && isSender) return { runtime, nsp, sid, socket: siblingOf(sender.socket, nsp) };
-  const socket = sid === undefined ? undefined : existingNamespace(runtime.server, nsp)?.sockets.get(sid);
-  return { runtime, nsp, sid, socket };
+  const name = namespaceOf(options, sender);
+  const namespace = existingNamespace(runtime.server, name);
+  if (sender && (sid === undefined || (sid === sender.socket.id && name === sender.socket.nsp.name))) {
+    return { namespace, sid, socket: siblingOf(sender.socket, name) };
+  }
+  return { namespace, sid, socket: sid === undefined ? undefined : namespace?.sockets.get(sid) };
 }
 
-/** Puts a client into a room: at once where it is here, through the queue where it is not. */
-export function join(client: Client, room: Room): void | Promise<void> {
+/** Puts a client into a room: at once where it is here, through the adapter where it is not. */
+export function join({ namespace, sid, socket }: Client, room: Room): void | Promise<void> {
   const name = roomName(room);
-  if (client.socket) return client.socket.join(name);
-  reachRemote(client, (to) => ({ kind: 'join', to, rooms: [name] }));
+  if (socket) return socket.join(name);
+  if (sid !== undefined) namespace?.in(sid).socketsJoin(name);
 }
 
 /** Puts a client out of a room. */
-export function leave(client: Client, room: Room): void | Promise<void> {
+export function leave({ namespace, sid, socket }: Client, room: Room): void | Promise<void> {
   const name = roomName(room);
-  if (client.socket) return client.socket.leave(name);
-  reachRemote(client, (to) => ({ kind: 'leave', to, rooms: [name] }));
+  if (socket) return socket.leave(name);
+  if (sid !== undefined) namespace?.in(sid).socketsLeave(name);
 }
 
 /** Ends a client's connection to a namespace; its other namespaces stay. */
-export function end(client: Client): void {
-  if (client.socket) endHere(client.socket);
-  else reachRemote(client, (to) => ({ kind: 'disconnect', to, close: false }));
+export function end({ namespace, sid, socket }: Client): void {
+  if (socket) endHere(socket);
+  else if (sid !== undefined) namespace?.in(sid).disconnectSockets();
 }
 
 /** Ends the connection of a client of this process; one that is still being decided about is refused. */
@@ -55,10 +62,6 @@ export function endHere(socket: Socket): void {
   else socket.disconnect();
 }
 
-function reachRemote({ runtime, nsp, sid }: Client, action: (to: Audience) => Action): void {
-  if (sid !== undefined) reach(runtime, action({ nsp, rooms: [sid], except: [] }));
-}
-
 /** Puts everybody out of a room; the sender too, if it is still connecting. */
 export function close(
   runtime: Runtime,
@@ -66,9 +69,9 @@ export function close(
   sender?: Connection,
 ): void {
   const name = roomName(room);
-  const nsp = namespaceOf({ namespace }, sender);
-  reach(runtime, { kind: 'leave', to: { nsp, rooms: [name], except: [] }, rooms: [name] });
-  if (sender?.held && nsp === sender.socket.nsp.name) void sender.socket.leave(name);
+  const where = namespaceOf({ namespace }, sender);
+  existingNamespace(runtime.server, where)?.in(name).socketsLeave(name);
+  if (sender?.held && where === sender.socket.nsp.name) void sender.socket.leave(name);
 }
 
 /** The rooms of a client, its own first. That of its user is not the application's to list and leave. */
@@ -85,16 +88,7 @@ export async function membersOf(
   { room, namespace = DEFAULT_NAMESPACE }: { room: Room; namespace?: string },
 ): Promise<Member[]> {
   const name = roomName(room);
-  const nsp = checkConcreteNamespace(namespace, 'a namespace option');
-  const { elsewhere } = runtime;
-  if (elsewhere) return [...(await membersHere(runtime, nsp, name)), ...(await elsewhere.members(nsp, name))];
-  const sockets = await existingNamespace(runtime.server, nsp)?.in(name).fetchSockets();
-  return (sockets ?? []).map(memberOf);
-}
-
-/** The clients in a room, of this process alone. */
-export async function membersHere({ server }: Runtime, nsp: string, room: string): Promise<Member[]> {
-  const sockets = await existingNamespace(server, nsp)?.local.in(room).fetchSockets();
+  const sockets = await existingNamespace(runtime.server, namespace)?.in(name).fetchSockets();
   return (sockets ?? []).map(memberOf);
 }
 
