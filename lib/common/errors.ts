@@ -1,17 +1,29 @@
+const MODULE = 'FlaskSocketModule';
+
 /** Every error of the library: code → *what happened. Where. What to do.* */
 const SENTENCES = {
-  FSK_UNKNOWN_OPTION: (option: string, nearest?: string) =>
-    `Unknown option "${option}" of FlaskSocketModule.${nearest ? ` Did you mean "${nearest}"?` : ''} The options are listed in docs/reference/options.md; raw Socket.IO options go into "server".`,
-  FSK_INVALID_OPTION: (option: string, problem: string) =>
-    `Option "${option}" of FlaskSocketModule ${problem}.`,
+  FSK_UNKNOWN_OPTION: (option: string, nearest?: string, owner: string = MODULE) =>
+    `Unknown option "${option}" of ${owner}.${nearest ? ` Did you mean "${nearest}"?` : ''} The options are listed in docs/reference/options.md${owner === MODULE ? '; raw Socket.IO options go into "server"' : ''}.`,
+  FSK_INVALID_OPTION: (option: string, problem: string, owner: string = MODULE) =>
+    `Option "${option}" of ${owner} ${problem}.`,
   FSK_UNKNOWN_QUEUE: (scheme: string, known: string) =>
-    `Unknown scheme "${scheme}" in option "messageQueue". Use one of: ${known}; or give an adapter factory of Socket.IO.`,
+    `Unknown scheme "${scheme}" of a message queue. Use one of: ${known}. A server's option "messageQueue" takes an adapter factory of Socket.IO, too.`,
   FSK_INVALID_QUEUE: (url: string, problem: string) =>
     `The message queue ${url} cannot be used: ${problem}. docs/message-queues.md shows the URLs of each broker.`,
   FSK_QUEUE_AWAY: () =>
     'The message queue is away, so the other processes cannot be asked. Try again later; clients of this process are served.',
   FSK_QUEUE_SILENT: (silent: number, all: number, timeout: number) =>
     `${silent} of ${all} other processes did not answer within ${timeout} ms. One that has died is left out after 10 seconds; try again then.`,
+  FSK_NOT_SENT: (what: string, queue: string, problem: string) =>
+    `${what} was not sent: the message queue ${queue} ${problem}. Check that the broker runs and can be reached from here, then send it again.`,
+  FSK_MESSAGE_TOO_LARGE: (size: number, limit: number) =>
+    `A message of ${size} bytes is too large for the message queue, which takes ${limit}. Send it in parts, or send where it can be fetched.`,
+  FSK_EMITTER_CALLBACK: (what: string) =>
+    `${what} was given a callback, which cannot be called: an emitter has no clients. Leave it out; a server's call() asks a client.`,
+  FSK_EMITTER_CLOSED: (what: string) =>
+    `${what} came after close() of its emitter. Close it after the last call, or create another one.`,
+  FSK_EMITTER_ONLY: (what: string) =>
+    `${what} needs a Socket.IO server, and FlaskSocketModule.forEmitter() makes none. Use it in an application with FlaskSocketModule.forRoot(); here there are emit, send, joinRoom, leaveRoom, closeRoom and disconnect.`,
   FSK_UNKNOWN_ENGINE: (engine: string, known: string) =>
     `Unknown engine "${engine}" in option "asyncMode". Use one of: ${known}; a class of your own goes into server.wsEngine.`,
   FSK_MISSING_PACKAGE: (name: string, purpose: string) =>
@@ -53,6 +65,12 @@ const SENTENCES = {
     `${name} is not there yet: the Socket.IO server is made while the application starts. Use it in onApplicationBootstrap() or after app.init() or app.listen().`,
   FSK_SESSION_UNAVAILABLE: (what: string) =>
     `The session could not be ${what}: its store or middleware failed, or took longer than option sessionTimeout. See the cause, and check that the store is up.`,
+  FSK_SESSION_NOT_SERIALIZABLE: (key: string) =>
+    `session[${key}] cannot be saved: it is cyclic, or holds something that JSON does not know (a BigInt, for example). Nothing of this event's session was saved. Keep plain values in sessions.`,
+  FSK_SESSION_NOT_USED: (place: string) =>
+    `${place} says session: false, so the session was not read for it. Remove the option, or do without the session there.`,
+  FSK_SESSION_PLUGIN_MISSING: (plugin: string, made: string) =>
+    `${made} found no ${plugin}: it is not registered on the application's Fastify instance. Add await app.register(…) of it in main.ts, before app.listen().`,
   FSK_NOT_SERIALIZABLE: (event: string) =>
     `The data of ${event} cannot be sent: it is cyclic, too deeply nested, or holds something that JSON does not know (a BigInt, for example). Send plain values, arrays, objects and bytes.`,
   FSK_CALL_TIMEOUT: (event: string, timeout: number) =>

@@ -6,7 +6,7 @@ import { DEFAULTS, type FlaskSocketOptions, type ResolvedOptions } from './optio
 import { printable } from './printable.js';
 
 /** Says what is wrong with a value, or nothing. */
-type Check = (value: unknown) => string | undefined;
+export type Check = (value: unknown) => string | undefined;
 
 const must =
   (what: string, holds: (value: unknown) => boolean): Check =>
@@ -14,7 +14,8 @@ const must =
     holds(value) ? undefined : `must be ${what}, not ${printable(value)}`;
 
 const aBoolean = must('true or false', (value) => typeof value === 'boolean');
-const aCount = must(
+/** A number above 0. */
+export const aCount = must(
   'a number above 0',
   (value) => typeof value === 'number' && value > 0 && Number.isFinite(value),
 );
@@ -32,7 +33,7 @@ const isMiddleware = (value: unknown) => typeof value === 'function';
 const hasOpen = (value: unknown) =>
   anObject(value) && typeof (value as { open?: unknown }).open === 'function';
 
-const CHECKS: Record<keyof FlaskSocketOptions, Check> = {
+export const CHECKS: Record<keyof FlaskSocketOptions, Check> = {
   path: must('a path like "/socket.io"', (value) => typeof value === 'string' && /^\/?[^\s?#]+$/.test(value)),
   messageQueue: must(
     "the URL of a broker like 'redis://localhost', an object with such a url, or an adapter factory",
@@ -104,33 +105,37 @@ const CHECKS: Record<keyof FlaskSocketOptions, Check> = {
 export const OPTION_NAMES = Object.keys(CHECKS) as (keyof FlaskSocketOptions)[];
 
 /** The options that were given: one that is `undefined` was not. */
-export function given(options: FlaskSocketOptions): FlaskSocketOptions {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+export function given<T extends object>(options: T): T {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
 }
 
 /** The options with defaults, or the error that fails the boot. */
 export function resolveOptions(options: FlaskSocketOptions): ResolvedOptions {
   const chosen = given(options);
-  for (const [name, value] of Object.entries(chosen)) checkOption(name, value);
+  checkAll(chosen, CHECKS);
   refuseWildcardWithCredentials(chosen);
   const resolved = { ...DEFAULTS, ...chosen } as ResolvedOptions;
   return { ...resolved, path: resolved.path.startsWith('/') ? resolved.path : `/${resolved.path}` };
 }
 
-function checkOption(name: string, value: unknown): void {
-  if (!Object.hasOwn(CHECKS, name)) throw failure('FSK_UNKNOWN_OPTION', name, nearest(name));
-  const problem = CHECKS[name as keyof FlaskSocketOptions](value);
-  if (problem) throw failure('FSK_INVALID_OPTION', name, problem);
+/** Throws for an option that `owner` does not have, or that has a wrong value. */
+export function checkAll(options: object, checks: Readonly<Record<string, Check>>, owner?: string): void {
+  for (const [name, value] of Object.entries(options)) {
+    const check = Object.hasOwn(checks, name) ? checks[name] : undefined;
+    if (!check) throw failure('FSK_UNKNOWN_OPTION', name, nearest(name, Object.keys(checks)), owner);
+    const problem = check(value);
+    if (problem) throw failure('FSK_INVALID_OPTION', name, problem, owner);
+  }
 }
 
-function nearest(name: string): string | undefined {
+function nearest(name: string, names: readonly string[]): string | undefined {
   const squeezed = name.replaceAll('_', '').toLowerCase();
   const guess = closest(
     squeezed,
-    OPTION_NAMES.map((option) => option.toLowerCase()),
+    names.map((option) => option.toLowerCase()),
   );
   if (distance(squeezed, guess) > Math.max(2, name.length / 2)) return undefined;
-  return OPTION_NAMES.find((option) => option.toLowerCase() === guess);
+  return names.find((option) => option.toLowerCase() === guess);
 }
 
 function refuseWildcardWithCredentials({ corsAllowedOrigins, corsCredentials }: FlaskSocketOptions): void {

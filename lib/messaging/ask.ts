@@ -2,12 +2,12 @@ import { resolveAddress, type Address } from '../common/address.js';
 import { fromArguments } from '../common/args.js';
 import { CALL_TIMEOUT, LONGEST_TIMER } from '../common/constants.js';
 import { failure, type FlaskSocketError } from '../common/errors.js';
+import { outgoingOf, type Outgoing } from '../common/outgoing.js';
 import { printable } from '../common/printable.js';
 import type { Connection, Runtime } from '../context/connection.js';
 import { connectionOf } from '../context/socket-internals.js';
-import type { Outgoing } from './deliver.js';
 import type { CallOptions } from './emit-options.js';
-import { askSocket, originOf, outgoingOf, type Message } from './message.js';
+import { askSocket, originOf, type Message } from './message.js';
 import { isRoom, singleClient } from './single-client.js';
 
 /** Asks one client and waits for its acknowledgement. The one implementation of every `call`. */

@@ -1,6 +1,7 @@
 import type { Namespace, Socket } from 'socket.io';
 import type { Address } from '../common/address.js';
 import { failureFrom } from '../common/errors.js';
+import type { Outgoing } from '../common/outgoing.js';
 import { printable } from '../common/printable.js';
 import type { Connection, Runtime } from '../context/connection.js';
 import { storage } from '../context/storage.js';
@@ -21,9 +22,6 @@ export interface DeliveryOptions extends PacketFlags {
   /** Only to clients of this process. Default: false. */
   ignoreQueue?: boolean;
 }
-
-/** An event ready to go: the name, then its arguments. */
-export type Outgoing = readonly [event: string, ...values: unknown[]];
 
 /** Sends an event to an address. `sender` is the connection whose handler speaks, if one does. */
 export function deliver(

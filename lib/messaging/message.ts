@@ -1,26 +1,16 @@
 import type { Socket } from 'socket.io';
 import type { Origin } from '../common/address.js';
-import { toArguments } from '../common/args.js';
-import { failure, failureFrom } from '../common/errors.js';
-import { checkEventName } from '../common/event-name.js';
+import { failureFrom } from '../common/errors.js';
+import type { Outgoing } from '../common/outgoing.js';
 import { printable } from '../common/printable.js';
 import type { Connection } from '../context/connection.js';
 import { sendForAnswer, siblingOf } from '../context/socket-internals.js';
-import type { Outgoing } from './deliver.js';
 
 /** An event's name, data and options, as `emit` and `call` take them. */
 export interface Message<Options> {
   event: string;
   data?: unknown;
   options: Options;
-}
-
-/** A function among the values is refused: socket.io would take it for the callback of a broadcast. */
-export function outgoingOf({ event, data }: Message<unknown>, place: string): Outgoing {
-  const values = toArguments(data);
-  if (values.some((value) => typeof value === 'function'))
-    throw failure('FSK_NOT_SERIALIZABLE', printable(event));
-  return [checkEventName(event, place), ...values];
 }
 
 /** Where a sender speaks from; its sid is the one that it has where it speaks to. */

@@ -1,3 +1,4 @@
+import { unnamedEvent } from '../common/outgoing.js';
 import { currentRequest } from '../context/storage.js';
 import type { SendOptions } from './emit-options.js';
 import { speak } from './speak.js';
@@ -27,9 +28,4 @@ import { speak } from './speak.js';
 export function send(data: unknown, options: SendOptions = {}): void {
   const { connection } = currentRequest('send()');
   speak(connection.runtime, { event: unnamedEvent(options), data, options }, connection);
-}
-
-/** The event that carries an unnamed message. */
-export function unnamedEvent({ json }: SendOptions): string {
-  return json ? 'json' : 'message';
 }

@@ -2,12 +2,13 @@ import type { Socket } from 'socket.io';
 import { resolveAddress, type Address } from '../common/address.js';
 import { CALL_TIMEOUT } from '../common/constants.js';
 import { FlaskSocketError } from '../common/errors.js';
+import { outgoingOf, type Outgoing } from '../common/outgoing.js';
 import { describeThrown, printable } from '../common/printable.js';
 import type { Connection, Runtime } from '../context/connection.js';
 import { connectionOf } from '../context/socket-internals.js';
-import { deliver, type Outgoing } from './deliver.js';
+import { deliver } from './deliver.js';
 import type { EmitOptions } from './emit-options.js';
-import { askSocket, originOf, outgoingOf, type Message } from './message.js';
+import { askSocket, originOf, type Message } from './message.js';
 import { isRoom, singleClient } from './single-client.js';
 
 const CALLBACK_FOR_MANY =

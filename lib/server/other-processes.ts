@@ -1,13 +1,13 @@
 import type { Command } from '../common/command.js';
 import { MEMBERS_TIMEOUT } from '../common/constants.js';
 import { failure, FlaskSocketError } from '../common/errors.js';
+import type { Outgoing } from '../common/outgoing.js';
 import { printable } from '../common/printable.js';
 import type { Runtime } from '../context/connection.js';
 import type { Elsewhere, Member, RemoteCall } from '../context/elsewhere.js';
 import { connectionOf, existingNamespace } from '../context/socket-internals.js';
 import { valuesOf } from '../messaging/ask.js';
 import { membersHere } from '../messaging/clients.js';
-import type { Outgoing } from '../messaging/deliver.js';
 import type { Queue } from '../queue/open-queue.js';
 import { NOT_MINE } from '../queue/peers.js';
 

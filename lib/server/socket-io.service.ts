@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Server } from 'socket.io';
 import type { Room } from '../common/address.js';
+import { unnamedEvent } from '../common/outgoing.js';
 import type { UserId } from '../common/user-room.js';
 import type { EmitParameters, EventAnswer, EventName, ServerEvents } from '../common/typed-events.js';
 import type { AnyFunction } from '../context/connection.js';
@@ -16,7 +17,6 @@ import {
   roomsOf,
 } from '../messaging/clients.js';
 import type { CallOptions, EmitOptions, SendOptions } from '../messaging/emit-options.js';
-import { unnamedEvent } from '../messaging/send.js';
 import { ask } from '../messaging/ask.js';
 import { endUser } from '../messaging/users.js';
 import { speak } from '../messaging/speak.js';
