@@ -1,4 +1,5 @@
 import { failure } from '../common/errors.js';
+import type { QueueAddress } from '../common/options.js';
 import type { Backend } from './queue.js';
 
 /** From the scheme of a URL to its back end; each is loaded when it is asked for. */
@@ -10,10 +11,17 @@ const BACK_ENDS: Readonly<Record<string, () => Promise<{ backend: Backend }>>> =
 /** The schemes of `messageQueue`, for documentation and tests. */
 export const SCHEMES = Object.keys(BACK_ENDS);
 
+/** Those that speak python-socketio's protocol: the brokers that Flask-SocketIO has, too. */
+const FLASK_SOCKETIO: typeof BACK_ENDS = {
+  redis: () => import('./flask-socketio-redis.js'),
+  rediss: () => import('./flask-socketio-redis.js'),
+};
+
 /** The back end of a URL; throws `FSK_UNKNOWN_QUEUE` for a scheme that there is none for. */
-export async function backendOf(url: string): Promise<Backend> {
-  const load = BACK_ENDS[schemeOf(url)];
-  if (!load) throw failure('FSK_UNKNOWN_QUEUE', schemeOf(url), SCHEMES.join('://, '));
+export async function backendOf({ url, protocol }: QueueAddress): Promise<Backend> {
+  const backEnds = protocol === 'flask-socketio' ? FLASK_SOCKETIO : BACK_ENDS;
+  const load = backEnds[schemeOf(url)];
+  if (!load) throw failure('FSK_UNKNOWN_QUEUE', schemeOf(url), Object.keys(backEnds).join('://, '));
   return (await load()).backend;
 }
 

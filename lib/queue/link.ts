@@ -1,3 +1,4 @@
+import { failure } from '../common/errors.js';
 import type { FlaskSocketLogger } from '../common/logger.js';
 import { describeThrown, oneLine } from '../common/printable.js';
 import { Backlog } from './backlog.js';
@@ -20,6 +21,7 @@ const CLOSING = 2_000;
  */
 export class Link {
   #state: QueueState = 'connecting';
+  #reason: unknown;
   /** Whether the log has said that the broker is away. */
   #missed = false;
   #firstAnswer: NodeJS.Timeout | undefined;
@@ -39,6 +41,11 @@ export class Link {
 
   get state(): QueueState {
     return this.#state;
+  }
+
+  /** Why the broker was not there the last time that it was not. */
+  get reason(): unknown {
+    return this.#reason;
   }
 
   get logger(): FlaskSocketLogger {
@@ -76,8 +83,9 @@ export class Link {
 
   /** Publishes now; rejects if that was not possible. */
   async deliver(topic: string, payload: Buffer): Promise<void> {
-    const message = this.#sealed(topic, payload);
-    if (message) await this.driver.publish(message.topic, message.payload);
+    const sealed = seal(this.options.secret, topic, payload);
+    if (sealed.length > MAX_MESSAGE) throw failure('FSK_MESSAGE_TOO_LARGE', sealed.length, MAX_MESSAGE);
+    await this.driver.publish(topic, sealed);
   }
 
   /** What arrives on a topic, if it is whole, not too large, and signed as ours are. */
@@ -150,6 +158,7 @@ export class Link {
     if (this.#state === 'closed') return;
     clearTimeout(this.#firstAnswer);
     if (this.#state === 'up') this.#state = 'away';
+    this.#reason = reason;
     if (this.#missed) return;
     this.#missed = true;
     const why = reason instanceof Error ? reason.message || reason.name : String(reason);
