@@ -1,7 +1,7 @@
 import { withoutPassword } from './back-ends.js';
 import { openLink } from './open-link.js';
 import { Peers } from './peers.js';
-import type { AdapterFactory, Command, QueueOptions, QueueState } from './queue.js';
+import type { AdapterFactory, Asker, Command, QueueOptions, QueueState } from './queue.js';
 
 /** A message queue as a server uses it. */
 export interface Queue {
@@ -14,15 +14,17 @@ export interface Queue {
   readonly adapter: AdapterFactory;
   /** The other processes of the application. */
   readonly peers: Peers;
+  /** Asks clients of processes that are none of ours. Only with a protocol of theirs. */
+  readonly ask?: Asker['ask'] | undefined;
   /** Speaks to other processes' clients of a namespace that has no adapter here. */
   send(command: Command): void;
-  /** Ends in bounded time, whatever the broker does. */
-  close(): Promise<void>;
+  /** Ends within `timeout` milliseconds, whatever the broker does. */
+  close(timeout: number): Promise<void>;
 }
 
 /** Opens a message queue. Does not wait for the broker; rejects what the configuration got wrong. */
 export async function openQueue(options: QueueOptions): Promise<Queue> {
-  const { link, adapter, write } = await openLink(options);
+  const { link, adapter, asker, write } = await openLink(options);
   const factory = adapter ? await adapter(link) : (await import('./link-adapter.js')).linkAdapter(link);
   const peers = new Peers(link);
   link.open();
@@ -30,6 +32,7 @@ export async function openQueue(options: QueueOptions): Promise<Queue> {
     name: withoutPassword(options.url),
     adapter: factory,
     peers,
+    ask: asker && ((question) => asker.ask(question)),
     get state() {
       return link.state;
     },
@@ -40,9 +43,10 @@ export async function openQueue(options: QueueOptions): Promise<Queue> {
       const { topic, payload } = write(command);
       link.publish(topic, payload);
     },
-    async close() {
+    async close(timeout) {
       peers.close();
-      await link.close();
+      asker?.close();
+      await link.close(timeout);
     },
   };
 }

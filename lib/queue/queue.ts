@@ -1,5 +1,6 @@
 import type { Command } from '../common/command.js';
 import type { FlaskSocketLogger } from '../common/logger.js';
+import type { QueueAddress } from '../common/options.js';
 import type { Link } from './link.js';
 
 /** Takes what arrived on a topic. */
@@ -38,6 +39,8 @@ export interface QueueOptions {
   channel: string;
   /** Signs what is published; what is not signed with it is dropped. */
   secret?: string | undefined;
+  /** Whose messages they are: those of our own processes, or python-socketio's. Default: ours. */
+  protocol?: QueueAddress['protocol'];
   logger: FlaskSocketLogger;
 }
 
@@ -51,6 +54,25 @@ export interface Parts {
   adapter?: (link: Link) => Promise<AdapterFactory>;
   /** A command as the adapters of other processes take it. Default: as `linkAdapter` does. */
   write?: (command: Command) => Written;
+  /** Asks clients of processes that are none of ours. */
+  asker?: Asker;
+}
+
+/** An event for one client of another process, whose acknowledgement is wanted. */
+export interface Question {
+  namespace: string;
+  sid: string;
+  /** The event's name, then its arguments. */
+  outgoing: readonly unknown[];
+  /** Milliseconds to wait. */
+  timeout: number;
+}
+
+/** Asks clients of processes that cannot say which clients they have. */
+export interface Asker {
+  /** What the client acknowledges with. Rejects with `FSK_CALL_TIMEOUT` or `FSK_QUEUE_AWAY`. */
+  ask(question: Question): Promise<readonly unknown[]>;
+  close(): void;
 }
 
 /** What is published where. */

@@ -37,7 +37,7 @@ export class OtherProcesses implements Elsewhere {
   async call(question: RemoteCall): Promise<readonly unknown[] | undefined> {
     const { outgoing, timeout } = question;
     const answer = await this.#ask(question);
-    if (answer === NOT_MINE) return undefined;
+    if (answer === NOT_MINE) return this.queue.ask?.(question);
     const { values, code } = answer as { values?: readonly unknown[]; code?: string };
     if (values) return values;
     const event = printable(outgoing[0]);

@@ -1,0 +1,9 @@
+import { flaskSocketioParts } from './flask-socketio.js';
+import type { Backend } from './queue.js';
+import { redisDriver } from './redis-clients.js';
+
+/** Redis, as python-socketio uses it: PUBLISH and SUBSCRIBE on one channel. */
+export const backend: Backend = {
+  name: 'Redis with Flask-SocketIO',
+  open: async ({ url, channel }) => flaskSocketioParts(await redisDriver(url), channel),
+};
