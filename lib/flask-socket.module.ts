@@ -14,6 +14,7 @@ import { SocketSession } from './context/socket-session.js';
 import { HandlerCompiler } from './handlers/handler.compiler.js';
 import { HandlerExplorer } from './handlers/handler.explorer.js';
 import { ScopedInstances } from './handlers/scoped-instances.js';
+import { DrainModule } from './server/drain.module.js';
 import { FLASK_SOCKET_OPTIONS, FlaskSocketConfig } from './server/flask-socket.config.js';
 import { FlaskSocketLifecycle } from './server/flask-socket.lifecycle.js';
 import { FlaskSocketRuntime } from './server/flask-socket.runtime.js';
@@ -73,7 +74,7 @@ const ofTheEvent = (name: string, request: unknown): SocketRequest => {
  * ```
  */
 @Module({
-  imports: [DiscoveryModule],
+  imports: [DiscoveryModule, DrainModule],
   providers: [
     FlaskSocketConfig,
     ScopedInstances,

@@ -121,13 +121,14 @@ export class Link {
     this.#lost.add(1, describeThrown(error).split('\n', 1)[0] ?? '');
   }
 
-  async close(): Promise<void> {
+  /** Ends within `timeout` milliseconds, two seconds if not said. */
+  async close(timeout = CLOSING): Promise<void> {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     clearTimeout(this.#firstAnswer);
     this.#lost.close();
     this.#refused.close();
-    await this.driver.close(CLOSING).catch((error: unknown) => this.logger.debug?.(describeThrown(error)));
+    await this.driver.close(timeout).catch((error: unknown) => this.logger.debug?.(describeThrown(error)));
   }
 
   #sealed(topic: string, payload: Buffer): Written | undefined {

@@ -1,9 +1,4 @@
-import {
-  Inject,
-  Injectable,
-  type BeforeApplicationShutdown,
-  type OnApplicationBootstrap,
-} from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { ApplicationConfig } from '@nestjs/core';
 import { ANY } from '../common/constants.js';
 import { failure } from '../common/errors.js';
@@ -13,21 +8,19 @@ import type { HandlerDefinition } from '../handlers/handler.js';
 import { giveServer } from '../handlers/server-properties.js';
 import { FlaskSocketAdapter } from './flask-socket.adapter.js';
 import { FlaskSocketRuntime } from './flask-socket.runtime.js';
-import { Shutdown } from './shutdown.js';
 
 const CORS_OF_GATEWAY = (gateway: string) =>
   `${gateway} sets cors in @WebSocketGateway(), which is left out: its server is shared, and option ` +
   'corsAllowedOrigins of FlaskSocketModule decides who may connect. Name the origins there.';
 
-/** Follows the application: puts the adapter in place, finds the handlers, opens the server, ends it. */
+/** Follows the application: puts the adapter in place, finds the handlers, opens the server. */
 @Injectable()
-export class FlaskSocketLifecycle implements OnApplicationBootstrap, BeforeApplicationShutdown {
+export class FlaskSocketLifecycle implements OnApplicationBootstrap {
   readonly #adapter: FlaskSocketAdapter;
 
   constructor(
     @Inject(FlaskSocketRuntime) private readonly runtime: FlaskSocketRuntime,
     @Inject(HandlerExplorer) private readonly explorer: HandlerExplorer,
-    @Inject(Shutdown) private readonly shutdown: Shutdown,
     @Inject(ApplicationConfig) private readonly application: ApplicationConfig,
   ) {
     if (application.getIoAdapter() instanceof FlaskSocketAdapter) throw failure('FSK_MODULE_TWICE');
@@ -47,10 +40,6 @@ export class FlaskSocketLifecycle implements OnApplicationBootstrap, BeforeAppli
     for (const instance of this.explorer.instances()) giveServer(instance, server);
     this.runtime.openNamespaces(this.#namespaces());
     this.#report(definitions);
-  }
-
-  async beforeApplicationShutdown(): Promise<void> {
-    await this.shutdown.drain();
   }
 
   #namespaces(): string[] {

@@ -36,7 +36,8 @@ export class MessageQueue {
     return this.queue ? `, message queue ${this.queue.name}` : '';
   }
 
-  async close(): Promise<void> {
-    await this.queue?.close();
+  /** Ends within `timeout` milliseconds, whatever the broker does. */
+  async close(timeout: number): Promise<void> {
+    await this.queue?.close(timeout);
   }
 }

@@ -2,11 +2,14 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { describeThrown } from '../common/printable.js';
-import { closeForShutdown } from '../context/socket-internals.js';
 import { storage } from '../context/storage.js';
 import { isInBackgroundTask, type BackgroundTask } from './background-task.js';
+import { bidFarewell } from './farewell.js';
 import { FlaskSocketRuntime } from './flask-socket.runtime.js';
 import { InFlight } from './in-flight.js';
+
+/** What is kept of `shutdownTimeout` for closing, when handlers have been waited for; in milliseconds. */
+const CLOSING = 2_000;
 
 /** Ends what runs: background tasks, handlers, connections, in this order and in bounded time. */
 @Injectable()
@@ -55,23 +58,35 @@ export class Shutdown {
   }
 
   async #drain(): Promise<void> {
-    const { executor, config, host, messageQueue } = this.runtime;
-    const deadline = Date.now() + config.options.shutdownTimeout;
-    const left = () => Math.max(0, deadline - Date.now());
+    const { config, host, messageQueue, logger } = this.runtime;
+    const { shutdownTimeout } = config.options;
+    const started = Date.now();
+    const left = () => Math.max(0, started + shutdownTimeout - Date.now());
+    const toWait = () => Math.max(0, left() - Math.min(CLOSING, shutdownTimeout / 5));
     this.runtime.draining = true;
     for (const task of this.#tasks) task.cancel();
-    const tasksEnded = this.#running.idle(left());
-    await nextTurn(); // a handler that has just started is counted by then
-    await executor.inFlight.idle(left());
-    for (const namespace of host.existing?._nsps.values() ?? []) {
-      for (const socket of namespace.sockets.values()) closeForShutdown(socket);
-    }
-    const finished = await executor.inFlight.idle(left());
-    if (!finished)
-      this.runtime.logger.warn(`Stopping with ${executor.inFlight.size} handlers still running.`);
+    const tasksEnded = this.#running.idle(toWait());
+    await this.#endHandlers(toWait);
     if (!(await tasksEnded))
-      this.runtime.logger.warn(`Stopping with ${this.#running.size} background tasks still running.`);
+      logger.warn(`Stopping with ${this.#running.size} background tasks still running.`);
     await host.close();
-    await messageQueue.close();
+    await messageQueue.close(left());
+    this.#cutHttp(left());
+  }
+
+  /** Handlers first, then the clients, whose disconnect handlers are handlers, too. */
+  async #endHandlers(toWait: () => number): Promise<void> {
+    const { executor, host, logger } = this.runtime;
+    await nextTurn(); // a handler that has just started is counted by then
+    await executor.inFlight.idle(toWait());
+    if (host.existing) await bidFarewell(host.existing, toWait() / 2);
+    const finished = await executor.inFlight.idle(toWait());
+    if (!finished) logger.warn(`Stopping with ${executor.inFlight.size} handlers still running.`);
+  }
+
+  /** An HTTP response that never ends (server-sent events) would keep the server from closing. */
+  #cutHttp(after: number): void {
+    const { httpServer } = this.runtime.host;
+    setTimeout(() => httpServer?.closeAllConnections(), after).unref();
   }
 }
