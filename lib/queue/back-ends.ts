@@ -18,11 +18,20 @@ const FLASK_SOCKETIO: typeof BACK_ENDS = {
 };
 
 /** The back end of a URL; throws `FSK_UNKNOWN_QUEUE` for a scheme that there is none for. */
-export async function backendOf({ url, protocol }: QueueAddress): Promise<Backend> {
+export async function backendOf(address: QueueAddress): Promise<Backend> {
+  return (await loaderOf(address)()).backend;
+}
+
+/** Throws `FSK_UNKNOWN_QUEUE` for a URL that there is no back end for; loads nothing. */
+export function checkScheme(address: QueueAddress): void {
+  loaderOf(address);
+}
+
+function loaderOf({ url, protocol }: QueueAddress): (typeof BACK_ENDS)[string] {
   const backEnds = protocol === 'flask-socketio' ? FLASK_SOCKETIO : BACK_ENDS;
   const load = backEnds[schemeOf(url)];
-  if (!load) throw failure('FSK_UNKNOWN_QUEUE', schemeOf(url), Object.keys(backEnds).join('://, '));
-  return (await load()).backend;
+  if (!load) throw failure('FSK_UNKNOWN_QUEUE', schemeOf(url), `${Object.keys(backEnds).join('://, ')}://`);
+  return load;
 }
 
 /** What stands before `://`. */
