@@ -8,6 +8,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^nestjs-flask-socket$/, replacement: `${root}lib/index.ts` },
+      { find: /^nestjs-flask-socket\/emitter$/, replacement: `${root}lib/emitter/index.ts` },
       { find: /^nestjs-flask-socket\/testing$/, replacement: `${root}lib/testing/index.ts` },
     ],
   },

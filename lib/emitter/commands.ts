@@ -1,0 +1,57 @@
+import { resolveAddress, roomName, type Recipients, type Room } from '../common/address.js';
+import { toArguments } from '../common/args.js';
+import type { Command } from '../common/command.js';
+import { failure } from '../common/errors.js';
+import { checkConcreteNamespace } from '../common/namespace.js';
+import { outgoingOf } from '../common/outgoing.js';
+
+/** An event, as an emitter's `emit` and `send` take it. */
+export interface Spoken {
+  event: string;
+  data: unknown;
+  options: Recipients & { volatile?: boolean; compress?: boolean; callback?: unknown };
+}
+
+/** The command of an `emit`; nothing where it is for nobody (an empty list of rooms). */
+export function emitCommand({ event, data, options }: Spoken, place: string): Command | undefined {
+  if (hasCallback(options, data)) throw failure('FSK_EMITTER_CALLBACK', place);
+  const { namespace: nsp, kind, rooms, except } = resolveAddress(options);
+  const values = outgoingOf({ event, data }, place);
+  if (kind === 'rooms' && rooms.length === 0) return undefined;
+  const { volatile, compress } = options;
+  return { kind: 'emit', to: { nsp, rooms, except, flags: { volatile, compress } }, values };
+}
+
+/** As an option, in the place of the options, or among the values, as with socket.io. */
+function hasCallback(options: unknown, data: unknown): boolean {
+  const { callback } = options as { callback?: unknown };
+  const isCallable = (value: unknown) => typeof value === 'function';
+  return (callback ?? undefined) !== undefined || isCallable(options) || toArguments(data).some(isCallable);
+}
+
+/** Everybody leaves a room. */
+export function closeCommand(room: Room, namespace: string): Command {
+  const name = roomName(room);
+  return { kind: 'leave', to: { nsp: checked(namespace), rooms: [name], except: [] }, rooms: [name] };
+}
+
+/** One client enters or leaves a room. */
+export function roomCommand(
+  kind: 'join' | 'leave',
+  room: Room,
+  { sid, namespace }: { sid: string; namespace: string },
+): Command {
+  return { kind, to: only(sid, namespace), rooms: [roomName(room)] };
+}
+
+/** One client's connection to a namespace ends. */
+export function disconnectCommand(sid: string, namespace: string): Command {
+  return { kind: 'disconnect', to: only(sid, namespace), close: false };
+}
+
+/** A client that is not named would be everybody. */
+function only(sid: string, namespace: string) {
+  return { nsp: checked(namespace), rooms: [roomName(sid)], except: [] };
+}
+
+const checked = (namespace: string) => checkConcreteNamespace(namespace, 'a namespace option');

@@ -1,0 +1,94 @@
+import type { Recipients } from '../common/address.js';
+import { LONGEST_TIMER } from '../common/constants.js';
+import { failure } from '../common/errors.js';
+import { checkConcreteNamespace } from '../common/namespace.js';
+import { DEFAULTS } from '../common/options.js';
+import { aCount, CHECKS, checkAll, given, type Check } from '../common/validate-options.js';
+import type { QueueOptions } from '../queue/queue.js';
+
+/** Where an emitter's messages go: the URL of a broker, or that with the protocol that its servers speak. */
+export type EmitterQueue =
+  | string
+  | {
+      /** The URL of the broker. */
+      url: string;
+      /** `flask-socketio`: the servers are Flask-SocketIO's (or share a queue with such). Default: `socket.io`. */
+      protocol?: 'socket.io' | 'flask-socketio';
+    };
+
+/** The options of {@link createEmitter}: those of the servers on the same queue. */
+export interface EmitterOptions {
+  /** The prefix of everything on the message queue, as the servers have it. Default: `flask-socketio`. */
+  channel?: string;
+  /** The namespace of calls that name none. Default: `/`. */
+  namespace?: string;
+  /** Signs what is sent, for servers with option `queueSecret`. Default: no signatures. */
+  queueSecret?: string;
+  /** Milliseconds after which a call that the broker has not taken is rejected. Default: 5,000. */
+  timeout?: number;
+}
+
+/** The options of an emitter's `emit`. */
+export interface EmitterEmitOptions extends Omit<Recipients, 'includeSelf' | 'broadcast'> {
+  /** Everybody in the namespace: so it is without it, too. `to` wins. */
+  broadcast?: boolean;
+  /** Drop it for clients that cannot take it right now. Default: false. */
+  volatile?: boolean;
+  /** Whether it may be compressed. Default: true. */
+  compress?: boolean;
+  /** Not here: it throws `FSK_EMITTER_CALLBACK`. Source: promise O2. */
+  callback?: never;
+}
+
+/** The options of an emitter's `send`. */
+export interface EmitterSendOptions extends EmitterEmitOptions {
+  /** Send a `json` event instead of a `message` event. Default: false. */
+  json?: boolean;
+}
+
+/** A client, named by its id in a namespace. */
+export interface EmitterClient {
+  /** The client's id in the namespace. */
+  sid: string;
+  /** Default: the emitter's. */
+  namespace?: string;
+}
+
+/** How long the broker may take to take a message, in milliseconds. */
+const TIMEOUT = 5_000;
+
+/** What an emitter works with. */
+export interface EmitterSetup {
+  queue: QueueOptions;
+  namespace: string | undefined;
+  timeout: number;
+}
+
+const EMITTER_CHECKS: Record<keyof EmitterOptions, Check> = {
+  channel: CHECKS.channel,
+  queueSecret: CHECKS.queueSecret,
+  namespace: (value) => void checkConcreteNamespace(value, 'option "namespace" of an emitter'),
+  timeout: (value) =>
+    aCount(value) ?? (Number(value) > LONGEST_TIMER ? `must be at most ${LONGEST_TIMER}` : undefined),
+};
+
+const SILENT: QueueOptions['logger'] = { log: () => {}, error: () => {}, warn: () => {} };
+
+/** The options with their defaults, or an error that names `owner`: who was given them. */
+export function setUp(queue: EmitterQueue, options: EmitterOptions, owner: string): EmitterSetup {
+  checkQueue(queue, owner);
+  const chosen = given(options);
+  checkAll(chosen, EMITTER_CHECKS, owner);
+  const { channel = DEFAULTS.channel, queueSecret: secret, namespace, timeout = TIMEOUT } = chosen;
+  const address = typeof queue === 'string' ? { url: queue } : queue;
+  return { queue: { ...address, channel, secret, logger: SILENT }, namespace, timeout };
+}
+
+/** What a server takes, but for an adapter: that can only serve. */
+function checkQueue(queue: unknown, owner: string): void {
+  const problem =
+    typeof queue === 'function'
+      ? "must be the URL of a broker like 'redis://localhost': an adapter cannot emit without a server"
+      : CHECKS.messageQueue(queue);
+  if (problem) throw failure('FSK_INVALID_OPTION', 'messageQueue', problem, owner);
+}

@@ -1,0 +1,126 @@
+import type { Command } from '../common/command.js';
+import { failure, failureFrom, FlaskSocketError } from '../common/errors.js';
+import { oneLine } from '../common/printable.js';
+import { withoutPassword } from '../queue/back-ends.js';
+import { openLink, type OpenLink } from '../queue/open-link.js';
+import type { EmitterSetup } from './emitter-options.js';
+import { Parcel } from './parcel.js';
+
+/** A connection that nothing was sent through for so long is closed, in milliseconds: no process hangs on it. */
+const IDLE = 10_000;
+
+/** At most so many messages wait for the broker. */
+const MOST = 100_000;
+
+/**
+ * What an emitter sends, in the order of the calls, through one connection: made for the first message, closed when
+ * there was none for a while, and made again.
+ */
+export class Outbox {
+  #loading: Promise<OpenLink> | undefined;
+  /** There once the back end was loaded; kept for its `write` when it is closed. */
+  #line: OpenLink | undefined;
+  #isOpen = false;
+  readonly #waiting = new Set<Parcel>();
+  readonly #underWay = new Set<Parcel>();
+  #idle: NodeJS.Timeout | undefined;
+  #hungUp: Promise<unknown> = Promise.resolve();
+  #closed: Promise<void> | undefined;
+
+  constructor(private readonly setup: Pick<EmitterSetup, 'queue' | 'timeout'>) {}
+
+  /** Loads the back end, without connecting. Rejects what the configuration got wrong. */
+  load(): Promise<OpenLink> {
+    return (this.#loading ??= openLink(this.setup.queue));
+  }
+
+  /** Resolves when the broker has taken it. Throws what cannot be sent; rejects what was not taken in time. */
+  post(command: Command, what: string): Promise<void> {
+    if (this.#closed) throw failure('FSK_EMITTER_CLOSED', what);
+    const { timeout } = this.setup;
+    const late = () => this.#notSent(what, `did not take it within ${timeout} ms`, this.#line?.link.reason);
+    const parcel = new Parcel(command, { what, timeout, late, write: this.#line?.write });
+    this.#follow(parcel);
+    const line = this.#upLine;
+    if (line) void this.#hand(parcel, line);
+    else if (this.#waiting.size < MOST) this.#waiting.add(parcel);
+    else
+      parcel.settle(
+        this.#notSent(what, `is away, and ${MOST} messages wait for it`, this.#line?.link.reason),
+      );
+    if (!this.#isOpen) void this.#open();
+    return parcel.settled;
+  }
+
+  /** Waits for what is under way, then closes the connection. */
+  close(): Promise<void> {
+    return (this.#closed ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
+    await Promise.allSettled([...this.#underWay].map(({ settled }) => settled));
+    this.#hangUp();
+    await this.#hungUp;
+  }
+
+  /** The link, if a message may take it at once. */
+  get #upLine(): OpenLink | undefined {
+    const mayGo = this.#isOpen && this.#waiting.size === 0 && this.#line?.link.state === 'up';
+    return mayGo ? this.#line : undefined;
+  }
+
+  /** When nothing is under way, nobody needs the connection. */
+  #follow(parcel: Parcel): void {
+    clearTimeout(this.#idle);
+    this.#underWay.add(parcel);
+    const over = () => {
+      this.#waiting.delete(parcel);
+      this.#underWay.delete(parcel);
+      if (this.#underWay.size === 0) this.#idle = setTimeout(() => this.#hangUp(), IDLE).unref();
+    };
+    parcel.settled.then(over, over);
+  }
+
+  async #open(): Promise<void> {
+    this.#isOpen = true;
+    try {
+      const line = await this.load();
+      this.#line = line;
+      line.link.onUp(() => this.#flush(line));
+      line.link.open();
+    } catch (error) {
+      this.#isOpen = false;
+      for (const parcel of this.#waiting) parcel.settle(error as Error);
+    }
+  }
+
+  #hangUp(): void {
+    clearTimeout(this.#idle);
+    if (!this.#isOpen || !this.#line) return;
+    this.#hungUp = Promise.all([this.#hungUp, this.#line.link.close()]);
+    this.#isOpen = false;
+    this.#loading = undefined;
+  }
+
+  #flush(line: OpenLink): void {
+    for (const parcel of this.#waiting) void this.#hand(parcel, line);
+    this.#waiting.clear();
+  }
+
+  async #hand(parcel: Parcel, line: OpenLink): Promise<void> {
+    try {
+      const { link, write } = line;
+      const { topic, payload } = parcel.written(write);
+      await link.deliver(topic, payload);
+      parcel.settle();
+    } catch (error) {
+      const isOurs = error instanceof FlaskSocketError;
+      parcel.settle(isOurs ? error : this.#notSent(parcel.what, 'did not take it', error));
+    }
+  }
+
+  #notSent(what: string, problem: string, cause: unknown): FlaskSocketError {
+    const why = cause instanceof Error ? ` (${oneLine(cause.message || cause.name)})` : '';
+    return failureFrom(cause, 'FSK_NOT_SENT', what, withoutPassword(this.setup.queue.url), problem + why);
+  }
+}
