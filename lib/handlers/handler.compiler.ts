@@ -53,6 +53,7 @@ export class HandlerCompiler {
       place: placeOf(prototype, method),
       module: handlerMethod.wrapper.host?.name,
       ordering: metadata.ordering,
+      session: metadata.session,
       catchAll: metadata.event === '*',
       acknowledgesItself: acknowledgesItself(metatype, method),
       invoke: prepared(parts, staged(parts, called(parts))),
@@ -62,7 +63,10 @@ export class HandlerCompiler {
   }
 
   /** The handler of a function that was added at run time. */
-  compileFunction(fn: AnyFunction, options: Pick<Handler, 'place' | 'catchAll' | 'ordering'>): Handler {
+  compileFunction(
+    fn: AnyFunction,
+    options: Pick<Handler, 'place' | 'catchAll' | 'ordering' | 'session'>,
+  ): Handler {
     const method = fn as Method;
     const site: Site = { metatype: Object, method }; // functions have no class
     const globals = globalEnhancers({ config: this.config }, 'filters');
@@ -159,7 +163,7 @@ function staged({ enhancers, set, site, prototype, method, metadata }: Parts, ca
       return intercept(interceptors, { request, context, next: () => next(request, values) });
     };
   }
-  if (metadata.kind === 'connect') invoke = identified(invoke);
+  if (metadata.kind === 'connect') invoke = identified({ invoke });
   if (isAuthenticatedOnly(prototype, method)) invoke = forKnownUsers(invoke);
   if (guards.length === 0) return invoke;
   const next = invoke;

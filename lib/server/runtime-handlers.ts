@@ -21,10 +21,14 @@ export class RuntimeHandlers {
     const ordering = checkOrdering(metadata.ordering, caller);
     if (metadata.kind === 'event' && event !== ANY) checkEventName(event, caller);
     const namespace = checkNamespace(metadata.namespace ?? DEFAULT_NAMESPACE, caller);
-    const options = { place: fn.name || caller, catchAll: event === ANY, ordering };
+    const options = {
+      place: fn.name || caller,
+      catchAll: event === ANY,
+      ordering,
+      session: metadata.session,
+    };
     const compiled = this.runtime.compiler.compileFunction(fn, options);
-    const handler =
-      metadata.kind === 'connect' ? { ...compiled, invoke: identified(compiled.invoke) } : compiled;
+    const handler = metadata.kind === 'connect' ? { ...compiled, invoke: identified(compiled) } : compiled;
     const remove = this.runtime.registry.add({ ...metadata, namespace, handler });
     if (namespace !== ANY && !isPattern(namespace)) this.runtime.openNamespaces([namespace]);
     return remove;
