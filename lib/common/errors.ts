@@ -26,6 +26,8 @@ const SENTENCES = {
     `${what} needs a Socket.IO server, and FlaskSocketModule.forEmitter() makes none. Use it in an application with FlaskSocketModule.forRoot(); here there are emit, send, joinRoom, leaveRoom, closeRoom and disconnect.`,
   FSK_UNKNOWN_ENGINE: (engine: string, known: string) =>
     `Unknown engine "${engine}" in option "asyncMode". Use one of: ${known}; a class of your own goes into server.wsEngine.`,
+  FSK_BROKEN_ENGINE: (engine: string, others: string) =>
+    `Engine "${engine}" in option "asyncMode" is installed, but cannot be loaded: see the cause. Install it again for this version of Node (npm install ${engine}), or use one of: ${others}.`,
   FSK_MISSING_PACKAGE: (name: string, purpose: string) =>
     `Package "${name}" is not installed; ${purpose} needs it. Run: npm install ${name}`,
   FSK_MODULE_TWICE: () =>

@@ -54,7 +54,7 @@ export interface FlaskSocketOptions {
   channel?: string;
   /** Signs what goes through the message queue, and drops what is not signed with it. Default: no signatures. */
   queueSecret?: string;
-  /** The WebSocket engine: `ws`, or `eiows` where that package is installed. Default: `ws`. */
+  /** The WebSocket engine. Default: the fastest that is installed, `eiows` before `ws`. Source: promise R2. */
   asyncMode?: 'ws' | 'eiows';
   /** `false`: a client's events are handled one after the other. Default: true, as they come. */
   asyncHandlers?: boolean;
@@ -110,7 +110,6 @@ export interface FlaskSocketOptions {
 export const DEFAULTS = {
   path: '/socket.io',
   channel: 'flask-socketio',
-  asyncMode: 'ws',
   asyncHandlers: true,
   alwaysConnect: false,
   namespaces: ['/'],

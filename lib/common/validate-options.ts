@@ -44,7 +44,7 @@ export const CHECKS: Record<keyof FlaskSocketOptions, Check> = {
     typeof value === 'string' && value.length >= 16 ? undefined : 'must be a text of 16 characters or more',
   asyncMode: (value) => {
     if (value === 'ws' || value === 'eiows') return undefined;
-    throw failure('FSK_UNKNOWN_ENGINE', String(value), 'ws, eiows');
+    throw failure('FSK_UNKNOWN_ENGINE', String(value), 'ws, eiows (npm install eiows)');
   },
   asyncHandlers: aBoolean,
   alwaysConnect: aBoolean,

@@ -1,10 +1,8 @@
-import { createRequire } from 'node:module';
 import type { ServerOptions } from 'socket.io';
-import { CoalescingServer } from './coalescing-server.js';
-import { failureFrom } from '../common/errors.js';
 import { INTERNAL_ERROR } from '../common/constants.js';
 import type { ResolvedOptions } from '../common/options.js';
 import { guarded } from '../common/thenable.js';
+import type { Engine } from './engine.js';
 import type { OriginPolicy } from './origin-policy.js';
 import { parserOf } from './packet-parser.js';
 
@@ -14,10 +12,11 @@ type AllowRequest = NonNullable<ServerOptions['allowRequest']>;
 export function serverOptions(
   options: ResolvedOptions,
   {
+    engine,
     policy,
     isStopping,
     openSession,
-  }: { policy: OriginPolicy; isStopping: () => boolean; openSession: AllowRequest },
+  }: { engine: Engine; policy: OriginPolicy; isStopping: () => boolean; openSession: AllowRequest },
   gateway: Partial<ServerOptions> = {},
 ): Partial<ServerOptions> {
   const raw = options.server ?? {};
@@ -33,7 +32,7 @@ export function serverOptions(
     httpCompression: options.httpCompression ? { threshold: options.compressionThreshold } : false,
     cookie: typeof options.cookie === 'string' ? { name: options.cookie } : options.cookie,
     parser: parserOf(options),
-    wsEngine: wsEngineOf(options) as never, // typed as a string by engine.io
+    wsEngine: engine.Server as never, // typed as a string by engine.io
     cors: policy.hasForeignOrigins ? (policy.cors as ServerOptions['cors']) : undefined,
     ...raw,
     allowRequest: everyOf([
@@ -43,16 +42,6 @@ export function serverOptions(
       ...(raw.allowRequest ? [survivable(raw.allowRequest, policy)] : []),
     ]),
   };
-}
-
-/** The class that serves WebSocket connections. */
-function wsEngineOf({ asyncMode }: ResolvedOptions): unknown {
-  if (asyncMode === 'ws') return CoalescingServer;
-  try {
-    return (createRequire(import.meta.url)(asyncMode) as { Server: unknown }).Server;
-  } catch (cause) {
-    throw failureFrom(cause, 'FSK_MISSING_PACKAGE', asyncMode, `asyncMode: '${asyncMode}'`);
-  }
 }
 
 /** A check of the application's own: what it throws, now or later, refuses the client. */

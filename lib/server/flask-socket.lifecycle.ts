@@ -56,9 +56,9 @@ export class FlaskSocketLifecycle implements OnApplicationBootstrap {
   }
 
   #report(definitions: readonly HandlerDefinition[]): void {
-    const { config, logger, originPolicy, messageQueue } = this.runtime;
-    const { path, transports, asyncMode, debug } = config.options;
-    logger.log(`Socket.IO on ${path}: ${transports.join(' + ')}, engine ${asyncMode}, origins: ${originPolicy.describe()}${messageQueue.describe()}`); // prettier-ignore
+    const { config, engine, logger, originPolicy, messageQueue } = this.runtime;
+    const { path, transports, debug } = config.options;
+    logger.log(`Socket.IO on ${path}: ${transports.join(' + ')}, engine ${engine.name}, origins: ${originPolicy.describe()}${messageQueue.describe()}`); // prettier-ignore
     for (const gateway of this.explorer.gatewaysWithCors()) logger.warn(CORS_OF_GATEWAY(gateway));
     if (!debug) return;
     for (const { kind, event, namespace, handler } of definitions) {

@@ -3,6 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { HttpAdapterHost, ModuleRef } from '@nestjs/core';
 import type { Server } from 'socket.io';
 import type { FlaskSocketLogger } from '../common/logger.js';
+import type { ResolvedOptions } from '../common/options.js';
 import type { AnyFunction, Connection, CurrentApp, Runtime, Token } from '../context/connection.js';
 import { SocketRequest } from '../context/socket-request.js';
 import { describeThrown } from '../common/printable.js';
@@ -15,6 +16,7 @@ import { ScopedInstances } from '../handlers/scoped-instances.js';
 import { Admission } from './admission.js';
 import { Departure } from './departure.js';
 import { Dispatcher } from './dispatcher.js';
+import { chooseEngine, type Engine } from './engine.js';
 import { serverOptions } from './engine-options.js';
 import { Executor } from './executor.js';
 import { Failures } from './failures.js';
@@ -81,7 +83,7 @@ export class FlaskSocketRuntime implements Runtime {
       options: (gateway) =>
         serverOptions(
           config.options,
-          { policy: this.originPolicy, isStopping, openSession: this.sessions.allowRequest },
+          { engine: this.engine, policy: this.originPolicy, isStopping, openSession: this.sessions.allowRequest },
           gateway,
         ),
       created: (server) => this.#namespaces.install(server),
@@ -149,6 +151,15 @@ export class FlaskSocketRuntime implements Runtime {
   }
 
   #callbacks: Handler | undefined;
+
+  /** What serves WebSocket connections; asked for before `run()` has added its options, it is chosen again. */
+  get engine(): Engine {
+    const { options } = this.config;
+    if (this.#engine?.options !== options) this.#engine = { options, chosen: chooseEngine(options, this.logger) };
+    return this.#engine.chosen;
+  }
+
+  #engine: { options: ResolvedOptions; chosen: Engine } | undefined;
 
   /** Which pages may connect. */
   get originPolicy(): OriginPolicy {

@@ -66,9 +66,9 @@ export class SocketIO {
     return this.runtime.server;
   }
 
-  /** The name of the WebSocket engine: `ws` or `eiows`. */
+  /** The name of the WebSocket engine: `ws`, `eiows`, or `custom` for a class in `server.wsEngine`. */
   get asyncMode(): string {
-    return this.runtime.config.options.asyncMode;
+    return this.runtime.engine.name;
   }
 
   /** Sends an event to everybody in the namespace, or to a room, a sid, or several of them (`to`). */

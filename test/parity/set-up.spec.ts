@@ -361,12 +361,6 @@ describe('wrong options', () => {
     expect(error.message).toContain('"eventlet"');
     expect(error.message).toContain('ws, eiows');
   });
-
-  it('R2 an engine that is not installed fails the boot with the install command', async () => {
-    const error = await bootError({ options: { asyncMode: 'eiows' } });
-    expect(error.code).toBe('FSK_MISSING_PACKAGE');
-    expect(error.message).toContain('npm install eiows');
-  });
 });
 
 describe('finding handlers', () => {
