@@ -15,6 +15,11 @@ import { HandlerCompiler } from './handlers/handler.compiler.js';
 import { HandlerExplorer } from './handlers/handler.explorer.js';
 import { ScopedInstances } from './handlers/scoped-instances.js';
 import { DrainModule } from './server/drain.module.js';
+import {
+  EmitterModule,
+  type EmitterModuleAsyncOptions,
+  type EmitterModuleOptions,
+} from './server/emitter.module.js';
 import { FLASK_SOCKET_OPTIONS, FlaskSocketConfig } from './server/flask-socket.config.js';
 import { FlaskSocketLifecycle } from './server/flask-socket.lifecycle.js';
 import { FlaskSocketRuntime } from './server/flask-socket.runtime.js';
@@ -118,5 +123,28 @@ export class FlaskSocketModule extends ConfigurableModuleClass implements NestMo
   /** With options that other providers know: `useFactory` (with `inject`), `useClass` or `useExisting`. */
   static override forRootAsync(options: FlaskSocketAsyncOptions): DynamicModule {
     return super.forRootAsync(options);
+  }
+
+  /**
+   * For a process that only emits (a worker, a job): provides a `SocketIO` that speaks through the message queue to the
+   * clients of the servers on it. There is no Socket.IO server, so what needs one throws `FSK_EMITTER_ONLY`. Waits for
+   * no broker; what it did not take in time (`timeout`) is logged. Source: promises O1, O2.
+   *
+   * @example
+   * ```ts
+   * import { Module } from '@nestjs/common';
+   * import { FlaskSocketModule } from 'nestjs-flask-socket';
+   *
+   * @Module({ imports: [FlaskSocketModule.forEmitter({ messageQueue: 'redis://localhost' })] })
+   * export class WorkerModule {}
+   * ```
+   */
+  static forEmitter(options: EmitterModuleOptions & ModuleExtras): DynamicModule {
+    return EmitterModule.forEmitter(options);
+  }
+
+  /** The same with options that other providers know; the method of a class is `createEmitterOptions()`. */
+  static forEmitterAsync(options: EmitterModuleAsyncOptions): DynamicModule {
+    return EmitterModule.forEmitterAsync(options);
   }
 }

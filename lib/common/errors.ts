@@ -22,6 +22,8 @@ const SENTENCES = {
     `${what} was given a callback, which cannot be called: an emitter has no clients. Leave it out; a server's call() asks a client.`,
   FSK_EMITTER_CLOSED: (what: string) =>
     `${what} came after close() of its emitter. Close it after the last call, or create another one.`,
+  FSK_EMITTER_BESIDE_SERVER: () =>
+    'FlaskSocketModule.forEmitter() and forRoot() are imported in one application. Remove forEmitter(): the SocketIO of a server with option messageQueue reaches the clients of all servers; createEmitter() of nestjs-flask-socket/emitter speaks to those of another channel.',
   FSK_EMITTER_ONLY: (what: string) =>
     `${what} needs a Socket.IO server, and FlaskSocketModule.forEmitter() makes none. Use it in an application with FlaskSocketModule.forRoot(); here there are emit, send, joinRoom, leaveRoom, closeRoom and disconnect.`,
   FSK_UNKNOWN_ENGINE: (engine: string, known: string) =>

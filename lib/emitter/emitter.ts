@@ -44,12 +44,12 @@ export class Emitter {
     ...rest: EmitParameters<ServerEvents, E, EmitterEmitOptions>
   ): Promise<void> {
     const [data, options] = rest;
-    return this.#speak({ event, data, options: options ?? {} }, 'emit');
+    return this.speak({ event, data, options: options ?? {} }, 'emit');
   }
 
   /** Sends a `message` event, or with `{ json: true }` a `json` event. Otherwise as `emit`. */
   send(data: unknown, options: EmitterSendOptions = {}): Promise<void> {
-    return this.#speak({ event: unnamedEvent(options), data, options }, 'send');
+    return this.speak({ event: unnamedEvent(options), data, options }, 'send');
   }
 
   /** Puts a client into a room. */
@@ -92,7 +92,8 @@ export class Emitter {
     await this.#outbox.load();
   }
 
-  #speak({ event, data, options }: Spoken, method: string): Promise<void> {
+  /** @internal `emit`, with what its types would not let pass. */
+  speak({ event, data, options }: Spoken, method: string): Promise<void> {
     const where = { ...options, namespace: options.namespace ?? this.#namespace };
     const command = emitCommand({ event, data, options: where }, `${method}()`);
     return command ? this.#outbox.post(command, `${method}(${printable(event)})`) : Promise.resolve();
