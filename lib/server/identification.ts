@@ -6,6 +6,7 @@ import type { FlaskSocketLogger } from '../common/logger.js';
 import type { Identify } from '../common/options.js';
 import { describeThrown, printable } from '../common/printable.js';
 import { chain, guarded, isThenable } from '../common/thenable.js';
+import { withinTime } from '../common/time-limit.js';
 import { USER_ID, user, type UserId } from '../common/user-room.js';
 import type { Connection } from '../context/connection.js';
 import { connectionOf, socketsOf } from '../context/socket-internals.js';
@@ -62,6 +63,8 @@ export class Identification {
   }
 }
 
+const late = () => failure('FSK_IDENTIFY_TIMEOUT', IDENTIFY_TIMEOUT);
+
 type Answer = UserId | null | undefined;
 
 /** In a context of its own, so that `request` and `session` mean this connection. */
@@ -70,20 +73,7 @@ function answerOf(identify: Identify, connection: Connection): Answer | PromiseL
   const request = new SocketRequest(connection, { message: 'connect', args });
   request.identifies = true;
   const answer = storage.run(request, identify, request);
-  return isThenable(answer) ? inTime(answer) : answer;
-}
-
-/** A promise that never settles would keep its client waiting for ever. */
-async function inTime(answer: PromiseLike<Answer>): Promise<Answer> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(failure('FSK_IDENTIFY_TIMEOUT', IDENTIFY_TIMEOUT)), IDENTIFY_TIMEOUT);
-  });
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+  return isThenable(answer) ? withinTime(answer, IDENTIFY_TIMEOUT, late) : answer;
 }
 
 /** The socket's data travel with it to other processes. */
