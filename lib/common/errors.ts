@@ -26,6 +26,8 @@ const SENTENCES = {
     'FlaskSocketModule.forEmitter() and forRoot() are imported in one application. Remove forEmitter(): the SocketIO of a server with option messageQueue reaches the clients of all servers; createEmitter() of nestjs-flask-socket/emitter speaks to those of another channel.',
   FSK_EMITTER_ONLY: (what: string) =>
     `${what} needs a Socket.IO server, and FlaskSocketModule.forEmitter() makes none. Use it in an application with FlaskSocketModule.forRoot(); here there are emit, send, joinRoom, leaveRoom, closeRoom and disconnect.`,
+  FSK_INVALID_ENVIRONMENT: (name: string, value: string, wanted: string) =>
+    `${name} of the environment is ${value}. Set it to ${wanted}, or leave it out.`,
   FSK_UNKNOWN_ENGINE: (engine: string, known: string) =>
     `Unknown engine "${engine}" in option "asyncMode". Use one of: ${known}; a class of your own goes into server.wsEngine.`,
   FSK_BROKEN_ENGINE: (engine: string, others: string) =>

@@ -6,6 +6,11 @@ import type { Backend } from './queue.js';
 const BACK_ENDS: Readonly<Record<string, () => Promise<{ backend: Backend }>>> = {
   redis: () => import('./redis.js'),
   rediss: () => import('./redis.js'),
+  amqp: () => import('./amqp.js'),
+  amqps: () => import('./amqp.js'),
+  nats: () => import('./nats.js'),
+  tls: () => import('./nats.js'), // how NATS itself writes it
+  workers: () => import('./workers.js'),
 };
 
 /** The schemes of `messageQueue`, for documentation and tests. */

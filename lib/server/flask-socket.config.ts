@@ -42,8 +42,14 @@ export class FlaskSocketConfig {
   readonly #default = new Logger('FlaskSocket');
 
   get #target(): FlaskSocketLogger {
-    const { logger } = this.#resolved;
-    if (logger === false) return SILENT;
-    return logger ?? this.#default;
+    return loggerFrom(this.#resolved.logger, this.#default);
   }
+}
+
+/** The logger that option `logger` means. */
+export function loggerFrom(
+  logger: FlaskSocketOptions['logger'],
+  otherwise: FlaskSocketLogger,
+): FlaskSocketLogger {
+  return logger === false ? SILENT : (logger ?? otherwise);
 }

@@ -1,9 +1,14 @@
-import type { INestApplication, NestApplicationOptions, Type } from '@nestjs/common';
+import { Logger, type INestApplication, type NestApplicationOptions, type Type } from '@nestjs/common';
 import { NestFactory, type AbstractHttpAdapter } from '@nestjs/core';
+import { runPrimary } from '../cluster/primary.js';
+import { isWorker, WORKER_ENVIRONMENT } from '../cluster/worker.js';
 import { failureFrom } from '../common/errors.js';
-import type { FlaskSocketOptions } from '../common/options.js';
-import { FlaskSocketConfig } from './flask-socket.config.js';
+import { DEFAULTS, type FlaskSocketOptions } from '../common/options.js';
+import { countOf, readEnvironment, type Environment, type Workers } from './environment.js';
+import { FlaskSocketConfig, loggerFrom } from './flask-socket.config.js';
+import { endOnSignals } from './process-end.js';
 import { Shutdown } from './shutdown.js';
+import { serveAsWorker } from './worker-process.js';
 
 /** Options of `run()`: where to listen, how to make the application, and those of `forRoot()`. */
 export interface RunOptions extends FlaskSocketOptions {
@@ -11,6 +16,11 @@ export interface RunOptions extends FlaskSocketOptions {
   host?: string;
   /** The port to listen on; 0 takes a free one. Default: `PORT` of the environment, else 5000. */
   port?: number;
+  /**
+   * How many processes serve the port; `'auto'` is one for each core. They are one server without a message queue, or
+   * with `messageQueue` where it is set. Default: `WORKERS` of the environment, else this process alone. Source: P2.
+   */
+  workers?: Workers;
   /** The HTTP platform, for example `new FastifyAdapter()`. Default: Express. */
   adapter?: AbstractHttpAdapter;
   /** Options for `NestFactory.create()`. */
@@ -18,8 +28,10 @@ export interface RunOptions extends FlaskSocketOptions {
 }
 
 /**
- * Creates the application, listens, and closes it gracefully on SIGTERM and SIGINT. Options given here win over
- * those of `forRoot()`. Resolves with the Nest application once it listens. Source: promises I2, I3; `socketio.run`.
+ * Creates the application, listens, and ends it gracefully on SIGTERM and SIGINT, with exit code 0. Options given here
+ * win over those of `forRoot()`, and both over `HOST`, `PORT`, `MESSAGE_QUEUE` and `WORKERS` of the environment.
+ * Resolves with the Nest application once it listens; with `workers`, in each of them (what follows runs there, not in
+ * the primary process, where it never resolves). Source: promises I2, I3, P2, P7; `socketio.run`.
  *
  * @example
  * ```ts
@@ -29,19 +41,43 @@ export interface RunOptions extends FlaskSocketOptions {
  * @Module({ imports: [FlaskSocketModule.forRoot()] })
  * class AppModule {}
  *
- * await run(AppModule, { port: 5000 });
+ * await run(AppModule, { port: 5000, workers: 'auto' });
  * ```
  */
 export async function run(module: Type, options: RunOptions = {}): Promise<INestApplication> {
-  const { host, port, adapter, nest, ...flaskSocketOptions } = options;
+  const environment = readEnvironment(process.env);
+  const { workers = environment.workers } = options;
+  if (workers !== undefined && !isWorker())
+    return await runPrimary(primaryOptions(options, environment, workers));
+  return await serve(module, options, environment);
+}
+
+async function serve(module: Type, options: RunOptions, environment: Environment): Promise<INestApplication> {
+  const { host = environment.host, port = environment.port, adapter, nest, workers: _, ...own } = options;
   const app = adapter
     ? await NestFactory.create(module, adapter, nest)
     : await NestFactory.create(module, nest);
-  configOf(app, module).merge(flaskSocketOptions);
+  const config = configOf(app, module);
+  config.merge(own);
+  const messageQueue = environment.messageQueue ?? (isWorker() ? 'workers://' : undefined);
+  if (config.options.messageQueue === undefined) config.merge({ messageQueue });
   app.get(Shutdown).closeApplication = () => app.close();
-  app.enableShutdownHooks();
-  await app.listen(port ?? portFrom(process.env['PORT']), host ?? (process.env['HOST'] || '127.0.0.1'));
+  if (isWorker()) return await serveAsWorker(app);
+  endOnSignals(app);
+  await app.listen(port ?? 5000, host ?? '127.0.0.1');
   return app;
+}
+
+function primaryOptions(options: RunOptions, environment: Environment, workers: Workers) {
+  const { host = environment.host, port = environment.port, logger, shutdownTimeout } = options;
+  return {
+    workers: countOf(workers),
+    host: host ?? '127.0.0.1',
+    port: port ?? 5000,
+    shutdownTimeout: shutdownTimeout ?? DEFAULTS.shutdownTimeout,
+    logger: loggerFrom(logger, new Logger('FlaskSocket')),
+    env: WORKER_ENVIRONMENT,
+  };
 }
 
 function configOf(app: INestApplication, module: Type): FlaskSocketConfig {
@@ -50,9 +86,4 @@ function configOf(app: INestApplication, module: Type): FlaskSocketConfig {
   } catch (cause) {
     throw failureFrom(cause, 'FSK_MODULE_MISSING', module.name);
   }
-}
-
-function portFrom(text: string | undefined): number {
-  const port = Number(text ?? '');
-  return text !== undefined && text.trim() !== '' && Number.isInteger(port) ? port : 5000;
 }

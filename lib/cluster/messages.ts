@@ -1,0 +1,48 @@
+/** What a worker tells the primary process. */
+export type FromWorker =
+  /** It takes connections. */
+  | { fsk: 'ready' }
+  /** It is alive, and so many connections are open. */
+  | { fsk: 'beat'; open: number }
+  /** The application wants all to end. */
+  | { fsk: 'stop' }
+  /** It hears a topic, or no longer. */
+  | { fsk: 'subscribe' | 'unsubscribe'; topic: string }
+  | Published;
+
+/** Bytes for the workers that hear a topic. */
+export interface Published {
+  fsk: 'publish';
+  topic: string;
+  payload: Uint8Array;
+}
+
+/** What the primary process tells a worker. */
+export type FromPrimary =
+  /** Here is a connection, with what was read from it already. */
+  | { fsk: 'connection'; head: Uint8Array }
+  /** End gracefully. */
+  | { fsk: 'drain' }
+  | Published;
+
+const isOurs = (message: unknown) => typeof message === 'object' && message !== null && 'fsk' in message;
+
+/** Whether a message is one of a worker's; the application may send messages of its own. */
+export const isFromWorker = (message: unknown): message is FromWorker => isOurs(message);
+
+/** Whether a message is one of the primary process's. */
+export const isFromPrimary = (message: unknown): message is FromPrimary => isOurs(message);
+
+/** How often a worker shows that it is alive, in milliseconds. */
+export const BEAT = 1_000;
+
+/** Marks a connection's id with its worker, so that its next request finds the way. */
+export const idOfWorker = (worker: number, id: string) => `w${worker.toString(36)}-${id}`;
+
+const SESSION = /[?&]sid=w([0-9a-z]+)-/;
+
+/** The worker that a request belongs to; none for a new connection. */
+export function workerOf(requestLine: string): number | undefined {
+  const [, worker] = SESSION.exec(requestLine) ?? [];
+  return worker === undefined ? undefined : parseInt(worker, 36);
+}

@@ -1,0 +1,65 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import type { FlaskSocketLogger } from '../common/logger.js';
+import { Balancer } from './balancer.js';
+import { WorkerPool } from './worker-pool.js';
+
+/** Where the workers' one port is, and how they end. */
+export interface PrimaryOptions {
+  workers: number;
+  host: string;
+  port: number;
+  /** How long the workers may take to end, in milliseconds. */
+  shutdownTimeout: number;
+  logger: FlaskSocketLogger;
+  /** What the workers find in their environment, beside the primary's. */
+  env: NodeJS.ProcessEnv;
+}
+
+/** What killing the last ones may take longer than they have, in milliseconds. */
+const GRACE = 1_000;
+
+/**
+ * Runs the workers until the process is told to end: SIGTERM and SIGINT end it with code 0, SIGHUP replaces the
+ * workers one after the other. Never resolves. Source: promise P2.
+ */
+export async function runPrimary(options: PrimaryOptions): Promise<never> {
+  const { logger, host, port, workers } = options;
+  let closing: Promise<void> | undefined;
+  const end = (code: number) => (closing ??= close(code));
+  const close = async (code: number) => {
+    balancer.server.close();
+    const ended = await pool.close(options.shutdownTimeout + GRACE);
+    if (!ended) logger.error('Some workers did not end in time and were killed.');
+    process.exit(ended ? code : 1);
+  };
+  const pool = new WorkerPool(workers, {
+    logger,
+    env: options.env,
+    events: {
+      ready: () => balancer.retry(),
+      failed: (code) => void end(code),
+      stop: () => void end(0),
+    },
+  });
+  const balancer = new Balancer((worker) => pool.takerFor(worker));
+  balancer.server.listen(port, host);
+  await once(balancer.server, 'listening');
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void end(0));
+  process.on('SIGHUP', () => void replace(pool, logger));
+  pool.start();
+  const { address, port: taken } = balancer.server.address() as AddressInfo;
+  logger.log(`${workers} workers on ${address}:${taken}, primary process ${process.pid}.`);
+  return await new Promise<never>(() => {});
+}
+
+let replacing: Promise<void> | undefined;
+
+async function replace(pool: WorkerPool, logger: FlaskSocketLogger): Promise<void> {
+  if (replacing) return;
+  logger.log('The workers are replaced, one after the other.');
+  replacing = pool.replaceAll();
+  await replacing;
+  replacing = undefined;
+  logger.log('The workers have been replaced.');
+}

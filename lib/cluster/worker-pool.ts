@@ -1,0 +1,157 @@
+import cluster, { type Worker } from 'node:cluster';
+import type { FlaskSocketLogger } from '../common/logger.js';
+import { BEAT, isFromWorker, type Published } from './messages.js';
+import { WorkerHandle } from './worker-handle.js';
+
+/** A worker that lived for so long died by accident: it is replaced at once. In milliseconds. */
+const LONG_LIFE = 10_000;
+const FIRST_PAUSE = 100;
+const LONGEST_PAUSE = 5_000;
+
+/** What the pool tells its owner. */
+export interface PoolEvents {
+  /** A worker takes connections. */
+  ready(): void;
+  /** A worker could not start, and none ever did. */
+  failed(code: number): void;
+  /** The application wants all to end. */
+  stop(): void;
+}
+
+/** The workers of an application: as many as there are to be, replaced when they die or hang. */
+export class WorkerPool {
+  readonly #handles = new Map<number, WorkerHandle>();
+  readonly #watch: NodeJS.Timeout;
+  #pause = 0;
+  #everReady = false;
+  #closing = false;
+
+  constructor(
+    private readonly size: number,
+    private readonly parts: { logger: FlaskSocketLogger; events: PoolEvents; env: NodeJS.ProcessEnv },
+  ) {
+    cluster.setupPrimary({ serialization: 'advanced' }); // otherwise bytes would not stay bytes
+    cluster.on('message', (worker, message: unknown) => this.#hear(worker, message));
+    cluster.on('exit', (worker, code, signal) => this.#gone(worker, signal || code));
+    this.#watch = setInterval(() => this.#killHanging(), BEAT).unref();
+  }
+
+  start(): void {
+    for (let count = 0; count < this.size; count++) this.#fork();
+  }
+
+  /** The worker that is to take a connection: the one that is named, or the one with the fewest. */
+  takerFor(id: number | undefined): WorkerHandle | undefined {
+    const named = id === undefined ? undefined : this.#handles.get(id);
+    if (named && named.state !== 'starting') return named;
+    const ready = [...this.#handles.values()].filter(({ state }) => state === 'ready');
+    const lively = ready.filter(({ hesitates }) => !hesitates);
+    const candidates = lively.length > 0 ? lively : ready;
+    return candidates.toSorted((a, b) => a.connections - b.connections)[0];
+  }
+
+  /** Replaces all workers, one after the other: a new one is ready before an old one ends. */
+  async replaceAll(): Promise<void> {
+    const old = [...this.#handles.values()].filter(({ state }) => state === 'ready');
+    for (const handle of old) {
+      if (this.#closing) return;
+      const successor = this.#fork();
+      await this.#until(() => successor.state !== 'starting');
+      if (successor.state === 'gone')
+        return this.#give(`Worker ${handle.id} stays: its successor did not start.`);
+      handle.drain();
+      await this.#until(() => handle.state === 'gone');
+    }
+  }
+
+  /** Ends all workers within `timeout` milliseconds. Resolves with whether all of them ended by themselves. */
+  async close(timeout: number): Promise<boolean> {
+    this.#closing = true;
+    clearInterval(this.#watch);
+    for (const handle of this.#handles.values()) handle.drain();
+    const ended = await this.#until(() => this.#handles.size === 0, timeout);
+    for (const handle of this.#handles.values()) handle.kill();
+    return ended;
+  }
+
+  #fork(): WorkerHandle {
+    const handle = new WorkerHandle(cluster.fork(this.parts.env));
+    this.#handles.set(handle.id, handle);
+    return handle;
+  }
+
+  #hear(worker: Worker, message: unknown): void {
+    const handle = this.#handles.get(worker.id);
+    if (!handle || !isFromWorker(message)) return;
+    handle.hear(message);
+    if (message.fsk === 'publish') this.#relay(handle, message);
+    else if (message.fsk === 'stop') this.parts.events.stop();
+    else if (message.fsk === 'ready') {
+      this.#everReady = true;
+      this.parts.events.ready();
+    }
+    this.#changed();
+  }
+
+  #relay(from: WorkerHandle, message: Published): void {
+    for (const handle of this.#handles.values()) {
+      if (handle !== from && handle.topics.has(message.topic)) handle.tell(message);
+    }
+  }
+
+  #gone(worker: Worker, how: number | string): void {
+    const handle = this.#handles.get(worker.id);
+    if (!handle) return;
+    const { state, startedAt } = handle;
+    handle.state = 'gone';
+    this.#handles.delete(worker.id);
+    this.#changed();
+    if (state === 'draining' || this.#closing) return;
+    if (!this.#everReady) return this.parts.events.failed(typeof how === 'number' && how > 0 ? how : 1);
+    this.#replace(
+      Date.now() - startedAt > LONG_LIFE,
+      `Worker ${worker.id} (process ${worker.process.pid}) ended with ${how}`,
+    );
+  }
+
+  #replace(livedLong: boolean, what: string): void {
+    this.#pause = livedLong ? 0 : Math.min(LONGEST_PAUSE, this.#pause * 2 || FIRST_PAUSE);
+    this.parts.logger.error(`${what}. Another one is started${this.#pause ? ` in ${this.#pause} ms` : ''}.`);
+    setTimeout(() => {
+      if (!this.#closing && this.#handles.size < this.size) this.#fork();
+    }, this.#pause);
+  }
+
+  #killHanging(): void {
+    for (const handle of this.#handles.values()) {
+      if (!handle.hangs) continue;
+      this.#give(`Worker ${handle.id} (process ${handle.worker.process.pid}) hangs and is killed.`);
+      handle.kill();
+    }
+  }
+
+  #give(line: string): void {
+    this.parts.logger.error(line);
+  }
+
+  readonly #watchers = new Set<() => void>();
+
+  #changed(): void {
+    for (const watcher of this.#watchers) watcher();
+  }
+
+  /** Resolves with true when a condition holds, with false after `timeout` milliseconds. */
+  #until(holds: () => boolean, timeout?: number): Promise<boolean> {
+    if (holds()) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const end = (result: boolean) => {
+        clearTimeout(timer);
+        this.#watchers.delete(watcher);
+        resolve(result);
+      };
+      const timer = timeout === undefined ? undefined : setTimeout(end, timeout, false);
+      const watcher = () => holds() && end(true);
+      this.#watchers.add(watcher);
+    });
+  }
+}

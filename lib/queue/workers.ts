@@ -1,0 +1,58 @@
+import cluster from 'node:cluster';
+import { failure } from '../common/errors.js';
+import type { Backend, Driver, DriverEvents, Listener } from './queue.js';
+
+/** The workers of `run({ workers })` among themselves: through their primary process, no broker needed. */
+export const backend: Backend = {
+  name: 'Workers',
+  open({ url }) {
+    if (!cluster.isWorker)
+      throw failure('FSK_INVALID_QUEUE', url, 'it is for the workers of run({ workers })');
+    return Promise.resolve({ driver: new WorkersDriver() });
+  },
+};
+
+/** The primary process passes on what the workers publish; see `cluster/messages.ts`. */
+class WorkersDriver implements Driver {
+  readonly #listeners = new Map<string, Listener>();
+
+  open(events: DriverEvents): void {
+    process.on('message', this.#hear);
+    for (const topic of this.#listeners.keys()) send({ fsk: 'subscribe', topic });
+    events.up();
+  }
+
+  publish(topic: string, payload: Buffer): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const sent = send({ fsk: 'publish', topic, payload }, (error) => (error ? reject(error) : resolve()));
+      if (!sent) reject(new Error('the primary process is gone'));
+    });
+  }
+
+  subscribe(topic: string, listener: Listener): void {
+    this.#listeners.set(topic, listener);
+    send({ fsk: 'subscribe', topic });
+  }
+
+  unsubscribe(topic: string): void {
+    this.#listeners.delete(topic);
+    send({ fsk: 'unsubscribe', topic });
+  }
+
+  close(): Promise<void> {
+    process.off('message', this.#hear);
+    return Promise.resolve();
+  }
+
+  readonly #hear = (message: unknown): void => {
+    const { fsk, topic, payload } = (message ?? {}) as { fsk?: string; topic: string; payload: Uint8Array };
+    if (fsk === 'publish') this.#listeners.get(topic)?.(Buffer.from(payload), topic);
+  };
+}
+
+/** Whether there is somebody to tell. */
+function send(message: object, done: (error: Error | null) => void = () => {}): boolean {
+  if (!process.connected) return false;
+  process.send?.(message, undefined, undefined, done);
+  return true;
+}
