@@ -1,0 +1,77 @@
+import type { Readable } from 'node:stream';
+import { Args } from '../common/args.js';
+import { user } from '../common/user-room.js';
+import type { Emitter } from '../emitter/emitter.js';
+import type { EmitterSendOptions } from '../emitter/emitter-options.js';
+import type { CommandOptions } from './command-line.js';
+import { UsageError } from './usage.js';
+import { readValues } from './values.js';
+
+/** What a command does: reads what it needs, and returns what is left to do with an emitter. */
+interface Command {
+  /** The options that it has beside those of all commands. */
+  options: readonly string[];
+  prepare(given: readonly string[], options: CommandOptions, stdin: Readable): Promise<Action> | Action;
+}
+
+/** Speaks. */
+export type Action = (emitter: Emitter) => Promise<void>;
+
+const RECIPIENTS = ['to', 'user', 'skip-sid'];
+
+/** The commands by name. */
+export const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
+  [
+    'emit',
+    {
+      options: RECIPIENTS,
+      async prepare([event, ...given], options, stdin) {
+        if (event === undefined) throw new UsageError('emit needs the name of an event.');
+        const values = await readValues(given, stdin);
+        return (emitter) => emitter.emit(event, new Args(values), recipients(options));
+      },
+    },
+  ],
+  [
+    'send',
+    {
+      options: [...RECIPIENTS, 'json'],
+      async prepare(given, options, stdin) {
+        const value = one(given, 'send needs one value');
+        const [data] = await readValues([value], stdin);
+        return (emitter) => emitter.send(data, { ...recipients(options), json: options.json });
+      },
+    },
+  ],
+  [
+    'close-room',
+    {
+      options: [],
+      prepare(given) {
+        const room = one(given, 'close-room needs one room');
+        return (emitter) => emitter.closeRoom(room);
+      },
+    },
+  ],
+  [
+    'disconnect',
+    {
+      options: [],
+      prepare(given) {
+        const sid = one(given, 'disconnect needs one sid');
+        return (emitter) => emitter.disconnect({ sid });
+      },
+    },
+  ],
+]);
+
+function one(given: readonly string[], problem: string): string {
+  const [only, ...more] = given;
+  if (only === undefined || more.length > 0) throw new UsageError(`${problem}, and got ${given.length}.`);
+  return only;
+}
+
+function recipients({ to = [], user: users = [], 'skip-sid': skipSid }: CommandOptions): EmitterSendOptions {
+  const rooms = [...to, ...users.map((id) => user(id))];
+  return { ...(rooms.length > 0 && { to: rooms }), skipSid };
+}

@@ -1,0 +1,103 @@
+import { createRequire } from 'node:module';
+import type { Readable } from 'node:stream';
+import { FlaskSocketError, type FlaskSocketErrorCode } from '../common/errors.js';
+import { oneLine } from '../common/printable.js';
+import { Emitter } from '../emitter/emitter.js';
+import { setUp, type EmitterSetup } from '../emitter/emitter-options.js';
+import { checkScheme } from '../queue/back-ends.js';
+import { checkOptions, parseCommandLine, type CommandLine, type CommandOptions } from './command-line.js';
+import { COMMANDS, type Action } from './commands.js';
+import { USAGE, UsageError } from './usage.js';
+
+/** What a command line has to do with the outside. */
+export interface Surroundings {
+  env: Readonly<Record<string, string | undefined>>;
+  stdin: Readable;
+  /** Writes to the standard output, and to that for errors. */
+  say: (text: string) => void;
+  complain: (text: string) => void;
+}
+
+const EXIT = { done: 0, failed: 1, wrong: 2 } as const;
+
+/** Errors of which the command line is innocent. */
+const FAILURES: ReadonlySet<FlaskSocketErrorCode> = new Set([
+  'FSK_NOT_SENT',
+  'FSK_MISSING_PACKAGE',
+  'FSK_MESSAGE_TOO_LARGE',
+]);
+
+/** Does what a command line says; resolves with the exit code. */
+export async function execute(given: readonly string[], surroundings: Surroundings): Promise<number> {
+  try {
+    const line = parseCommandLine(given);
+    const { values } = line;
+    if (values.help) surroundings.say(USAGE);
+    else if (values.version) surroundings.say(`${version()}\n`);
+    else await speak(line, surroundings);
+    return EXIT.done;
+  } catch (error) {
+    surroundings.complain(`flask-socket: ${oneLine((error as Error).message)}\n`);
+    return exitCode(error);
+  }
+}
+
+/** Everything is checked, and the standard input read, before anything is connected to. */
+async function speak({ positionals, values }: CommandLine, { env, stdin }: Surroundings): Promise<void> {
+  const [name, ...given] = positionals;
+  const command = name === undefined ? undefined : COMMANDS.get(name);
+  if (name === undefined || !command) throw new UsageError(unknownCommand(name));
+  checkOptions(name, values, command.options);
+  const setup = setUpFrom(values, env);
+  const action = await command.prepare(given, values, stdin);
+  await perform(action, setup);
+}
+
+async function perform(action: Action, setup: EmitterSetup): Promise<void> {
+  const emitter = new Emitter(setup);
+  try {
+    await action(emitter);
+  } finally {
+    await emitter.close();
+  }
+}
+
+function setUpFrom(values: CommandOptions, env: Surroundings['env']): EmitterSetup {
+  const { channel, namespace, timeout } = values;
+  const url = values.queue ?? (env['MESSAGE_QUEUE'] || undefined);
+  const queueSecret = values.secret ?? (env['FLASK_SOCKET_SECRET'] || undefined);
+  if (url === undefined)
+    throw new UsageError('Which message queue? Give --queue <url>, or set MESSAGE_QUEUE.');
+  // Not shown: it may hold a password.
+  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(url))
+    throw new UsageError('The message queue is no URL like redis://localhost.');
+  const options = {
+    channel,
+    namespace,
+    queueSecret,
+    timeout: timeout === undefined ? undefined : Number(timeout),
+  };
+  const setup = setUp({ url, protocol: protocolOf(values) }, options, 'flask-socket');
+  checkScheme(setup.queue);
+  return setup;
+}
+
+function protocolOf({ protocol }: CommandOptions): 'socket.io' | 'flask-socketio' | undefined {
+  if (protocol === undefined || protocol === 'socket.io' || protocol === 'flask-socketio') return protocol;
+  throw new UsageError('--protocol is socket.io or flask-socketio.');
+}
+
+function unknownCommand(name: string | undefined): string {
+  const problem = name === undefined ? 'Say what to do' : `There is no command ${name}`;
+  return `${problem}: ${[...COMMANDS.keys()].join(', ')}. More with --help.`;
+}
+
+function exitCode(error: unknown): number {
+  if (error instanceof UsageError) return EXIT.wrong;
+  return error instanceof FlaskSocketError && !FAILURES.has(error.code) ? EXIT.wrong : EXIT.failed;
+}
+
+function version(): string {
+  const manifest = createRequire(import.meta.url)('../../package.json') as { version: string };
+  return manifest.version;
+}
