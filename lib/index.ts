@@ -1,6 +1,7 @@
 // Set up
 export { FlaskSocketModule } from './flask-socket.module.js';
 export { run } from './server/run.js';
+export { fastifySessions, secureSessions } from './server/fastify-sessions.js';
 
 // Receive
 export { SocketGateway } from './decorators/socket-gateway.decorator.js';

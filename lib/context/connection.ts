@@ -3,6 +3,7 @@ import type { Server, Socket } from 'socket.io';
 import type { FlaskSocketLogger } from '../common/logger.js';
 import type { NamespaceParams } from '../common/namespace.js';
 import type { Elsewhere } from './elsewhere.js';
+import type { SessionKeeper } from './session-keeper.js';
 import type { SocketSession } from './socket-session.js';
 
 /** A function of the application, whatever it takes. */
@@ -17,6 +18,8 @@ export interface SocketEvent {
 /** One engine connection of a client: what all its namespaces share. */
 export interface ClientState {
   session: SocketSession;
+  /** Keeps the session in step with its store, if it has one. */
+  keeper?: SessionKeeper | undefined;
   /** What a handler or guard set as `request.user`; the HTTP request's is seen until then. */
   user?: unknown;
   /** When the client's connection ends by itself; the timer that sees to it, while it is connected. */

@@ -1,8 +1,11 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { parse } from 'cookie';
+import { failure } from '../common/errors.js';
 import type { NamespaceParams } from '../common/namespace.js';
 import type { Connection, SocketEvent } from './connection.js';
 import { setExpiry } from './expiry.js';
+import type { SessionCopy } from './session-copy.js';
+import type { SessionKeeper, SessionUser } from './session-keeper.js';
 import type { SocketSession } from './socket-session.js';
 
 declare module '../common/options.js' {
@@ -36,7 +39,7 @@ export interface EventGlobals {
  * }
  * ```
  */
-export class SocketRequest {
+export class SocketRequest implements SessionUser {
   #globals: EventGlobals | undefined;
   #cookies: Record<string, string | undefined> | undefined;
 
@@ -46,6 +49,12 @@ export class SocketRequest {
   denied = false;
   /** @internal The request that option `identify` is asked about: the user that it sets is no change. */
   identifies = false;
+  /** @internal The session as this event sees it, where that is kept in a store. */
+  sessionCopy: SessionCopy | undefined;
+  /** @internal Takes what this event writes to it. */
+  sessionKeeper: SessionKeeper | undefined;
+  /** @internal The handler that says that it needs no session. */
+  withoutSession: string | undefined;
   /** @internal The rooms of a client that is leaving. */
   roomsLeft: readonly string[] | undefined;
   /** @internal The request-scoped instances of this event, by slot. */
@@ -146,7 +155,8 @@ export class SocketRequest {
 
   /** The session of the connection; `session` is the same. */
   get session(): SocketSession {
-    return this.connection.client.session;
+    if (this.withoutSession !== undefined) throw failure('FSK_SESSION_NOT_USED', this.withoutSession);
+    return this.sessionCopy?.session ?? this.connection.client.session;
   }
 
   /** A bag for this event; `g` is the same. */

@@ -39,7 +39,8 @@ export class SocketSession {
     const session = new SocketSession();
     if (typeof httpSession !== 'object' || httpSession === null) return session;
     for (const [key, value] of Object.entries(httpSession)) {
-      if (key !== 'cookie' && typeof value !== 'function') session[key] = copied(value);
+      if (key !== 'cookie' && key !== '__proto__' && typeof value !== 'function')
+        session[key] = copied(value);
     }
     return session;
   }

@@ -13,6 +13,8 @@ export interface HandlerMetadata {
   /** The decorator's own namespace; without one the class's applies. */
   namespace?: string;
   ordering?: Ordering;
+  /** `false`: the handler needs no session. */
+  session?: boolean;
 }
 
 const HANDLERS = Symbol('nestjs-flask-socket handlers');

@@ -10,6 +10,11 @@ export interface OnEventOptions {
    * option `asyncHandlers` says. Source: promise N2.
    */
   ordering?: Ordering;
+  /**
+   * `false`: the handler needs no session, so none is read from its store for these events; `session` throws
+   * `FSK_SESSION_NOT_USED` in it. Default: true. Source: promise K5.
+   */
+  session?: boolean;
 }
 
 /**
@@ -45,6 +50,7 @@ export function OnEvent(event?: string, namespace?: string, options: OnEventOpti
       event: name === ANY ? ANY : checkEventName(name, place),
       namespace: namespace === undefined ? undefined : checkNamespace(namespace, place),
       ordering: checkOrdering(options.ordering, place),
+      session: options.session,
     });
   };
 }

@@ -9,6 +9,8 @@ export interface Handler {
   readonly module?: string;
   /** What `@OnEvent()` said; without it the application's default applies. */
   readonly ordering?: HandlerMetadata['ordering'];
+  /** `false`: it needs no session, and none is read for it. */
+  readonly session?: boolean;
   /** Its first argument is the event's name: it serves `'*'`. */
   readonly catchAll?: boolean;
   /** It acknowledges by itself, through `@Ack()`. */

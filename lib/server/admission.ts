@@ -9,7 +9,6 @@ import { chain, guarded, isThenable } from '../common/thenable.js';
 import { Connection, type Runtime } from '../context/connection.js';
 import { adoptExpiry, expiredRefusal, isExpired, watchExpiry } from '../context/expiry.js';
 import { authOf, SocketRequest } from '../context/socket-request.js';
-import { SocketSession } from '../context/socket-session.js';
 import { attachConnection, clientStateOf, connectionOf, forget, holdPackets, middlewaresOf, onEvents, releasePackets } from '../context/socket-internals.js'; // prettier-ignore
 import type { Handler } from '../handlers/handler.js';
 import type { HandlerRegistry } from '../handlers/handler.registry.js';
@@ -19,6 +18,7 @@ import type { Executor, Run } from './executor.js';
 import { safeError } from './failures.js';
 import type { Identification } from './identification.js';
 import { runMiddlewares } from './middlewares.js';
+import type { Sessions } from './sessions.js';
 
 /** Tells socket.io whether a client is connected: with an error it is refused. */
 type Done = (error?: Error) => void;
@@ -38,6 +38,7 @@ export class Admission {
       executor: Executor;
       dispatcher: Dispatcher;
       departure: Departure;
+      sessions: Sessions;
       identification: Identification;
       logger: FlaskSocketLogger;
       options: () => ResolvedOptions;
@@ -100,10 +101,8 @@ export class Admission {
   }
 
   #attach(socket: Socket): Connection {
-    const { runtime, registry, dispatcher } = this.parts;
-    const client = clientStateOf(socket, () => ({
-      session: SocketSession.from((socket.request as { session?: unknown }).session),
-    }));
+    const { runtime, registry, dispatcher, sessions } = this.parts;
+    const client = clientStateOf(socket, () => sessions.begin(socket.request));
     const params = registry.paramsOf(socket.nsp.name);
     const connection = new Connection(socket, { runtime, client, params });
     attachConnection(socket, connection);

@@ -1,8 +1,10 @@
 import { isObservable, lastValueFrom } from 'rxjs';
 import type { FlaskSocketLogger } from '../common/logger.js';
 import { toArguments } from '../common/args.js';
+import { describeThrown } from '../common/printable.js';
 import { isThenable } from '../common/thenable.js';
 import type { Connection } from '../context/connection.js';
+import { SessionCopy } from '../context/session-copy.js';
 import type { SocketRequest } from '../context/socket-request.js';
 import { storage } from '../context/storage.js';
 import type { Handler } from '../handlers/handler.js';
@@ -53,7 +55,22 @@ export class Executor {
       return await settled(this.failures.handle(request, handler, error));
     } catch (second) {
       return this.failures.report(request, handler, second);
+    } finally {
+      if (request.sessionKeeper) await this.#keepSession({ request, handler });
     }
+  }
+
+  /** Saves what an event that failed has written to its session, its error handlers included. */
+  async #keepSession(run: Pick<Run, 'request' | 'handler'>): Promise<void> {
+    try {
+      await closeSession(run.request);
+    } catch (error) {
+      this.#reportSession(run, error);
+    }
+  }
+
+  #reportSession({ request, handler }: Pick<Run, 'request' | 'handler'>, error: unknown): void {
+    this.logger.error(`Session of ${handler.place}, sid ${request.sid}: ${describeThrown(error)}`);
   }
 
   /** Tells a connection's durable instances that it is over. */
@@ -64,24 +81,47 @@ export class Executor {
   }
 
   readonly #execute = (run: Run, finish: Finish): void | Promise<void> => {
+    const opening = openSession(run);
+    return opening ? this.#track(run, this.#whenOpen(opening, run, finish)) : this.#invoke(run, finish);
+  };
+
+  async #whenOpen(opening: Promise<void>, run: Run, finish: Finish): Promise<void> {
+    try {
+      await opening;
+    } catch (error) {
+      if (run.request.event.message !== 'disconnect') return this.#unopened(run, finish, error);
+      this.#reportSession(run, error); // the handler sees the session as it was
+    }
+    await this.#invoke(run, finish);
+  }
+
+  /** Without its session an event is not handled. Its error handlers see none rather than an old one. */
+  #unopened(run: Run, finish: Finish, error: unknown): Promise<void> {
+    run.request.sessionCopy = new SessionCopy(undefined);
+    return this.#finishing(run, finish(run, { error }));
+  }
+
+  #invoke(run: Run, finish: Finish): void | Promise<void> {
     try {
       const result = run.handler.invoke(run.request, run.values);
       if (isThenable(result) || isObservable(result))
         return this.#track(run, this.#later(run, result, finish));
+      const closing = closeSession(run.request);
+      if (closing) return this.#track(run, this.#later(run, closing.then(() => result), finish)); // prettier-ignore
       const finished = finish(run, { result });
       const ended = isThenable(finished) ? this.#finishing(run, finished) : this.#ended(run);
       return ended && this.#track(run, ended);
     } catch (error) {
       return this.#track(run, this.#finishing(run, finish(run, { error })));
     }
-  };
+  }
 
   #track({ request }: Run, promise: Promise<void>): Promise<void> {
     return this.inFlight.track(promise, request.connection.client);
   }
 
   async #later(run: Run, result: unknown, finish: Finish): Promise<void> {
-    const outcome = await settled(result).then(
+    const outcome = await settledAndKept(run, result).then(
       (value) => ({ result: value }),
       (error: unknown) => ({ error }),
     );
@@ -91,6 +131,7 @@ export class Executor {
   async #finishing(run: Run, finished: void | PromiseLike<void>): Promise<void> {
     await finished;
     await this.#ended(run);
+    if (run.request.sessionKeeper) await this.#keepSession(run);
   }
 
   #ended({ request }: Run): void | Promise<void> {
@@ -120,6 +161,26 @@ export class Executor {
   readonly #ignore: Finish = (run, outcome) => {
     if ('error' in outcome) return this.answerTo(run, outcome.error).then(() => undefined);
   };
+}
+
+/** Gives an event its session; a promise where that is in a store. */
+function openSession({ request, handler }: Run): Promise<void> | undefined {
+  const { keeper } = request.connection.client;
+  if (handler.session !== false) return keeper?.open(request);
+  request.withoutSession = handler.place;
+  return keeper?.skip();
+}
+
+function closeSession(request: SocketRequest): Promise<void> | undefined {
+  return request.sessionKeeper?.close(request);
+}
+
+/** The result of a handler, when its session is saved. */
+async function settledAndKept({ request }: Run, result: unknown): Promise<unknown> {
+  const value = await settled(result);
+  const closing = closeSession(request);
+  if (closing) await closing;
+  return value;
 }
 
 /** Answers the client, if it asked and is still here. Throws what cannot be encoded. */

@@ -62,6 +62,7 @@ export class FlaskSocketRuntime implements Runtime {
     this.executor = executor;
     const serial = () => !config.options.asyncHandlers;
     const debug = () => config.options.debug;
+    this.sessions = new Sessions({ options, platform, logger });
     const dispatcher = new Dispatcher({ registry, executor, logger, serial, debug });
     const departure = new Departure(registry, executor);
     const admission = new Admission({
@@ -70,6 +71,7 @@ export class FlaskSocketRuntime implements Runtime {
       executor,
       dispatcher,
       departure,
+      sessions: this.sessions,
       identification: this.#identification,
       logger,
       options,
@@ -77,15 +79,17 @@ export class FlaskSocketRuntime implements Runtime {
     });
     this.#namespaces = new Namespaces(registry, admission);
     this.messageQueue = new MessageQueue(options, logger);
-    this.sessions = new Sessions({ options, platform, logger });
     this.app = currentApp(moduleRef, platform);
-    this.host = new ServerHost(platform, {
-      options: (gateway) =>
-        serverOptions(
-          config.options,
-          { engine: this.engine, policy: this.originPolicy, isStopping, openSession: this.sessions.allowRequest },
-          gateway,
-        ),
+    this.host = this.#serverHost(isStopping);
+  }
+
+  #serverHost(isStopping: () => boolean): ServerHost {
+    return new ServerHost(this.platform, {
+      options: (gateway) => {
+        const openSession = this.sessions.allowRequest;
+        const parts = { engine: this.engine, policy: this.originPolicy, isStopping, openSession };
+        return serverOptions(this.config.options, parts, gateway);
+      },
       created: (server) => this.#namespaces.install(server),
     });
   }
@@ -155,7 +159,8 @@ export class FlaskSocketRuntime implements Runtime {
   /** What serves WebSocket connections; asked for before `run()` has added its options, it is chosen again. */
   get engine(): Engine {
     const { options } = this.config;
-    if (this.#engine?.options !== options) this.#engine = { options, chosen: chooseEngine(options, this.logger) };
+    if (this.#engine?.options !== options)
+      this.#engine = { options, chosen: chooseEngine(options, this.logger) };
     return this.#engine.chosen;
   }
 

@@ -1,0 +1,30 @@
+/** Lets the events of a client go on in the order in which they came, though each waits for its session. */
+export class SessionTurns {
+  #last: Promise<void> | undefined;
+
+  /** Whether an event is still waiting. */
+  get areTaken(): boolean {
+    return this.#last !== undefined;
+  }
+
+  /** Calls `use` with what was read, after all earlier ones; rejects where reading failed. */
+  take<T>(reading: PromiseLike<T>, use: (value: T) => void): Promise<void> {
+    const turn = inTurn(this.#last, reading, use);
+    const last = turn.catch(() => {});
+    this.#last = last;
+    void last.then(() => {
+      if (this.#last === last) this.#last = undefined;
+    });
+    return turn;
+  }
+}
+
+async function inTurn<T>(
+  earlier: Promise<void> | undefined,
+  reading: PromiseLike<T>,
+  use: (value: T) => void,
+): Promise<void> {
+  const [read] = await Promise.allSettled([reading, earlier]);
+  if (read.status === 'rejected') throw read.reason;
+  use(read.value);
+}
