@@ -6,6 +6,8 @@ import type { Backend } from './queue.js';
 const BACK_ENDS: Readonly<Record<string, () => Promise<{ backend: Backend }>>> = {
   redis: () => import('./redis.js'),
   rediss: () => import('./redis.js'),
+  'redis-sharded': () => import('./redis-sharded.js'),
+  'rediss-sharded': () => import('./redis-sharded.js'),
   amqp: () => import('./amqp.js'),
   amqps: () => import('./amqp.js'),
   nats: () => import('./nats.js'),

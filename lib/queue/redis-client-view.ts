@@ -14,17 +14,22 @@ export function redisClientView(link: Link, driver: RedisDriver): object {
   const subscribe = (as: Subscription) => (topics: string | string[], hear: Hear) => {
     for (const topic of [topics].flat()) driver.subscribe(topic, link.guarded(hear), as);
   };
-  const unsubscribe = (topics: string | string[]) => {
-    for (const topic of [topics].flat()) driver.unsubscribe(topic);
+  const unsubscribe = (as: Subscription) => (topics: string | string[]) => {
+    for (const topic of [topics].flat()) driver.unsubscribe(topic, as);
+  };
+  const publish = (topic: string, payload: string | Buffer) => {
+    link.publish(topic, Buffer.from(payload));
+    return Promise.resolve();
   };
   return {
-    publish: (topic: string, payload: string | Buffer) => link.publish(topic, Buffer.from(payload)),
+    publish,
+    sPublish: publish,
     subscribe: subscribe('exact'),
     pSubscribe: subscribe('pattern'),
     sSubscribe: subscribe('sharded'),
-    unsubscribe,
-    pUnsubscribe: unsubscribe,
-    sUnsubscribe: unsubscribe,
+    unsubscribe: unsubscribe('exact'),
+    pUnsubscribe: unsubscribe('pattern'),
+    sUnsubscribe: unsubscribe('sharded'),
     sendCommand: ([, numSub, topic]: [string, string, string]) =>
       inTime(driver.count(topic, numSub === 'NUMSUB' ? 'exact' : 'sharded').then((count) => [topic, count])),
     on: () => {},

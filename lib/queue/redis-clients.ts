@@ -1,29 +1,33 @@
 import type { RedisClientOptions, RedisClientType } from 'redis';
 import { failureFrom } from '../common/errors.js';
 import { withoutPassword } from './back-ends.js';
-import { backoff } from './backoff.js';
 import { load } from './optional-package.js';
 import { RedisDriver } from './redis-driver.js';
+import { redisSession, SAFE } from './redis-session.js';
 
-/** A broker that is silent for so long is away, in milliseconds; it is asked for a sign three times as often. */
-const SILENCE = 9_000;
+/** Makes a client that is not connected yet. */
+export type MakeClient = (options: RedisClientOptions) => RedisClientType;
 
-/**
- * Settings under which an outage ends nothing: nothing waits in the client (the link keeps what may wait), the
- * connection is looked for without end, and a broker that hangs is noticed.
- */
-const SAFE = {
-  disableOfflineQueue: true,
-  pingInterval: SILENCE / 3,
-  socket: { socketTimeout: SILENCE, connectTimeout: SILENCE, reconnectStrategy: backoff },
-} as const satisfies RedisClientOptions;
-
-/** A driver on two connections to one Redis. */
-export async function redisDriver(url: string): Promise<RedisDriver> {
+/** What makes clients, from the package `redis`. */
+export async function clientMaker(): Promise<MakeClient> {
   const { createClient } = await load<typeof import('redis')>('redis', 'a Redis message queue');
+  return (options) => createClient({ ...SAFE, ...options, socket: { ...SAFE.socket, ...options.socket } });
+}
+
+/** A driver on one Redis; `as` says whether it speaks to shards. */
+export async function redisDriver(url: string, as: 'exact' | 'sharded' = 'exact'): Promise<RedisDriver> {
+  const make = await clientMaker();
+  refuseNonsense(make, url);
+  return new RedisDriver((events, signal) => {
+    const clients = { publisher: make({ url }), subscriber: make({ url }) };
+    return redisSession(clients, as, { events, signal });
+  }, as);
+}
+
+/** Throws `FSK_INVALID_QUEUE` for a URL that the client does not take. */
+export function refuseNonsense(make: MakeClient, url: string): void {
   try {
-    const publisher = createClient({ ...SAFE, url }) as unknown as RedisClientType;
-    return new RedisDriver(publisher, publisher.duplicate());
+    make({ url }).destroy();
   } catch (cause) {
     throw failureFrom(cause, 'FSK_INVALID_QUEUE', withoutPassword(url), 'it is no Redis URL');
   }

@@ -17,6 +17,31 @@ const systemPackages = {
     debian: ['python3', 'python3-socketio', 'python3-websocket', 'python3-requests', 'python3-aiohttp'],
     isThere: () => runs(python, '-c', 'import socketio, websocket, requests, aiohttp'),
   },
+  'python-queue': {
+    neededBy: 'the tests with Python processes on a message queue',
+    debian: ['python3-socketio', 'python3-redis', 'python3-kombu', 'python3-werkzeug'],
+    isThere: () => runs(python, '-c', 'import socketio, redis, kombu, werkzeug'),
+  },
+  'redis-server': {
+    neededBy: 'the tests with Redis',
+    debian: ['redis-server', 'openssl'],
+    isThere: () => existsSync('/usr/bin/redis-server') && existsSync('/usr/bin/openssl'),
+  },
+  'rabbitmq-server': {
+    neededBy: 'the tests with RabbitMQ',
+    debian: ['rabbitmq-server'],
+    isThere: () => existsSync('/usr/lib/rabbitmq/bin/rabbitmq-server'),
+  },
+  'nats-server': {
+    neededBy: 'the tests with NATS',
+    debian: ['nats-server'],
+    isThere: () => existsSync('/usr/sbin/nats-server') || existsSync('/usr/bin/nats-server'),
+  },
+  postgresql: {
+    neededBy: 'the tests with PostgreSQL',
+    debian: ['postgresql'],
+    isThere: () => existsSync('/usr/lib/postgresql'),
+  },
 };
 
 /** Whether the named entry of the table is installed, for `describe.skipIf(!have('chromium'))`. */

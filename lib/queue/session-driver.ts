@@ -1,0 +1,141 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { backoff } from './backoff.js';
+import type { Driver, DriverEvents, Listener } from './queue.js';
+
+/** A connection that lasted so long was a good one: the next is looked for at once. In milliseconds. */
+const STABLE = 5_000;
+
+/** One connection to a broker, from its beginning to its end. Addresses are topics as the broker takes them. */
+export interface Session {
+  publish(address: string, payload: Buffer): Promise<void>;
+  listen(address: string): Promise<void>;
+  unlisten(address: string): Promise<void>;
+  /** Ends it after what was published has left. */
+  end(): Promise<void>;
+  /** Ends it at once; what waits for an answer is rejected. */
+  destroy(): void;
+}
+
+/** What a session says of itself. */
+export interface SessionEvents {
+  /** `topic` is given where one address stands for many. */
+  readonly hear: (address: string, payload: Buffer, topic?: string) => void;
+  /** It is of no use any more. */
+  readonly lost: (reason: unknown) => void;
+  /** It is of no use for a while. */
+  readonly paused: (reason: unknown) => void;
+  readonly resumed: () => void;
+}
+
+/** What is particular to a broker. */
+export interface Broker<S extends Session = Session> {
+  /** Connects; rejects in bounded time, at once when `signal` says so. */
+  connect(events: SessionEvents, signal: AbortSignal): Promise<S>;
+  /** What the broker calls a topic. */
+  address(topic: string): string;
+}
+
+interface Subscribed {
+  topic: string;
+  listener: Listener;
+}
+
+/**
+ * A driver on one connection, that has no memory: after anything goes wrong the next one starts from nothing, with
+ * all subscriptions made again, so that nothing half-made is ever kept, and nothing is published twice.
+ */
+export class SessionDriver<S extends Session = Session> implements Driver {
+  readonly #subscribed = new Map<string, Subscribed>();
+  readonly #closing = new AbortController();
+  #session: S | undefined;
+  #lose: (reason: unknown) => void = () => {};
+
+  constructor(private readonly broker: Broker<S>) {}
+
+  /** The connection; throws while there is none. */
+  protected get session(): S {
+    if (!this.#session) throw new Error('the broker is away');
+    return this.#session;
+  }
+
+  open(events: DriverEvents): void {
+    void this.#run(events);
+  }
+
+  async publish(topic: string, payload: Buffer): Promise<void> {
+    await this.session.publish(this.broker.address(topic), payload);
+  }
+
+  subscribe(topic: string, listener: Listener): void {
+    const address = this.broker.address(topic);
+    this.#subscribed.set(address, { topic, listener });
+    this.#ask((session) => session.listen(address));
+  }
+
+  unsubscribe(topic: string): void {
+    const address = this.broker.address(topic);
+    if (this.#subscribed.delete(address)) this.#ask((session) => session.unlisten(address));
+  }
+
+  async close(timeout: number): Promise<void> {
+    this.#closing.abort();
+    const session = this.#session;
+    this.#session = undefined;
+    if (!session) return;
+    const late = new AbortController();
+    const tooLate = delay(timeout, undefined, { signal: late.signal }).catch(() => {});
+    await Promise.race([session.end().catch(() => {}), tooLate]);
+    late.abort();
+    session.destroy();
+  }
+
+  /** A function, since the signal changes while something is awaited. */
+  #isClosing(): boolean {
+    return this.#closing.signal.aborted;
+  }
+
+  async #run(events: DriverEvents): Promise<void> {
+    for (let attempt = 0; !this.#isClosing(); attempt++) {
+      const began = Date.now();
+      const reason = await this.#hold(events).catch((error: unknown) => error);
+      if (this.#isClosing()) return;
+      events.away(reason);
+      if (Date.now() - began > STABLE) attempt = 0;
+      await delay(backoff(attempt), undefined, { signal: this.#closing.signal }).catch(() => {});
+    }
+  }
+
+  /** Connects, and returns the reason for which that ended. */
+  async #hold(events: DriverEvents): Promise<unknown> {
+    const lost = new Promise<unknown>((resolve) => (this.#lose = resolve));
+    const session = await this.broker.connect(this.#eventsFor(events, this.#lose), this.#closing.signal);
+    if (this.#isClosing()) return session.destroy();
+    this.#session = session;
+    const listening = Promise.all([...this.#subscribed.keys()].map((address) => session.listen(address)));
+    const risen = listening.then(() => this.#session === session && events.up());
+    try {
+      await Promise.race([risen, lost]);
+      return await lost;
+    } finally {
+      if (this.#session === session) this.#session = undefined;
+      if (!this.#isClosing()) session.destroy();
+    }
+  }
+
+  #eventsFor(events: DriverEvents, lost: (reason: unknown) => void): SessionEvents {
+    return {
+      hear: (address, payload, topic) => {
+        const subscribed = this.#subscribed.get(address);
+        subscribed?.listener(payload, topic ?? subscribed.topic);
+      },
+      lost,
+      paused: (reason) => events.away(reason),
+      resumed: () => this.#session && events.up(),
+    };
+  }
+
+  #ask(what: (session: Session) => Promise<void>): void {
+    const lose = this.#lose;
+    if (this.#session) what(this.#session).catch(lose);
+  }
+}

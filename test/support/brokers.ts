@@ -1,0 +1,191 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, chownSync, existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { freePort, scratchFolder, ServerProcess, wipe } from './server-process.js';
+
+/** A real message broker on a free port of this machine, not yet started. Whatever is left of it ends with the process. */
+export interface Broker {
+  readonly url: string;
+  start(): Promise<void>;
+  /** Ends it properly. */
+  stop(): Promise<void>;
+  /** Ends it as a crash does. */
+  kill(): Promise<void>;
+  /** Forgets everything; to be called while it does not run. */
+  empty(): void;
+  /** It hangs: connections stay open, nothing is answered. */
+  pause(): void;
+  resume(): void;
+  /** How many queues there are, with a broker that could keep those of processes that have gone. */
+  leftovers?(): number;
+}
+
+/** Redis, which keeps nothing over a restart. `options` go to its command line. */
+export async function redisBroker(...options: string[]): Promise<Broker> {
+  const port = await freePort();
+  const settings = [
+    '--port',
+    `${port}`,
+    '--bind',
+    '127.0.0.1',
+    '--save',
+    '',
+    '--dir',
+    scratchFolder('redis'),
+  ];
+  const server = new ServerProcess({
+    command: ['redis-server', ...settings, ...options],
+    port,
+    hello: 'PING\r\n',
+    answer: /PONG/,
+  });
+  return broker(server, `redis://127.0.0.1:${port}`);
+}
+
+/** Redis that speaks TLS only, with a certificate of its own: give `ca` to the process as NODE_EXTRA_CA_CERTS. */
+export async function redisTlsBroker(): Promise<Broker & { ca: string }> {
+  const port = await freePort();
+  const { cert, key } = certificate();
+  const tls = ['--tls-port', `${port}`, '--tls-cert-file', cert, '--tls-key-file', key];
+  const settings = ['--port', '0', '--bind', '127.0.0.1', '--save', '', '--tls-auth-clients', 'no'];
+  const command: [string, ...string[]] = ['redis-server', ...settings, ...tls];
+  const server = new ServerProcess({ command, port });
+  return { ...broker(server, `rediss://localhost:${port}`), ca: cert };
+}
+
+/** A certificate for localhost, signed by itself. */
+function certificate(): { cert: string; key: string } {
+  const folder = scratchFolder('certificate');
+  const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'];
+  const request = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', ...subject];
+  execFileSync('openssl', [...request, '-keyout', key, '-out', cert], { stdio: 'ignore' });
+  return { cert, key };
+}
+
+/** NATS. */
+export async function natsBroker(): Promise<Broker> {
+  const port = await freePort();
+  const command: [string, ...string[]] = [natsServer, '-a', '127.0.0.1', '-p', `${port}`];
+  const server = new ServerProcess({ command, port, hello: '', answer: /^INFO / });
+  return broker(server, `nats://127.0.0.1:${port}`);
+}
+
+const natsServer = ['/usr/sbin/nats-server', '/usr/bin/nats-server'].find(existsSync) ?? 'nats-server';
+
+/** RabbitMQ; takes some seconds to start. */
+export async function rabbitBroker(): Promise<Broker> {
+  const [port, distribution, epmd] = [await freePort(), await freePort(), await freePort()];
+  const home = scratchFolder('rabbitmq');
+  const data = join(home, 'data');
+  const env = {
+    HOME: home,
+    ERL_EPMD_PORT: `${epmd}`,
+    ERL_EPMD_ADDRESS: '127.0.0.1',
+    RABBITMQ_NODENAME: `test-${port}@localhost`,
+    RABBITMQ_NODE_IP_ADDRESS: '127.0.0.1',
+    RABBITMQ_NODE_PORT: `${port}`,
+    RABBITMQ_DIST_PORT: `${distribution}`,
+    RABBITMQ_MNESIA_BASE: data,
+    RABBITMQ_LOG_BASE: home,
+    RABBITMQ_LOGS: '-',
+    RABBITMQ_CONF_ENV_FILE: '/dev/null',
+    RABBITMQ_CONFIG_FILE: join(home, 'rabbitmq.conf'),
+    RABBITMQ_ENABLED_PLUGINS_FILE: join(home, 'plugins'),
+  };
+  writeFileSync(
+    env.RABBITMQ_CONFIG_FILE,
+    'vm_memory_high_watermark.relative = 0.8\ndisk_free_limit.absolute = 1MB\n',
+  );
+  writeFileSync(env.RABBITMQ_ENABLED_PLUGINS_FILE, '[].');
+  // The names' server of Erlang would become a daemon and stay for ever.
+  const names = new ServerProcess({ command: ['epmd', '-port', `${epmd}`], env, port: epmd });
+  await names.start();
+  const server = new ServerProcess({
+    command: [join(rabbitPrograms, 'rabbitmq-server')],
+    env,
+    port,
+    hello: Buffer.from('AMQP\0\0\x09\x01', 'latin1'),
+    answer: /RabbitMQ/,
+  });
+  return {
+    ...broker(server, `amqp://guest:guest@127.0.0.1:${port}`, data),
+    leftovers() {
+      const list = ['--silent', 'list_queues', 'name'];
+      const options = { env: { ...process.env, ...env }, encoding: 'utf8' as const };
+      const output = execFileSync(join(rabbitPrograms, 'rabbitmqctl'), list, options);
+      return output.split('\n').filter((line) => line.startsWith('amq.gen-')).length;
+    },
+  };
+}
+
+/** Where Debian has the programs themselves; those in the path change the user. */
+const rabbitPrograms = '/usr/lib/rabbitmq/bin';
+
+/** PostgreSQL. Its own programs refuse to run as root. */
+export async function postgresBroker(): Promise<Broker> {
+  const port = await freePort();
+  const home = scratchFolder('postgres');
+  const data = join(home, 'data');
+  giveToPostgres(home);
+  const initialise = () => {
+    wipe(data);
+    giveToPostgres(data);
+    const options = ['-D', data, '-U', 'postgres', '--auth=trust', '--no-sync', '-E', 'UTF8', '--locale=C'];
+    const [file, ...args] = asPostgres('initdb', ...options);
+    execFileSync(file, args, { stdio: 'ignore', cwd: home });
+  };
+  initialise();
+  const settings = ['fsync=off', 'listen_addresses=127.0.0.1', `unix_socket_directories=${home}`];
+  const options = settings.flatMap((setting) => ['-c', setting]);
+  const server = new ServerProcess({
+    command: asPostgres('postgres', '-D', data, '-p', `${port}`, ...options),
+    port,
+    // "Do you speak TLS?" is answered before anything else, and only by a server that lets clients in.
+    hello: startupMessage(),
+    answer: /^R/,
+    stop: 'SIGINT',
+  });
+  return { ...broker(server, `postgres://postgres@127.0.0.1:${port}/postgres`), empty: initialise };
+}
+
+/** How a client of PostgreSQL begins. */
+function startupMessage(): Buffer {
+  const parameters = Buffer.from('user\0postgres\0database\0postgres\0\0');
+  const head = Buffer.alloc(8);
+  head.writeInt32BE(8 + parameters.length, 0);
+  head.writeInt32BE(196_608, 4);
+  return Buffer.concat([head, parameters]);
+}
+
+const isRoot = process.getuid?.() === 0;
+
+function asPostgres(program: string, ...args: string[]): [string, ...string[]] {
+  const version = ['17', '16', '15', '14', '13'].find((number) =>
+    existsSync(postgresProgram(number, program)),
+  );
+  const file = version ? postgresProgram(version, program) : program;
+  if (!isRoot) return [file, ...args];
+  return ['setpriv', '--reuid=postgres', '--regid=postgres', '--clear-groups', file, ...args];
+}
+
+const postgresProgram = (version: string, program: string) => `/usr/lib/postgresql/${version}/bin/${program}`;
+
+function giveToPostgres(folder: string): void {
+  chmodSync(folder, 0o700);
+  if (!isRoot) return;
+  const id = (flag: string) => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }));
+  chownSync(folder, id('-u'), id('-g'));
+}
+
+function broker(server: ServerProcess, url: string, data?: string): Broker {
+  return {
+    url,
+    start: () => server.start(),
+    stop: () => server.stop(),
+    kill: () => server.kill(),
+    empty: () => data && wipe(data),
+    pause: () => server.pause(),
+    resume: () => server.resume(),
+  };
+}
