@@ -12,11 +12,16 @@ export interface Spoken {
   options: Recipients & { volatile?: boolean; compress?: boolean; callback?: unknown };
 }
 
-/** The command of an `emit`; nothing where it is for nobody (an empty list of rooms). */
-export function emitCommand({ event, data, options }: Spoken, place: string): Command | undefined {
-  if (hasCallback(options, data)) throw failure('FSK_EMITTER_CALLBACK', place);
-  const { namespace: nsp, kind, rooms, except } = resolveAddress(options);
-  const values = outgoingOf({ event, data }, place);
+/** The command of a method that speaks; nothing where it is for nobody (an empty list of rooms). */
+export function emitCommand(
+  { event, data, options }: Spoken,
+  method: string,
+  namespace: string,
+): Command | undefined {
+  if (hasCallback(options, data)) throw failure('FSK_EMITTER_CALLBACK', `${method}()`);
+  const recipients = { ...options, namespace: options.namespace ?? namespace };
+  const { namespace: nsp, kind, rooms, except } = resolveAddress(recipients);
+  const values = outgoingOf({ event, data }, `${method}()`);
   if (kind === 'rooms' && rooms.length === 0) return undefined;
   const { volatile, compress } = options;
   return { kind: 'emit', to: { nsp, rooms, except, flags: { volatile, compress } }, values };

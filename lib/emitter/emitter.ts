@@ -93,9 +93,8 @@ export class Emitter {
   }
 
   /** @internal `emit`, with what its types would not let pass. */
-  speak({ event, data, options }: Spoken, method: string): Promise<void> {
-    const where = { ...options, namespace: options.namespace ?? this.#namespace };
-    const command = emitCommand({ event, data, options: where }, `${method}()`);
-    return command ? this.#outbox.post(command, `${method}(${printable(event)})`) : Promise.resolve();
+  speak(spoken: Spoken, method: string): Promise<void> {
+    const command = emitCommand(spoken, method, this.#namespace);
+    return command ? this.#outbox.post(command, `${method}(${printable(spoken.event)})`) : Promise.resolve();
   }
 }
