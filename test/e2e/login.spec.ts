@@ -38,7 +38,7 @@ async function open(context: BrowserContext): Promise<Page> {
 }
 
 const press = (page: Page, name: string) => page.getByRole('button', { name, exact: true }).click();
-const sees = (page: Page, text: string | RegExp) => page.getByText(text).first().waitFor();
+const expectText = (page: Page, text: string | RegExp) => page.getByText(text).first().waitFor();
 
 async function login(page: Page, name: string, password = `secret of ${name}`) {
   await page.getByLabel('Name').fill(name);
@@ -65,38 +65,38 @@ describe.skipIf(!have('chromium'))('in a browser', () => {
     it('A2 is refused before the login, in the words of the guard', async () => {
       const page = await open(await browser.newContext());
 
-      await sees(page, 'Please log in');
+      await expectText(page, 'Please log in');
       await login(page, 'ann', 'a guess');
 
-      await sees(page, 'Wrong name or password');
+      await expectText(page, 'Wrong name or password');
     });
 
     it('A1 is a known user after the login, also when it is loaded again', async () => {
       const page = await open(await browser.newContext());
-      await sees(page, 'Please log in');
+      await expectText(page, 'Please log in');
       await login(page, 'ann');
-      await sees(page, 'You are ann');
+      await expectText(page, 'You are ann');
 
       await page.reload();
 
-      await sees(page, 'You are ann');
+      await expectText(page, 'You are ann');
       await press(page, 'Say');
-      await sees(page, 'ann: hello');
+      await expectText(page, 'ann: hello');
     });
 
     it('A3 reaches all tabs of a user, and nobody else', async () => {
       const [first, other] = [await open(await browser.newContext()), await open(await browser.newContext())];
       await login(first, 'ann');
-      await sees(first, 'You are ann');
+      await expectText(first, 'You are ann');
       await login(other, 'bob');
-      await sees(other, 'You are bob');
+      await expectText(other, 'You are bob');
 
       const second = await open(first.context());
-      await sees(second, 'You are ann');
+      await expectText(second, 'You are ann');
 
-      await sees(first, 'You have opened another tab');
+      await expectText(first, 'You have opened another tab');
       await press(other, 'Say');
-      await sees(other, 'bob: hello');
+      await expectText(other, 'bob: hello');
       expect(await other.getByText('another tab').count()).toBe(0);
     });
 
@@ -104,17 +104,17 @@ describe.skipIf(!have('chromium'))('in a browser', () => {
       const first = await open(await browser.newContext());
       const other = await open(await browser.newContext());
       await login(first, 'ann');
-      await sees(first, 'You are ann');
+      await expectText(first, 'You are ann');
       await login(other, 'bob');
-      await sees(other, 'You are bob');
+      await expectText(other, 'You are bob');
       const second = await open(first.context());
-      await sees(second, 'You are ann');
+      await expectText(second, 'You are ann');
 
       await press(first, 'Log out');
 
-      await Promise.all([sees(first, 'Please log in'), sees(second, 'Please log in')]);
+      await Promise.all([expectText(first, 'Please log in'), expectText(second, 'Please log in')]);
       await press(other, 'Say');
-      await sees(other, 'bob: hello');
+      await expectText(other, 'bob: hello');
     });
   });
 
@@ -123,7 +123,7 @@ describe.skipIf(!have('chromium'))('in a browser', () => {
 
     it('A3 connects with a token, and lasts longer with another one', async () => {
       const page = await open(await browser.newContext());
-      await sees(page, 'Connected as ann');
+      await expectText(page, 'Connected as ann');
       const lasts = page.getByText(/^The connection lasts until/);
       await lasts.first().waitFor();
 
