@@ -1,0 +1,222 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { io, type ManagerOptions, type Socket } from 'socket.io-client';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { ask, connected, next } from '../support/app.js';
+import { compiled, type Compiled } from '../support/compiled.js';
+import { root } from '../support/source.js';
+
+const SOON = { timeout: 60_000, interval: 20 };
+const WORKERS = 4;
+
+let program: Compiled;
+beforeAll(() => {
+  program = compiled(`${root}test/e2e/workers/main.ts`);
+});
+afterAll(() => program.remove());
+
+/** An application with workers, started as users do, and its clients. */
+class Team {
+  output = '';
+  url = '';
+  readonly #clients: Socket[] = [];
+
+  constructor(readonly primary: ChildProcess) {
+    const keep = (text: Buffer) => (this.output += text.toString());
+    primary.stdout!.on('data', keep);
+    primary.stderr!.on('data', keep);
+    onTestFinished(() => {
+      for (const client of this.#clients) client.close();
+      this.primary.kill('SIGKILL'); // its workers see it go, and end
+    });
+  }
+
+  static async start(options: object = {}): Promise<Team> {
+    const team = new Team(spawn(process.execPath, [program.main, JSON.stringify(options)]));
+    await vi.waitFor(() => expect(team.output.match(/Socket\.IO on/g)).toHaveLength(WORKERS), SOON);
+    const [, address] = /workers on ([\d.:]+),/.exec(team.output)!;
+    team.url = `http://${address}`;
+    return team;
+  }
+
+  open(options: Partial<ManagerOptions> = {}): Socket {
+    const client = io(this.url, { forceNew: true, ...options });
+    this.#clients.push(client);
+    return client;
+  }
+
+  /** So many clients, of all kinds of transport. */
+  async connect(count: number): Promise<Socket[]> {
+    const kinds = [['polling'], ['websocket'], ['polling', 'websocket']];
+    const clients = Array.from({ length: count }, (_, index) => this.open({ transports: kinds[index % 3]! }));
+    await Promise.all(clients.map(connected));
+    return clients;
+  }
+
+  end(signal: NodeJS.Signals): void {
+    this.primary.kill(signal);
+  }
+
+  async exit(): Promise<number | null> {
+    if (this.primary.exitCode === null) await once(this.primary, 'exit');
+    return this.primary.exitCode;
+  }
+}
+
+const pidOf = async (client: Socket) => ((await ask(client, 'who')) as [number])[0];
+
+/** What each client heard of `news`. */
+function hearing(clients: readonly Socket[]): Map<Socket, unknown[]> {
+  const heard = new Map(clients.map((client) => [client, [] as unknown[]]));
+  for (const [client, news] of heard) client.on('news', (data: unknown) => news.push(data));
+  return heard;
+}
+
+describe('run() with workers', { timeout: 120_000 }, () => {
+  it.each([
+    ['Express', {}],
+    ['Fastify', { fastify: true }],
+  ])('P2 serves pages and clients of both transports on one port, with %s', async (_, options) => {
+    const team = await Team.start(options);
+    const clients = await team.connect(12);
+    const pids = new Set(await Promise.all(clients.map(pidOf)));
+
+    const again = new Set(await Promise.all(clients.map(pidOf)));
+    const page = await fetch(team.url).then((response) => response.text());
+
+    expect([pids.size, again, page]).toEqual([WORKERS, pids, 'a page']);
+  });
+
+  it('P2 makes one server of them, without a message queue', async () => {
+    const team = await Team.start();
+    const clients = await team.connect(12);
+    await Promise.all(clients.map((client) => ask(client, 'join', 'lobby')));
+    clients[11]!.on('question', (_, answer: (...values: unknown[]) => void) =>
+      answer('one', Buffer.from('two')),
+    );
+    const heard = hearing(clients);
+
+    clients[0]!.emit('shout', { bytes: Buffer.from('to all') });
+    clients[0]!.emit('shout', 'to the room', 'lobby');
+    const members = await ask(clients[1]!, 'members', 'lobby');
+    const answer = await ask(clients[0]!, 'ask', clients[11]!.id);
+
+    await vi.waitFor(() => {
+      for (const news of heard.values())
+        expect(news).toEqual([{ bytes: Buffer.from('to all') }, 'to the room']);
+    }, SOON);
+    expect([members, answer]).toEqual([[12], [['one', Buffer.from('two')]]]);
+  });
+
+  it('P2 replaces a worker that dies, and nobody else loses anything', async () => {
+    const team = await Team.start();
+    const clients = await team.connect(400);
+    const pids = await Promise.all(clients.map(pidOf));
+    const victim = pids[0]!;
+    const others = clients.filter((_, index) => pids[index] !== victim);
+    const victims = clients.filter((_, index) => pids[index] === victim);
+    const heard = hearing(others);
+    const speaker = others[0]!;
+    const gone = Promise.all(victims.map((client) => next(client, 'disconnect')));
+
+    for (let count = 0; count < 100; count++) {
+      if (count === 50) process.kill(victim, 'SIGKILL');
+      speaker.emit('shout', count);
+      await ask(speaker, 'who');
+    }
+    await gone;
+    await Promise.all(victims.map(connected));
+
+    const expected = Array.from({ length: 100 }, (_, count) => count);
+    await vi.waitFor(() => {
+      for (const news of heard.values()) expect(news).toEqual(expected);
+    }, SOON);
+    await vi.waitFor(() => expect(team.output.match(/Socket\.IO on/g)).toHaveLength(WORKERS + 1), SOON);
+    expect(new Set(await Promise.all(victims.map(pidOf)))).not.toContain(victim);
+  });
+
+  it('P2 notices a worker that hangs', async () => {
+    const team = await Team.start();
+    const client = team.open({ transports: ['websocket'] });
+    await connected(client);
+    const pid = await pidOf(client);
+    const gone = next(client, 'disconnect');
+
+    process.kill(pid, 'SIGSTOP');
+    await gone;
+    await connected(client);
+
+    expect(await pidOf(client)).not.toBe(pid);
+    expect(team.output).toContain(`(process ${pid}) hangs and is killed`);
+  });
+
+  it('P2 replaces its workers on SIGHUP without refusing anybody', async () => {
+    const team = await Team.start();
+    const clients = await team.connect(40);
+    const before = new Set(await Promise.all(clients.map(pidOf)));
+    const refused: unknown[] = [];
+
+    team.end('SIGHUP');
+    while (!team.output.includes('have been replaced')) {
+      const visitor = team.open({ reconnection: false });
+      await connected(visitor).catch((error: unknown) => refused.push(error));
+      visitor.close();
+      await fetch(team.url).catch((error: unknown) => refused.push(error));
+    }
+    await Promise.all(clients.map(connected));
+
+    const after = await Promise.all(clients.map(pidOf));
+    expect(refused).toEqual([]);
+    expect(after.filter((pid) => before.has(pid))).toEqual([]);
+  });
+
+  it(
+    'P7 ends on SIGTERM: handlers finish, their acknowledgements leave, code 0',
+    { timeout: 60_000 },
+    async () => {
+      const team = await Team.start();
+      const clients = await team.connect(100);
+      const answers = Promise.all(clients.map((client) => ask(client, 'slow', 1_500)));
+      await Promise.all(clients.map(pidOf)); // the handlers run
+
+      team.end('SIGTERM');
+      const refused = once(team.primary.stdout!, 'data').then(() =>
+        fetch(team.url).then(
+          () => false,
+          () => true,
+        ),
+      );
+
+      expect(await answers).toEqual(clients.map(() => ['done']));
+      expect(await team.exit()).toBe(0);
+      expect(team.output.match(/left/g)).toHaveLength(100);
+      await refused;
+    },
+  );
+
+  it('Q1 stop() in one worker ends them all', async () => {
+    const team = await Team.start();
+    const [client] = await team.connect(8);
+
+    client!.emit('stop');
+
+    expect(await team.exit()).toBe(0);
+  });
+
+  it('P2 fails to start when its workers do', async () => {
+    const primary = spawn(process.execPath, [
+      program.main,
+      JSON.stringify({ messageQueue: 'pigeon://loft' }),
+    ]);
+    let output = '';
+    primary.stderr.on('data', (text: Buffer) => (output += text.toString()));
+    const [code] = (await once(primary, 'exit')) as [number];
+    expect([code, output.includes('FSK_UNKNOWN_QUEUE')]).toEqual([1, true]);
+  });
+
+  it.each([0, 1.5, 'many'])('P2 refuses %s workers', async (workers) => {
+    const primary = spawn(process.execPath, [program.main, JSON.stringify({ workers })]);
+    const [code] = (await once(primary, 'exit')) as [number];
+    expect(code).toBe(1);
+  });
+});
