@@ -12,6 +12,8 @@ const BACK_ENDS: Readonly<Record<string, () => Promise<{ backend: Backend }>>> =
   amqps: () => import('./amqp.js'),
   nats: () => import('./nats.js'),
   tls: () => import('./nats.js'), // how NATS itself writes it
+  postgres: () => import('./postgres.js'),
+  postgresql: () => import('./postgres.js'),
   workers: () => import('./workers.js'),
 };
 
@@ -22,6 +24,8 @@ export const SCHEMES = Object.keys(BACK_ENDS);
 const FLASK_SOCKETIO: typeof BACK_ENDS = {
   redis: () => import('./flask-socketio-redis.js'),
   rediss: () => import('./flask-socketio-redis.js'),
+  amqp: () => import('./flask-socketio-amqp.js'),
+  amqps: () => import('./flask-socketio-amqp.js'),
 };
 
 /** The back end of a URL; throws `FSK_UNKNOWN_QUEUE` for a scheme that there is none for. */

@@ -1,13 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RedisClientOptions, RedisClientType } from 'redis';
 import type { Session, SessionEvents } from './session-driver.js';
+import { watch } from './watch.js';
 
 /** How a topic is subscribed to: `PSUBSCRIBE` for a pattern, `SSUBSCRIBE` for a shard's. */
 export type Subscription = 'exact' | 'pattern' | 'sharded';
-
-/** Redis is asked for a sign of life so often, in milliseconds, and is away when it has left so many without an answer. */
-const PING = 3_000;
-const SIGNS = 2;
 
 const CONNECTING = 5_000;
 
@@ -48,7 +45,7 @@ export async function redisSession(
     destroy();
     throw error;
   });
-  const pings = keepAsking([publisher, subscriber], events);
+  const unwatch = watch(() => Promise.all([publisher.ping(), subscriber.ping()]), events.lost);
   return {
     clients,
     async publish(topic, payload) {
@@ -58,11 +55,11 @@ export async function redisSession(
     listen: (address) => listen(subscriber, address, events),
     unlisten: (address) => unlisten(subscriber, address),
     async end() {
-      clearInterval(pings);
+      unwatch();
       await Promise.all([publisher.close(), subscriber.close()]);
     },
     destroy() {
-      clearInterval(pings);
+      unwatch();
       destroy();
     },
   };
@@ -80,15 +77,6 @@ async function connected(clients: RedisClientType[], signal: AbortSignal): Promi
   } finally {
     ended.abort();
   }
-}
-
-/** Counts signs rather than time: a process that was busy for long has not seen the answers that are there. */
-function keepAsking(clients: RedisClientType[], { lost }: SessionEvents): NodeJS.Timeout {
-  let unanswered = 0;
-  return setInterval(() => {
-    if (unanswered++ === SIGNS) return lost(new Error('Redis does not answer'));
-    Promise.all(clients.map((client) => client.ping())).then(() => (unanswered = 0), lost);
-  }, PING).unref();
 }
 
 /** A topic, and how it is subscribed to. */

@@ -17,6 +17,7 @@ const kinds: Kind[] = [
   { name: 'Redis, sharded', needs: 'redis-server', make: brokers.redisBroker, scheme: 'redis-sharded:' },
   { name: 'RabbitMQ', needs: 'rabbitmq-server', make: brokers.rabbitBroker },
   { name: 'NATS', needs: 'nats-server', make: brokers.natsBroker },
+  { name: 'PostgreSQL', needs: 'postgresql', make: brokers.postgresBroker },
 ];
 
 /** One line each: the broker was away, and is back. */

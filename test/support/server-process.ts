@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
@@ -69,7 +69,8 @@ export class ServerProcess {
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const ended = once(child, 'exit');
     this.resume();
-    this.#signal(signal);
+    if (signal === 'SIGKILL') this.#signal(signal);
+    else child.kill(signal); // it is its own to tell the others
     const late = setTimeout(() => this.#signal('SIGKILL'), 10_000);
     await ended;
     clearTimeout(late);
@@ -79,12 +80,25 @@ export class ServerProcess {
 
   #signal(signal: NodeJS.Signals): void {
     if (!this.#child?.pid) return;
-    try {
-      process.kill(-this.#child.pid, signal);
-    } catch {
-      // It is gone.
-    }
+    // What it started may have left its group.
+    for (const pid of [-this.#child.pid, ...descendants(this.#child.pid)]) send(pid, signal);
   }
+}
+
+function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It is gone.
+  }
+}
+
+function descendants(pid: number): number[] {
+  const list = execFileSync('ps', ['-eo', 'pid=,ppid='], { encoding: 'utf8' });
+  const pairs = list.split('\n').map((line) => line.trim().split(/\s+/).map(Number));
+  const childrenOf = (parent: number): number[] =>
+    pairs.flatMap(([child, of]) => (of === parent ? [child!, ...childrenOf(child!)] : []));
+  return childrenOf(pid);
 }
 
 /** Whether the program answers on its port. */

@@ -1,0 +1,77 @@
+import type { Client } from 'pg';
+
+/** What is longer goes into the table: PostgreSQL takes 7999 bytes, and bytes go as base64. */
+const LONGEST = 5_900;
+
+/** So many go in one statement. */
+const BATCH = 500;
+
+interface Waiting {
+  channel: string;
+  payload: Buffer;
+  resolve: () => void;
+  reject: (reason: unknown) => void;
+}
+
+/**
+ * Publishes in the order of the calls. What comes while PostgreSQL is busy goes together. A text has a number in
+ * front, since PostgreSQL delivers equal ones of one statement once.
+ */
+export class PostgresOutbox {
+  #waiting: Waiting[] = [];
+  #busy: Promise<void> | undefined;
+
+  constructor(
+    private readonly client: Client,
+    private readonly table: string,
+  ) {}
+
+  publish(channel: string, payload: Buffer): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ channel, payload, resolve, reject });
+      this.#busy ??= this.#empty().finally(() => (this.#busy = undefined));
+    });
+  }
+
+  /** Resolves when nothing waits. */
+  async emptied(): Promise<void> {
+    await this.#busy;
+  }
+
+  async #empty(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const batch = this.#next();
+      try {
+        await this.#send(batch);
+        for (const { resolve } of batch) resolve();
+      } catch (error) {
+        for (const { reject } of batch) reject(error);
+      }
+    }
+  }
+
+  /** One that is long, or all that are short before the next one that is long. */
+  #next(): Waiting[] {
+    const long = this.#waiting.slice(0, BATCH).findIndex(({ payload }) => payload.length > LONGEST);
+    return this.#waiting.splice(0, long === 0 ? 1 : long < 0 ? BATCH : long);
+  }
+
+  async #send(batch: Waiting[]): Promise<void> {
+    const [first] = batch;
+    if (first && first.payload.length > LONGEST) return this.#attach(first);
+    const channels = batch.map(({ channel }) => channel);
+    const texts = batch.map(({ payload }, index) => `${index}:${payload.toString('base64')}`);
+    await this.client.query(
+      'SELECT pg_notify(channel, text) FROM unnest($1::text[], $2::text[]) AS message(channel, text)',
+      [channels, texts],
+    );
+  }
+
+  async #attach({ channel, payload }: Waiting): Promise<void> {
+    await this.client.query(
+      `WITH stored AS (INSERT INTO ${this.table} (payload) VALUES ($2) RETURNING id)
+       SELECT pg_notify($1, '@' || id) FROM stored`,
+      [channel, payload],
+    );
+  }
+}

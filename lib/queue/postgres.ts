@@ -1,0 +1,35 @@
+import { failureFrom } from '../common/errors.js';
+import { withoutPassword } from './back-ends.js';
+import { fitted } from './fitted.js';
+import { load } from './optional-package.js';
+import { postgresSession } from './postgres-session.js';
+import type { Backend } from './queue.js';
+import { SessionDriver } from './session-driver.js';
+
+const CONNECTING = 5_000;
+
+/** What PostgreSQL takes for the name of a channel or a table, in bytes. */
+const LONGEST_NAME = 63;
+
+/**
+ * PostgreSQL's LISTEN and NOTIFY on one connection. (socket.io's own adapter publishes through several, on which
+ * messages overtake each other, and sends what is long another way than what is short.)
+ */
+export const backend: Backend = {
+  name: 'PostgreSQL',
+  async open({ url, channel }) {
+    const { Client } = await load<typeof import('pg')>('pg', 'a PostgreSQL message queue');
+    const settings = { connectionString: url, connectionTimeoutMillis: CONNECTING, keepAlive: true };
+    try {
+      void new Client(settings);
+    } catch (cause) {
+      throw failureFrom(cause, 'FSK_INVALID_QUEUE', withoutPassword(url), 'it is no PostgreSQL URL');
+    }
+    const table = fitted(`${channel}_attachments`, LONGEST_NAME);
+    const driver = new SessionDriver({
+      address: (topic) => fitted(topic, LONGEST_NAME),
+      connect: (events, signal) => postgresSession(new Client(settings), table, { events, signal }),
+    });
+    return { driver };
+  },
+};
