@@ -17,8 +17,11 @@ export function oneLine(text: string): string {
   return text.replace(UNPRINTABLE, escaped);
 }
 
-/** What a log shows of something thrown, which need not be an Error: message on one line, then the stack. */
-export function describeThrown(thrown: unknown): string {
+/** How many causes of an error a log shows. */
+const CAUSES = 3;
+
+/** What a log shows of something thrown, which need not be an Error: message on one line, then the stack, its causes. */
+export function describeThrown(thrown: unknown, causes = CAUSES): string {
   if (!(thrown instanceof Error)) return `a value that is no Error was thrown: ${printable(thrown)}`;
   const message = oneLine(safeString(thrown.message));
   const frames = safeString(thrown.stack)
@@ -27,6 +30,9 @@ export function describeThrown(thrown: unknown): string {
   return [
     `${oneLine(safeString(thrown.name))}: ${message}`,
     ...frames.map((line) => line.replace(UNPRINTABLE, '')),
+    ...(thrown.cause === undefined || causes === 0
+      ? []
+      : [`Caused by ${describeThrown(thrown.cause, causes - 1)}`]),
   ].join('\n');
 }
 

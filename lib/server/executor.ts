@@ -12,6 +12,7 @@ import type { ScopedInstances } from '../handlers/scoped-instances.js';
 import type { Failures } from './failures.js';
 import { InFlight } from './in-flight.js';
 import { endInstances } from './instance-hooks.js';
+import { watched, type Observer } from './observer.js';
 
 /** A handler about to run. */
 export interface Run {
@@ -27,6 +28,8 @@ type Finish = (run: Run, outcome: { result: unknown } | { error: unknown }) => v
 export class Executor {
   /** The handlers that are running. */
   readonly inFlight = new InFlight();
+  /** Who watches, if anybody does. */
+  observer: Observer | undefined;
 
   constructor(
     private readonly failures: Failures,
@@ -36,21 +39,29 @@ export class Executor {
 
   /** Handles an event: the result, or what an error handler makes of an error, becomes the acknowledgement. */
   event(run: Run): void | Promise<void> {
-    return storage.run(run.request, this.#execute, run, this.#acknowledge);
+    return this.#run(run, this.#acknowledge);
   }
 
   /** Runs a handler whose result nobody waits for; errors go to the error handlers. */
   quietly(run: Run): void | Promise<void> {
-    return storage.run(run.request, this.#execute, run, this.#ignore);
+    return this.#run(run, this.#ignore);
   }
 
   /** Runs a handler and hands its outcome on. */
   decide(run: Run, finish: Finish): void | Promise<void> {
-    return storage.run(run.request, this.#execute, run, finish);
+    return this.#run(run, finish);
+  }
+
+  #run(run: Run, finish: Finish): void | Promise<void> {
+    const { observer } = this;
+    if (!observer) return storage.run(run.request, this.#execute, run, finish);
+    return watched(observer, run, () => storage.run(run.request, this.#execute, run, finish));
   }
 
   /** What the error handlers answer to an error. Never rejects. */
-  async answerTo({ request, handler }: Run, error: unknown): Promise<unknown> {
+  async answerTo(run: Run, error: unknown): Promise<unknown> {
+    const { request, handler } = run;
+    this.observer?.failed(run);
     try {
       return await settled(this.failures.handle(request, handler, error));
     } catch (second) {

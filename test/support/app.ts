@@ -42,7 +42,7 @@ export interface AppOptions extends Omit<ModuleMetadata, 'providers'> {
   module?: DynamicModule;
   adapter?: () => AbstractHttpAdapter;
   /** Between creation and `listen()`. */
-  prepare?: (app: INestApplication) => void;
+  prepare?: (app: INestApplication) => void | Promise<void>;
 }
 
 export type ClientOptions = Partial<ManagerOptions & SocketOptions>;
@@ -107,7 +107,7 @@ export async function startApp({ prepare, adapter, ...metadata }: AppOptions = {
     : await NestFactory.create(root, nest);
   const running = new RunningApp(app, log);
   onTestFinished(() => running.close());
-  prepare?.(app);
+  await prepare?.(app);
   await app.listen(0, '127.0.0.1');
   return running;
 }
