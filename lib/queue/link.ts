@@ -14,6 +14,10 @@ const FIRST_ANSWER = 5_000;
 
 const CLOSING = 2_000;
 
+/** So many bytes may have been handed to the broker without its answer, and so many count for a message besides. */
+const UNANSWERED = 16 * 1024 * 1024;
+const ENVELOPE = 100;
+
 /**
  * The one way to a broker, and the guard before it. Whatever the broker or what arrives from it does, nothing here
  * throws or rejects but `deliver`; while it is away, messages are kept up to a bound; changes of state are logged
@@ -26,6 +30,7 @@ export class Link {
   #missed = false;
   #firstAnswer: NodeJS.Timeout | undefined;
   #risen: (() => void) | undefined;
+  #unanswered = 0;
   readonly #backlog = new Backlog();
   readonly #lost: Tally;
   readonly #refused: Tally;
@@ -140,7 +145,13 @@ export class Link {
 
   /** What a broker did not take is lost: it may have arrived, and nothing is to arrive twice. */
   #hand({ topic, payload }: Written): void {
-    this.driver.publish(topic, payload).catch((error: unknown) => this.lose(error));
+    const size = payload.length + ENVELOPE;
+    if (this.#unanswered + size > UNANSWERED) return this.#lost.add(1, 'the broker does not keep up');
+    this.#unanswered += size;
+    void this.driver
+      .publish(topic, payload)
+      .catch((error: unknown) => this.lose(error))
+      .finally(() => (this.#unanswered -= size));
   }
 
   #up(): void {

@@ -42,7 +42,7 @@ function session(
   const outbox = new PostgresOutbox(client, name);
   const inbox = new PostgresInbox(client, name, events);
   client.on('notification', ({ channel, payload = '' }) => inbox.take(channel, payload));
-  const cleaning = setInterval(() => clean(client, name).catch(events.lost), KEPT * 1_000).unref();
+  const cleaning = setInterval(() => void clean(client, name).catch(events.lost), KEPT * 1_000).unref();
   const leave = () => {
     unwatch();
     clearInterval(cleaning);

@@ -175,7 +175,18 @@ describe.each(kinds.filter(({ needs }) => have(needs)))(
       expect(texts(heard).filter((text) => text === 'into the void').length).toBeLessThanOrEqual(1);
     });
 
-    it('P6 closes in bounded time while the broker hangs, and while it is away', async () => {
+    it('P6 keeps a bounded amount for a broker that hangs, and counts the rest', async () => {
+    const { one } = await links.pair('bounded');
+    broker.pause();
+    const payload = randomBytes(700_000);
+    for (let count = 0; count < 60; count++) one.link.publish('bounded', payload);
+    broker.resume();
+    expect(one.link.counts.lost).toBeGreaterThan(30);
+    expect(one.link.counts.lost).toBeLessThan(60);
+    expect(one.lines.filter((line) => line.includes('not published'))).toHaveLength(1);
+  });
+
+  it('P6 closes in bounded time while the broker hangs, and while it is away', async () => {
       const { one, two } = await links.pair('closed');
       broker.pause();
       one.say('closed', 'into the void');
