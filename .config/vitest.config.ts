@@ -9,6 +9,8 @@ export default defineConfig({
     alias: [
       { find: /^nestjs-flask-socket$/, replacement: `${root}lib/index.ts` },
       { find: /^nestjs-flask-socket\/emitter$/, replacement: `${root}lib/emitter/index.ts` },
+      { find: /^nestjs-flask-socket\/health$/, replacement: `${root}lib/health/index.ts` },
+      { find: /^nestjs-flask-socket\/metrics$/, replacement: `${root}lib/metrics/index.ts` },
       { find: /^nestjs-flask-socket\/testing$/, replacement: `${root}lib/testing/index.ts` },
     ],
   },

@@ -58,6 +58,10 @@ interface NamespaceInternals {
   _remove(socket: Socket): void;
 }
 
+interface ServerInternals {
+  readonly parentNsps: ReadonlyMap<unknown, { readonly children: ReadonlySet<Namespace> }>;
+}
+
 const inner = (socket: Socket) => socket as unknown as SocketInternals; // typed private by socket.io
 const innerNamespace = (namespace: Namespace) => namespace as unknown as NamespaceInternals; // likewise
 const socketPrototype = inner(Socket.prototype);
@@ -100,6 +104,12 @@ export function connectingIn(namespace: Namespace): Iterable<Socket> {
 /** The namespace, if it exists: asking for it creates none. */
 export function existingNamespace(server: Server, name: string): Namespace | undefined {
   return server._nsps.get(name);
+}
+
+/** Whether a namespace was opened for a client that asked for it, by a pattern or a function, and not by its name. */
+export function isOpenedOnDemand(namespace: Namespace): boolean {
+  const { parentNsps } = namespace.server as unknown as ServerInternals; // typed private by socket.io
+  return [...parentNsps.values()].some(({ children }) => children.has(namespace));
 }
 
 /** Replaces what happens between a namespace's middlewares and the acceptance of a client. */

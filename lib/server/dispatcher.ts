@@ -1,6 +1,6 @@
 import type { Socket } from 'socket.io';
 import type { FlaskSocketLogger } from '../common/logger.js';
-import { INTERNAL_ERROR } from '../common/constants.js';
+import { ANY, INTERNAL_ERROR } from '../common/constants.js';
 import { isDispatchable } from '../common/event-name.js';
 import { describeThrown, printable } from '../common/printable.js';
 import { isThenable } from '../common/thenable.js';
@@ -66,16 +66,18 @@ export class Dispatcher {
   #deliver(socket: Socket, event: unknown[]): void {
     const connection = connectionOf(socket);
     const [name] = event;
-    if (!connection || !socket.connected || !isDispatchable(name)) return;
+    if (!connection || !socket.connected) return;
+    if (!isDispatchable(name)) return this.parts.executor.observer?.dropped('invalid_name');
     if (isExpired(connection.client)) return watchExpiry(socket.client);
     const handled = this.#toHandler(connection, name, event);
-    if (socket.listenerCount(name) > 0) this.#toListeners(socket, event);
+    if (socket.listenerCount(name) > 0) this.#toListeners(socket, event, handled);
     else if (!handled) this.#unknown(connection, name);
   }
 
   #toHandler(connection: Connection, name: string, event: readonly unknown[]): boolean {
     const handler = this.parts.registry.eventHandler(connection.socket.nsp.name, name);
     if (!handler) return false;
+    this.parts.executor.observer?.arrived(connection.socket, handler.catchAll ? ANY : name);
     const last = event.at(-1);
     const acknowledge = typeof last === 'function' ? (last as Acknowledge) : undefined;
     const args = event.slice(1, acknowledge ? -1 : undefined);
@@ -101,7 +103,8 @@ export class Dispatcher {
   }
 
   /** Listeners of Nest's own gateways and of the application. */
-  #toListeners(socket: Socket, event: unknown[]): void {
+  #toListeners(socket: Socket, event: unknown[], handled: boolean): void {
+    if (!handled) this.parts.executor.observer?.arrived(socket, event[0] as string);
     try {
       emitToListeners(socket, event);
     } catch (error) {
@@ -110,6 +113,9 @@ export class Dispatcher {
   }
 
   #unknown({ socket }: Connection, name: string): void {
+    const { observer } = this.parts.executor;
+    observer?.arrived(socket, 'unknown');
+    observer?.dropped('no_handler');
     if (!this.parts.debug()) return;
     this.parts.logger.debug?.(
       `No handler for ${printable(name)} in ${printable(socket.nsp.name)}, sid ${socket.id}`,

@@ -80,6 +80,7 @@ export class EmittingSocketIO implements Public<SocketIO>, OnApplicationShutdown
     throw failure('FSK_EMITTER_ONLY', 'SocketIO.asyncMode');
   }
 
+  readonly health = needsServer('health');
   readonly call = needsServer('call');
   readonly rooms = needsServer('rooms');
   readonly members = needsServer('members');

@@ -25,6 +25,7 @@ import { FlaskSocketConfig } from './flask-socket.config.js';
 import { clientView } from './http-platform.js';
 import { MessageQueue } from './message-queue.js';
 import { Namespaces } from './namespaces.js';
+import type { Observer } from './observer.js';
 import { OriginPolicy } from './origin-policy.js';
 import { ServerHost } from './server-host.js';
 import { Sessions } from './sessions.js';
@@ -90,7 +91,10 @@ export class FlaskSocketRuntime implements Runtime {
         const parts = { engine: this.engine, policy: this.originPolicy, isStopping, openSession };
         return serverOptions(this.config.options, parts, gateway);
       },
-      created: (server) => this.#namespaces.install(server),
+      created: (server) => {
+        this.#namespaces.install(server);
+        this.executor.observer?.opened(server);
+      },
     });
   }
 
@@ -102,6 +106,12 @@ export class FlaskSocketRuntime implements Runtime {
   /** The clients of other processes. */
   get elsewhere(): Elsewhere | undefined {
     return this.messageQueue.elsewhere;
+  }
+
+  /** From now on the observer is told what happens. */
+  observe(observer: Observer): void {
+    this.executor.observer = observer;
+    if (this.host.existing) observer.opened(this.host.existing);
   }
 
   /** Opens namespaces, if there is a server by now. */

@@ -22,6 +22,7 @@ import { endUser } from '../messaging/users.js';
 import { speak } from '../messaging/speak.js';
 import { BackgroundTask, sleep, type BackgroundFunction } from './background-task.js';
 import { FlaskSocketRuntime } from './flask-socket.runtime.js';
+import { healthOf, type Health } from './health.js';
 import { RuntimeHandlers } from './runtime-handlers.js';
 import { Shutdown } from './shutdown.js';
 
@@ -69,6 +70,11 @@ export class SocketIO {
   /** The name of the WebSocket engine: `ws`, `eiows`, or `custom` for a class in `server.wsEngine`. */
   get asyncMode(): string {
     return this.runtime.engine.name;
+  }
+
+  /** How this process is, for health checks and dashboards; asks nobody. Source: promise N6. */
+  health(): Health {
+    return healthOf(this.runtime);
   }
 
   /** Sends an event to everybody in the namespace, or to a room, a sid, or several of them (`to`). */

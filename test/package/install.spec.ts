@@ -47,11 +47,10 @@ describe.each([
     mkdirSync(folder);
     writeJson('package.json', { name: 'new-application', private: true, type });
     writeJson('tsconfig.json', { compilerOptions: { ...compilerOptions, ...modules } });
-    writeFileSync(join(folder, 'entries.ts'), importsOfEntries);
     copyFileSync(`${root}test/package/install/main.ts`, join(folder, 'main.ts'));
     await npmInstall(...basePackages.map((name) => `${name}@^${nest}`), ...otherPackages);
     await npmInstall(join(scratch, packed.filename));
-    await run(folder, process.execPath, `${root}node_modules/typescript/bin/tsc`);
+    await compile();
     app = await start(folder);
     client = io(`${app.url}/chat`);
   }, 300_000);
@@ -73,14 +72,21 @@ describe.each([
     expect(await reply).toEqual(['first', 2]);
   });
 
-  it('R1 can import every entry', async () => {
+  it('R1 can import every entry, once the packages are there that some of them are for', async () => {
+    await npmInstall(`@nestjs/terminus@^${nest}`, 'prom-client');
+    writeFileSync(join(folder, 'entries.ts'), importsOfEntries);
+    await compile();
     await expect(run(folder, process.execPath, 'dist/entries.js')).resolves.toBe('');
-  });
+  }, 120_000);
 
   it('is served by one copy of Socket.IO, recent enough', () => {
     expect(app.socketIo).toHaveLength(1);
     expect(isAtLeast(app.socketIo[0]!, '4.8.4'), app.socketIo[0]).toBe(true);
   });
+
+  function compile() {
+    return run(folder, process.execPath, `${root}node_modules/typescript/bin/tsc`);
+  }
 
   function npmInstall(...packages: string[]) {
     const options = ['--prefer-offline', '--ignore-scripts', '--no-audit', '--no-fund'];

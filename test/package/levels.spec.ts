@@ -9,7 +9,7 @@ const levels = [
   ['decorators', 'context', 'queue'],
   ['handlers', 'messaging', 'emitter', 'cluster'],
   ['server'],
-  ['flask-socket.module.ts', 'testing', 'cli'],
+  ['flask-socket.module.ts', 'testing', 'health', 'metrics', 'cli'],
   ['index.ts'],
 ];
 const withoutNest = ['common', 'queue', 'emitter'];

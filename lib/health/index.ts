@@ -1,0 +1,2 @@
+// For health checks with @nestjs/terminus
+export { FlaskSocketHealthIndicator } from './flask-socket-health.indicator.js';
