@@ -1,7 +1,7 @@
 import type { AsyncMessage, Channel, Connection } from 'rabbitmq-client';
 import { fitted } from './fitted.js';
 import { load } from './optional-package.js';
-import type { Backend } from './queue.js';
+import type { Backend, Driver } from './queue.js';
 import { queueUrl } from './queue-url.js';
 import { SessionDriver, type Session, type SessionEvents } from './session-driver.js';
 
@@ -16,27 +16,43 @@ const FRAME = 131_072;
 /** What AMQP takes for a routing key, in bytes. */
 const LONGEST_KEY = 255;
 
+/** How Python's client marks text. */
+const TEXT = { contentType: 'text/plain', contentEncoding: 'utf-8' };
+
 const NO_BYTES = Buffer.alloc(0);
+
+/** Where the messages of a process go and come from. */
+interface Exchanges {
+  /** For topics, which are routing keys here. */
+  direct: string;
+  /** An exchange that is a topic itself. */
+  fanout: string | undefined;
+}
 
 /** RabbitMQ: a direct exchange for the channel, and one queue of its own for each process. */
 export const backend: Backend = {
   name: 'RabbitMQ',
-  async open({ url, channel }) {
-    const client = await load<typeof import('rabbitmq-client')>(
-      'rabbitmq-client',
-      'a RabbitMQ message queue',
-    );
-    queueUrl(url);
-    // Not the channel itself: Flask-SocketIO's own exchange, of another type, has that name.
-    const exchange = `${fitted(channel, LONGEST_KEY - 1)}#`;
-    const driver = new SessionDriver({
-      address: (topic) => fitted(topic, LONGEST_KEY),
-      connect: (events, signal) =>
-        connect(new client.Connection(settings(url)), exchange, { events, signal }),
-    });
-    return { driver };
-  },
+  open: async ({ url, channel }) => ({ driver: await amqpDriver(url, { channel }) }),
 };
+
+/** A driver on one connection. Topic `fanout` is an exchange of that name, with text in it, as Flask-SocketIO has it. */
+export async function amqpDriver(
+  url: string,
+  { channel, fanout }: { channel: string; fanout?: string },
+): Promise<Driver> {
+  const client = await load<typeof import('rabbitmq-client')>('rabbitmq-client', 'a RabbitMQ message queue');
+  queueUrl(url);
+  const address = (topic: string) => fitted(topic, LONGEST_KEY);
+  const exchanges = {
+    // Not the channel itself: Flask-SocketIO's own exchange, of another type, has that name.
+    direct: `${fitted(channel, LONGEST_KEY - 1)}#`,
+    fanout: fanout === undefined ? undefined : address(fanout),
+  };
+  return new SessionDriver({
+    address,
+    connect: (events, signal) => connect(new client.Connection(settings(url)), exchanges, { events, signal }),
+  });
+}
 
 const settings = (url: string) => ({
   url,
@@ -50,18 +66,19 @@ const settings = (url: string) => ({
 /** The connection would look for the broker again by itself; here, whatever happens to it ends it. */
 async function connect(
   connection: Connection,
-  exchange: string,
+  exchanges: Exchanges,
   { events, signal }: { events: SessionEvents; signal: AbortSignal },
 ): Promise<Session> {
   const destroy = () => connection.unsafeDestroy();
   signal.addEventListener('abort', destroy, { once: true });
   try {
     const channel = await opened(connection, events);
-    const queue = await declared(channel, exchange);
-    await channel.basicConsume({ queue, noAck: true }, (message) =>
-      events.hear(message.routingKey, bytesOf(message)),
-    );
-    return session(connection, channel, { exchange, queue });
+    const queue = await declared(channel, exchanges);
+    await channel.basicConsume({ queue, noAck: true }, (message) => {
+      const { exchange, routingKey } = message;
+      events.hear(exchange === exchanges.fanout ? exchange : routingKey, bytesOf(message));
+    });
+    return session(connection, channel, { exchanges, queue });
   } catch (error) {
     destroy();
     throw error;
@@ -88,9 +105,11 @@ function opened(connection: Connection, { lost, paused, resumed }: SessionEvents
   });
 }
 
-async function declared(channel: Channel, exchange: string): Promise<string> {
+async function declared(channel: Channel, { direct, fanout }: Exchanges): Promise<string> {
   await channel.confirmSelect();
-  await channel.exchangeDeclare({ exchange, type: 'direct', durable: false });
+  await channel.exchangeDeclare({ exchange: direct, type: 'direct', durable: false });
+  if (fanout !== undefined)
+    await channel.exchangeDeclare({ exchange: fanout, type: 'fanout', durable: false });
   const { queue } = await channel.queueDeclare({ exclusive: true, autoDelete: true });
   return queue;
 }
@@ -98,12 +117,16 @@ async function declared(channel: Channel, exchange: string): Promise<string> {
 function session(
   connection: Connection,
   channel: Channel,
-  { exchange, queue }: { exchange: string; queue: string },
+  { exchanges: { direct, fanout }, queue }: { exchanges: Exchanges; queue: string },
 ): Session {
+  const at = (address: string) =>
+    address === fanout
+      ? { exchange: fanout, routingKey: '', ...TEXT }
+      : { exchange: direct, routingKey: address };
   return {
-    publish: (routingKey, payload) => channel.basicPublish({ exchange, routingKey }, payload),
-    listen: (routingKey) => channel.queueBind({ exchange, queue, routingKey }),
-    unlisten: (routingKey) => channel.queueUnbind({ exchange, queue, routingKey }),
+    publish: (address, payload) => channel.basicPublish(at(address), payload),
+    listen: (address) => channel.queueBind({ queue, ...at(address) }),
+    unlisten: (address) => channel.queueUnbind({ queue, ...at(address) }),
     async end() {
       await channel.close();
       await connection.close();
@@ -112,7 +135,8 @@ function session(
   };
 }
 
-/** The client takes apart what calls itself JSON or text; ours never does. */
+/** The client takes apart what calls itself JSON; ours never does. */
 function bytesOf({ body }: AsyncMessage): Buffer {
+  if (typeof body === 'string') return Buffer.from(body);
   return Buffer.isBuffer(body) ? body : NO_BYTES;
 }

@@ -73,8 +73,12 @@ export class FlaskSocketioAdapter extends Adapter implements Receiver {
     else if (method === 'enter_room') super.addSockets(only(message.sid), [message.room]);
     else if (method === 'leave_room') super.delSockets(only(message.sid), [message.room]);
     else if (method === 'disconnect') super.disconnectSockets(only(message.sid), false);
-    else if (method === 'server_side_emit')
-      (this.namespace as unknown as Hearing)._onServerSideEmit([message.event, ...message.values]);
+    else if (method === 'server_side_emit') this.#hear([message.event, ...message.values]);
+  }
+
+  #hear(values: readonly unknown[]): void {
+    const namespace = this.namespace as unknown as Hearing; // typed private by socket.io
+    namespace._onServerSideEmit(values);
   }
 
   /** What publishes a command; nothing if it is to stay here. */

@@ -1,0 +1,11 @@
+import { amqpDriver } from './amqp.js';
+import { flaskSocketioParts } from './flask-socketio.js';
+import type { Backend } from './queue.js';
+
+/** RabbitMQ, as python-socketio uses it: a fanout exchange named as the channel. */
+export const backend: Backend = {
+  name: 'RabbitMQ with Flask-SocketIO',
+  async open({ url, channel }) {
+    return flaskSocketioParts(await amqpDriver(url, { channel, fanout: channel }), channel);
+  },
+};
