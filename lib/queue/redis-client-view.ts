@@ -25,16 +25,21 @@ export function redisClientView(link: Link, driver: RedisDriver): object {
     publish,
     sPublish: publish,
     subscribe: subscribe('exact'),
-    pSubscribe: subscribe('pattern'),
+    pSubscribe: (pattern: string, hear: Hear) => subscribe('pattern')(literal(pattern), hear),
     sSubscribe: subscribe('sharded'),
     unsubscribe: unsubscribe('exact'),
-    pUnsubscribe: unsubscribe('pattern'),
+    pUnsubscribe: (pattern: string) => unsubscribe('pattern')(literal(pattern)),
     sUnsubscribe: unsubscribe('sharded'),
     sendCommand: ([, numSub, topic]: [string, string, string]) =>
       inTime(driver.count(topic, numSub === 'NUMSUB' ? 'exact' : 'sharded').then((count) => [topic, count])),
     on: () => {},
     off: () => {},
   };
+}
+
+/** The same pattern with its last `*` alone: the others are part of a namespace's name. */
+function literal(pattern: string): string {
+  return `${pattern.slice(0, -1).replace(/[*?[\]\\]/g, String.raw`\$&`)}*`;
 }
 
 function inTime<T>(reply: Promise<T>): Promise<T> {

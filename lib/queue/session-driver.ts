@@ -5,6 +5,9 @@ import type { Driver, DriverEvents, Listener } from './queue.js';
 /** A connection that lasted so long was a good one: the next is looked for at once. In milliseconds. */
 const STABLE = 5_000;
 
+/** A topic that was left is listened to for so long: one who reloads a page comes back to it. In milliseconds. */
+const LINGERING = 5_000;
+
 /** One connection to a broker, from its beginning to its end. Addresses are topics as the broker takes them. */
 export interface Session {
   publish(address: string, payload: Buffer): Promise<void>;
@@ -46,6 +49,10 @@ interface Subscribed {
  */
 export class SessionDriver<S extends Session = Session> implements Driver {
   readonly #subscribed = new Map<string, Subscribed>();
+  /** Addresses that were left, but are still listened to. */
+  readonly #lingering = new Map<string, NodeJS.Timeout>();
+  /** The last that was asked of the session for each address. */
+  readonly #asked = new Map<string, Promise<void>>();
   readonly #closing = new AbortController();
   #session: S | undefined;
   #lose: (reason: unknown) => void = () => {};
@@ -69,12 +76,16 @@ export class SessionDriver<S extends Session = Session> implements Driver {
   subscribe(topic: string, listener: Listener): void {
     const address = this.broker.address(topic);
     this.#subscribed.set(address, { topic, listener });
-    this.#ask((session) => session.listen(address));
+    if (!this.#lingers(address)) this.#ask(address, (session) => session.listen(address));
   }
 
   unsubscribe(topic: string): void {
     const address = this.broker.address(topic);
-    if (this.#subscribed.delete(address)) this.#ask((session) => session.unlisten(address));
+    if (!this.#subscribed.delete(address) || !this.#session) return;
+    const leave = () => {
+      if (this.#lingers(address)) this.#ask(address, (session) => session.unlisten(address));
+    };
+    this.#lingering.set(address, setTimeout(leave, LINGERING).unref());
   }
 
   async close(timeout: number): Promise<void> {
@@ -87,6 +98,12 @@ export class SessionDriver<S extends Session = Session> implements Driver {
     await Promise.race([session.end().catch(() => {}), tooLate]);
     late.abort();
     session.destroy();
+  }
+
+  /** Whether an address that was left is still listened to; it is not lingering any more then. */
+  #lingers(address: string): boolean {
+    clearTimeout(this.#lingering.get(address));
+    return this.#lingering.delete(address);
   }
 
   /** A function, since the signal changes while something is awaited. */
@@ -118,6 +135,7 @@ export class SessionDriver<S extends Session = Session> implements Driver {
       return await lost;
     } finally {
       if (this.#session === session) this.#session = undefined;
+      for (const address of this.#lingering.keys()) this.#lingers(address);
       if (!this.#isClosing()) session.destroy();
     }
   }
@@ -134,8 +152,15 @@ export class SessionDriver<S extends Session = Session> implements Driver {
     };
   }
 
-  #ask(what: (session: Session) => Promise<void>): void {
+  /** One after the other for an address: a client that is still leaving a topic takes it for subscribed. */
+  #ask(address: string, what: (session: Session) => Promise<void>): void {
+    const session = this.#session;
+    if (!session) return;
     const lose = this.#lose;
-    if (this.#session) what(this.#session).catch(lose);
+    const before = this.#asked.get(address);
+    const asked = (before ? before.then(() => what(session)) : what(session)).catch(lose).finally(() => {
+      if (this.#asked.get(address) === asked) this.#asked.delete(address);
+    });
+    this.#asked.set(address, asked);
   }
 }

@@ -1,0 +1,174 @@
+// One process of the contract suite: an application with a message queue, that does what the test's process tells it
+// (world.ts), as code of the application could.
+import 'reflect-metadata';
+import type { AddressInfo } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Module, type INestApplication } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import {
+  emit,
+  FlaskSocketModule,
+  OnConnect,
+  OnDisconnect,
+  OnEvent,
+  request,
+  rooms,
+  SocketGateway,
+  SocketIO,
+  user,
+  type FlaskSocketOptions,
+} from 'nestjs-flask-socket';
+
+/** What the test's process asks for: a method of `SocketIO`, or one of the commands below. */
+interface Order {
+  id: number;
+  what: string;
+  values: unknown[];
+}
+
+const lines: string[] = [];
+const left: { sid: string; reason: unknown; rooms: string[] }[] = [];
+const keep = (line: unknown) => void lines.push(String(line));
+
+@SocketGateway()
+class MainGateway {
+  /** The context of a callback is that of the handler, wherever the client is that answered. */
+  @OnEvent('ask another')
+  askAnother(sid: string) {
+    const { sid: asker } = request;
+    emit('question', 'how are you?', {
+      to: sid,
+      callback: (...answer: unknown[]) => {
+        emit('answered', { answer, asker, replied: request.sid });
+      },
+    });
+  }
+
+  @OnEvent('my rooms')
+  myRooms() {
+    return rooms();
+  }
+
+  @OnDisconnect()
+  left(reason: unknown) {
+    left.push({ sid: request.sid, reason, rooms: rooms() });
+  }
+}
+
+@SocketGateway('/job/:id')
+class JobGateway {
+  @OnConnect()
+  connect() {}
+
+  @OnEvent('my rooms')
+  myRooms() {
+    return rooms();
+  }
+}
+
+function moduleWith(options: FlaskSocketOptions) {
+  @Module({
+    imports: [
+      FlaskSocketModule.forRoot({
+        namespaces: ['/', '/chat'],
+        identify: ({ auth }) => (auth as { user?: number } | undefined)?.user,
+        logger: { log: keep, warn: keep, error: keep },
+        ...options,
+      }),
+    ],
+    providers: [MainGateway, JobGateway],
+  })
+  class AppModule {}
+  return AppModule;
+}
+
+async function start(options: FlaskSocketOptions): Promise<void> {
+  const app = await NestFactory.create(moduleWith(options), { logger: false });
+  await app.listen(0, '127.0.0.1');
+  const commands = commandsOf(app);
+  process.on('message', (order: Order) => void obey(commands, order));
+  process.send?.((app.getHttpServer().address() as AddressInfo).port);
+}
+
+type Commands = Record<string, (...values: never[]) => unknown>;
+
+async function obey(commands: Commands, { id, what, values }: Order): Promise<void> {
+  try {
+    const result = await commands[what]!(...(values.map(addressed) as never[]));
+    process.send?.({ id, result });
+  } catch (error) {
+    const { message, code } = error as { message: string; code?: string };
+    process.send?.({ id, error: { message, code } });
+  }
+}
+
+/** `user(id)` makes an object that cannot be sent to a process. */
+function addressed(value: unknown): unknown {
+  const { toUser, ...options } = (value ?? {}) as { toUser?: number };
+  return toUser === undefined ? value : { ...options, to: user(toUser) };
+}
+
+function commandsOf(app: INestApplication): Commands {
+  const socketio = app.get(SocketIO);
+  const methods = ['call', 'closeRoom', 'joinRoom', 'leaveRoom', 'members', 'disconnect', 'disconnectUser'];
+  const load = new Load(socketio);
+  return {
+    ...Object.fromEntries(
+      [...methods, 'emit', 'send', 'rooms'].map((name) => [name, forward(socketio, name)]),
+    ),
+    emitForCallback: (event: string, data: unknown, options: object) =>
+      new Promise((resolve) => {
+        socketio.emit(event, data, {
+          ...options,
+          callback: (...answer: unknown[]) => resolve(answer),
+        });
+      }),
+    flood: (event: string, count: number) => {
+      for (let n = 1; n <= count; n++) socketio.emit(event, n);
+    },
+    startLoad: (name: string) => load.start(name),
+    stopLoad: () => load.stop(),
+    log: () => lines.splice(0),
+    left: () => left.splice(0),
+    usage,
+    close: async () => {
+      await app.close();
+      process.disconnect();
+    },
+  };
+}
+
+function forward(socketio: SocketIO, name: string) {
+  const method = (socketio as unknown as Commands)[name]!;
+  return (...values: unknown[]) => method.apply(socketio, values as never[]);
+}
+
+/** Broadcasts numbers, one after the other, until it is told to stop. */
+class Load {
+  #timer: NodeJS.Timeout | undefined;
+  #count = 0;
+
+  constructor(private readonly socketio: SocketIO) {}
+
+  start(name: string): void {
+    this.#timer = setInterval(() => this.socketio.emit('load', [name, ++this.#count]), 5);
+  }
+
+  /** How many there were. */
+  stop(): number {
+    clearInterval(this.#timer);
+    return this.#count;
+  }
+}
+
+/** What a process that leaks has more of. */
+async function usage() {
+  for (let turn = 0; turn < 3; turn++) {
+    await nextTurn();
+    globalThis.gc?.();
+  }
+  const held = process.getActiveResourcesInfo().filter((name) => name !== 'Immediate');
+  return { heap: process.memoryUsage().heapUsed, held: held.toSorted() };
+}
+
+void start(JSON.parse(process.argv[2]!) as FlaskSocketOptions);
