@@ -18,7 +18,8 @@ export const request: SocketRequest = viewOf(() => currentRequest('request'));
 
 /**
  * The session of the connection whose event is being handled. What a handler writes, later handlers of the same
- * connection read, in all its namespaces; HTTP and other connections do not. Throws `FSK_NO_CONTEXT` outside.
+ * connection read, in all its namespaces; HTTP and other connections only with `manageSession: false`. Throws
+ * `FSK_NO_CONTEXT` outside, `FSK_SESSION_NOT_USED` in a handler with `session: false`. Source: promises K5, K6.
  *
  * @example
  * ```ts

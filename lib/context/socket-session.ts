@@ -1,5 +1,6 @@
 /**
- * The session's keys, to be typed by the application. Undeclared keys are `unknown`.
+ * The session's keys, to be typed by the application; those that it declares in `SessionData` of `express-session`
+ * need not be declared again. Undeclared keys are `unknown`.
  *
  * @example
  * ```ts
@@ -16,10 +17,27 @@ export interface SessionData {
   [key: string]: unknown;
 }
 
+declare global {
+  // oxlint-disable-next-line typescript/no-namespace -- where the types of express-session say what they add to requests
+  namespace Express {
+    // oxlint-disable-next-line typescript/no-empty-object-type -- empty without them
+    interface Request {}
+  }
+}
+
+/** What express-session's own session is made of. */
+type ExpressSessionMethods =
+  'id' | 'cookie' | 'regenerate' | 'destroy' | 'reload' | 'resetMaxAge' | 'save' | 'touch';
+
+/** The keys that the application has declared in `SessionData` of express-session, if it has. */
+export type ExpressSessionData = Express.Request extends { session: infer Session }
+  ? Omit<Session, ExpressSessionMethods>
+  : object;
+
 /**
- * The session of a connection, injectable in request-scoped providers; `session` is the same object. It starts as
- * a copy of what the HTTP middleware put on the request that opened the connection; handlers of all its namespaces
- * share it, HTTP and other connections do not see it.
+ * The session of a connection, injectable in request-scoped providers; `session` is the same object. It is a copy of
+ * HTTP's, or HTTP's own: options `session` and `manageSession` decide. Handlers of all namespaces of a connection
+ * share it. Source: promises K5, K6.
  *
  * @example
  * ```ts
@@ -47,7 +65,7 @@ export class SocketSession {
 }
 
 // oxlint-disable-next-line typescript/no-empty-object-type -- see above
-export interface SocketSession extends SessionData {}
+export interface SocketSession extends SessionData, ExpressSessionData {}
 
 function copied(value: unknown): unknown {
   try {

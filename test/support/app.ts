@@ -42,7 +42,7 @@ export interface AppOptions extends Omit<ModuleMetadata, 'providers'> {
   module?: DynamicModule;
   adapter?: () => AbstractHttpAdapter;
   /** Between creation and `listen()`. */
-  prepare?: (app: INestApplication) => void | Promise<void>;
+  prepare?: (app: INestApplication) => unknown;
 }
 
 export type ClientOptions = Partial<ManagerOptions & SocketOptions>;
