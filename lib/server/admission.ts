@@ -165,9 +165,9 @@ export class Admission {
   /** What `@OnConnect()`, option `identify` and the time say: nothing, or why not. */
   #verdict(connection: Connection): Verdict {
     const { registry, identification } = this.parts;
-    const { socket, client } = connection;
+    const { socket } = connection;
     const handler = registry.hook(socket.nsp.name, 'connect');
-    const settled = () => chain(identification.settle(connection), () => (isExpired(client) ? expiredRefusal() : undefined)); // prettier-ignore
+    const settled = () => chain(identification.settle(connection), () => lateRefusal(connection));
     return guarded<Error | undefined>(
       () => {
         adoptExpiry(connection);
@@ -203,6 +203,12 @@ export class Admission {
       return new ConnectionRefusedError(messageFor(error));
     });
   }
+}
+
+/** Why a client is refused although all have agreed: its time has come meanwhile, or it has been disconnected. */
+function lateRefusal({ client, state }: Connection): ConnectionRefusedError | undefined {
+  if (isExpired(client)) return expiredRefusal();
+  return state === 'refused' ? new ConnectionRefusedError() : undefined;
 }
 
 /** Whether the client waits for an answer from the namespace already; the first answer serves both. */

@@ -573,6 +573,32 @@ describe('disconnectUser', () => {
     expect((await refused).message).toBe('Connection rejected by server');
   });
 
+  it('A3 refuses those of the user about whom option identify is still asked', async () => {
+    const [gate, asked] = [new Gate(), new Journal()];
+    @SocketGateway()
+    class TwoUsersGateway {
+      @OnConnect()
+      connect() {
+        joinRoom(user(9));
+        request.user = 'slow';
+      }
+    }
+    const identify: Identify = async (client) => {
+      if (client.user !== 'slow') return 7;
+      asked.add('slow');
+      await gate.opened;
+      return 8;
+    };
+    const app = await start({ identify }, { providers: [TwoUsersGateway] });
+    const refused = refusal(app.open());
+    await asked.has('slow');
+
+    app.get(SocketIO).disconnectUser(9);
+    gate.open();
+
+    expect((await refused).message).toBe('Connection rejected by server');
+  });
+
   it('A3 is fine for a user who is not there, and before there is a server', async () => {
     const app = await start({}, { prepare: (nest) => nest.get(SocketIO).disconnectUser(7) });
     const client = await app.connect('/', as(8));
