@@ -15,7 +15,16 @@ import {
   type PipeTransform,
   type Provider,
 } from '@nestjs/common';
-import { emit, OnEvent, SocketGateway, SocketIO, SocketRequest, SocketSession } from 'nestjs-flask-socket';
+import {
+  emit,
+  OnConnect,
+  OnEvent,
+  request as current,
+  SocketGateway,
+  SocketIO,
+  SocketRequest,
+  SocketSession,
+} from 'nestjs-flask-socket';
 import { Server, type Socket } from 'socket.io';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { Client, frame } from '../../bench/load/client.js';
@@ -132,6 +141,21 @@ describe('promises made for an acknowledged event', () => {
     },
   ])('are none for $handler', async ({ providers }) => {
     const client = await connect((await startApp({ providers })).port);
+    expect(await promisesOf(client)).toBe(0);
+  });
+
+  it('are none where clients are identified and expire', async () => {
+    @SocketGateway()
+    class ExpiringGateway {
+      @OnConnect()
+      connect() {
+        current.expiresAt = Date.now() + 60_000;
+      }
+    }
+    const options = { identify: () => 7 };
+    const client = await connect(
+      (await startApp({ providers: [PlainGateway, ExpiringGateway], options })).port,
+    );
     expect(await promisesOf(client)).toBe(0);
   });
 
