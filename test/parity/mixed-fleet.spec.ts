@@ -12,7 +12,7 @@ import {
 } from 'nestjs-flask-socket';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { bootError, flushed, inbox, next, startApp, type RunningApp } from '../support/app.js';
-import { redisBroker, type Broker } from '../support/brokers.js';
+import { rabbitBroker, redisBroker, type Broker } from '../support/brokers.js';
 import { Journal } from '../support/journal.js';
 import { HOST, newChannel, PythonQueue } from '../support/python-queue.js';
 import { have } from '../support/system-packages.mjs';
@@ -517,5 +517,60 @@ describe.skipIf(!have('redis-server'))('a fleet with Flask-SocketIO processes, t
     const heard = next(client, 'news');
     await python.emit('news', [1]);
     expect(await heard).toEqual([1]);
+  });
+});
+
+describe.skipIf(!have('rabbitmq-server'))('a fleet with Flask-SocketIO processes, through RabbitMQ', () => {
+  let rabbit: Broker;
+  beforeAll(async () => (rabbit = await rabbitBroker()).start());
+  afterAll(() => rabbit?.stop());
+
+  async function startNest(channel: string): Promise<RunningApp> {
+    const messageQueue = { url: rabbit.url, protocol: 'flask-socketio' } as const;
+    const options = { messageQueue, channel, namespaces: '*' } as const;
+    const app = await startApp({ options, providers: [FleetGateway] });
+    await vi.waitFor(() => expect(app.log.of('log').join()).toContain('is connected'), 10_000);
+    return app;
+  }
+
+  it('P4 E5 speaks on the fanout exchange of the channel, in text', async () => {
+    const python = await PythonQueue.onRabbit(rabbit.url);
+    const app = await startNest(python.channel);
+    const client = await app.connect();
+    const heard = next(client, 'news');
+    await python.emit('news', [[{ _placeholder: true, num: 0 }], 'aGk='], { binary: true });
+    expect(await heard).toEqual([Buffer.from('hi')]);
+    app.get(SocketIO).emit('news', args('one', 2), { to: 'red' });
+    expect(await python.next('emit')).toMatchObject({ event: 'news', data: ['one', 2], room: 'red' });
+    expect(python.marks.at(-1)).toEqual({ contentType: 'text/plain', contentEncoding: 'utf-8' });
+  });
+
+  it('E7 M6 asks clients of Python, and of our own processes', async () => {
+    const python = await PythonQueue.onRabbit(rabbit.url);
+    const [first, second] = await Promise.all([startNest(python.channel), startNest(python.channel)]);
+    const socketio = first.get(SocketIO);
+    const client = await second.connect();
+    client.on('question', (value: number, answer: (...values: unknown[]) => void) => answer(value, 'two'));
+    expect(await socketio.call('question', 1, { to: client.id! })).toEqual([1, 'two']);
+    expect(await socketio.members(client.id!)).toEqual([{ sid: client.id, rooms: [client.id] }]);
+    const answer = socketio.call('question', 1, { to: 'somewhere' });
+    const { host_id, callback } = await python.next('emit');
+    const [sid, namespace, id] = callback as unknown[];
+    await python.say({ method: 'callback', host_id, sid, namespace, id, args: [2] });
+    expect(await answer).toBe(2);
+  });
+
+  it('P4 reaches nobody with pickle or what is no text', async () => {
+    const python = await PythonQueue.onRabbit(rabbit.url);
+    const app = await startNest(python.channel);
+    const client = await app.connect();
+    const heard = inbox(client);
+    await python.raw(Buffer.from('80049529000000000000007d94', 'hex'));
+    await python.raw(Buffer.from([0xff, 0xfe]));
+    const end = next(client, 'end');
+    await python.emit('end', [1]);
+    await end;
+    expect(heard).toEqual([['end', 1]]);
+    expect(app.log.of('warn')).toEqual([expect.stringContaining('pickle')]);
   });
 });

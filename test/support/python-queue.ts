@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { Connection } from 'rabbitmq-client';
 import { createClient } from 'redis';
 import { onTestFinished } from 'vitest';
 import { Journal } from './journal.js';
@@ -15,6 +16,8 @@ export const newChannel = () => `fleet-${randomUUID()}`;
 /** The channel of python-socketio's processes, written to and listened to by hand. */
 export class PythonQueue {
   readonly heard = new Journal<Message>();
+  /** How RabbitMQ's messages were marked. */
+  readonly marks: object[] = [];
 
   private constructor(
     private readonly publishRaw: (payload: string | Buffer) => Promise<unknown>,
@@ -28,6 +31,24 @@ export class PythonQueue {
     onTestFinished(() => [publisher, subscriber].forEach((client) => client.destroy()));
     const queue = new PythonQueue((payload) => publisher.publish(channel, payload), channel);
     await subscriber.subscribe(channel, (text) => queue.#hear(text));
+    return queue;
+  }
+
+  static async onRabbit(url: string, channel = newChannel()): Promise<PythonQueue> {
+    const connection = new Connection(url);
+    onTestFinished(() => connection.unsafeDestroy());
+    const rabbit = await connection.acquire();
+    await rabbit.exchangeDeclare({ exchange: channel, type: 'fanout', durable: false });
+    const { queue: own } = await rabbit.queueDeclare({ exclusive: true });
+    await rabbit.queueBind({ queue: own, exchange: channel, routingKey: '' });
+    const text = { contentType: 'text/plain', contentEncoding: 'utf-8' };
+    const to = { exchange: channel, routingKey: '', ...text };
+    const publish = (payload: string | Buffer) => rabbit.basicPublish(to, Buffer.from(payload));
+    const queue = new PythonQueue(publish, channel);
+    await rabbit.basicConsume({ queue: own, noAck: true }, ({ body, contentType, contentEncoding }) => {
+      queue.marks.push({ contentType, contentEncoding });
+      queue.#hear(String(body));
+    });
     return queue;
   }
 
