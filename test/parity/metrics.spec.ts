@@ -274,7 +274,7 @@ describe('FlaskSocketMetricsModule', () => {
   });
 
   it('N6 keeps its path where routes have a version, and takes a global prefix', async () => {
-    const app = await start({}, { prepare: (made) => made.setGlobalPrefix('api').enableVersioning() });
+    const app = await start({}, { prepare: (made) => void made.setGlobalPrefix('api').enableVersioning() });
     expect(await scrape(app, '/api/metrics')).toHaveProperty(['flask_socket_connections{namespace="/"}']);
   });
 
