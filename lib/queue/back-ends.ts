@@ -8,6 +8,8 @@ const BACK_ENDS: Readonly<Record<string, () => Promise<{ backend: Backend }>>> =
   rediss: () => import('./redis.js'),
   'redis-sharded': () => import('./redis-sharded.js'),
   'rediss-sharded': () => import('./redis-sharded.js'),
+  'redis-streams': () => import('./redis-streams.js'),
+  'rediss-streams': () => import('./redis-streams.js'),
   amqp: () => import('./amqp.js'),
   amqps: () => import('./amqp.js'),
   nats: () => import('./nats.js'),

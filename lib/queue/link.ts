@@ -80,10 +80,16 @@ export class Link {
 
   /** Publishes: now, or as soon as the broker is there. */
   publish(topic: string, payload: Buffer): void {
+    void this.place(topic, payload);
+  }
+
+  /** The same; resolves with the broker's answer, or with nothing as soon as it is clear that there is none. */
+  place(topic: string, payload: Buffer): Promise<unknown> {
     const message = this.#sealed(topic, payload);
-    if (!message || this.#state === 'closed') return;
-    if (this.#state === 'up' && this.#backlog.isEmpty) this.#hand(message);
-    else this.#lost.add(this.#backlog.add(message), 'the broker was away for too long');
+    if (!message || this.#state === 'closed') return Promise.resolve();
+    if (this.#state === 'up' && this.#backlog.isEmpty) return this.#hand(message);
+    this.#lost.add(this.#backlog.add(message), 'the broker was away for too long');
+    return Promise.resolve();
   }
 
   /** Publishes now; rejects if that was not possible. */
@@ -144,11 +150,14 @@ export class Link {
   }
 
   /** What a broker did not take is lost: it may have arrived, and nothing is to arrive twice. */
-  #hand({ topic, payload }: Written): void {
+  #hand({ topic, payload }: Written): Promise<unknown> {
     const size = payload.length + ENVELOPE;
-    if (this.#unanswered + size > UNANSWERED) return this.#lost.add(1, 'the broker does not keep up');
+    if (this.#unanswered + size > UNANSWERED) {
+      this.#lost.add(1, 'the broker does not keep up');
+      return Promise.resolve();
+    }
     this.#unanswered += size;
-    void this.driver
+    return this.driver
       .publish(topic, payload)
       .catch((error: unknown) => this.lose(error))
       .finally(() => (this.#unanswered -= size));
@@ -160,7 +169,7 @@ export class Link {
     this.#state = 'up';
     this.#risen?.();
     const waiting = this.#backlog.take();
-    for (const message of waiting) this.#hand(message);
+    for (const message of waiting) void this.#hand(message);
     const sent = waiting.length > 0 ? `; ${waiting.length} messages that waited are sent` : '';
     this.logger.log(`${this.#queue} is ${this.#missed ? 'back' : 'connected'}${sent}.`);
     this.#missed = false;

@@ -14,7 +14,7 @@ export interface Driver {
   /** Begins to connect, at once and for good; says how it goes, as often as it changes. */
   open(events: DriverEvents): void;
   /** Hands bytes to the broker, in the order of the calls. Rejects what was not handed over. */
-  publish(topic: string, payload: Buffer): Promise<void>;
+  publish(topic: string, payload: Buffer): Promise<unknown>;
   /** From now on, and after each return of the broker. Never throws, never rejects. */
   subscribe(topic: string, listener: Listener): void;
   unsubscribe(topic: string): void;

@@ -1,16 +1,14 @@
+import { inTime } from './in-time.js';
 import type { Link } from './link.js';
 import type { RedisDriver, Subscription } from './redis-driver.js';
 
 type Hear = (payload: Buffer, topic: string) => void;
 
-/** How long Redis may take to say how many subscribers there are, in milliseconds. */
-const COUNTING = 2_000;
-
 /**
  * What socket.io's Redis adapters take for a client of the package `redis`, for publishing and for subscribing: each
  * message passes the link, so that an outage ends nothing and nothing malformed reaches the adapter.
  */
-export function redisClientView(link: Link, driver: RedisDriver): object {
+export function redisClientView(link: Link, driver: RedisDriver) {
   const subscribe = (as: Subscription) => (topics: string | string[], hear: Hear) => {
     for (const topic of [topics].flat()) driver.subscribe(topic, link.guarded(hear), as);
   };
@@ -40,11 +38,4 @@ export function redisClientView(link: Link, driver: RedisDriver): object {
 /** The same pattern with its last `*` alone: the others are part of a namespace's name. */
 function literal(pattern: string): string {
   return `${pattern.slice(0, -1).replace(/[*?[\]\\]/g, String.raw`\$&`)}*`;
-}
-
-function inTime<T>(reply: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error('Redis did not answer in time')), COUNTING);
-    reply.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
 }

@@ -10,7 +10,7 @@ const LINGERING = 5_000;
 
 /** One connection to a broker, from its beginning to its end. Addresses are topics as the broker takes them. */
 export interface Session {
-  publish(address: string, payload: Buffer): Promise<void>;
+  publish(address: string, payload: Buffer): Promise<unknown>;
   listen(address: string): Promise<void>;
   unlisten(address: string): Promise<void>;
   /** Ends it after what was published has left. */
@@ -69,8 +69,8 @@ export class SessionDriver<S extends Session = Session> implements Driver {
     void this.#run(events);
   }
 
-  async publish(topic: string, payload: Buffer): Promise<void> {
-    await this.session.publish(this.broker.address(topic), payload);
+  async publish(topic: string, payload: Buffer): Promise<unknown> {
+    return await this.session.publish(this.broker.address(topic), payload);
   }
 
   subscribe(topic: string, listener: Listener): void {

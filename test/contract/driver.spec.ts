@@ -15,6 +15,7 @@ interface Kind {
 const kinds: Kind[] = [
   { name: 'Redis', needs: 'redis-server', make: brokers.redisBroker },
   { name: 'Redis, sharded', needs: 'redis-server', make: brokers.redisBroker, scheme: 'redis-sharded:' },
+  { name: 'Redis Streams', needs: 'redis-server', make: brokers.redisBroker, scheme: 'redis-streams:' },
   { name: 'RabbitMQ', needs: 'rabbitmq-server', make: brokers.rabbitBroker },
   { name: 'NATS', needs: 'nats-server', make: brokers.natsBroker },
   { name: 'PostgreSQL', needs: 'postgresql', make: brokers.postgresBroker },
@@ -23,7 +24,7 @@ const kinds: Kind[] = [
 /** One line each: the broker was away, and is back. */
 const anOutage = [expect.stringContaining('is away'), expect.stringMatching(/ is back[.;]/)];
 
-const patient = { timeout: 60_000 };
+const patient = { timeout: 120_000 };
 const soon = { timeout: 20_000, interval: 20 };
 const texts = (heard: Buffer[]) => heard.map(String);
 

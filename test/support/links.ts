@@ -17,7 +17,7 @@ export interface TestLink {
   say(topic: string, text: string): void;
 }
 
-const patience = { timeout: 40_000, interval: 20 };
+const patience = { timeout: 60_000, interval: 20 };
 
 /** Of the lines of a log, those that say that the broker went or came back. */
 export const changes = (lines: string[]) => lines.filter((line) => / is (away|back)/.test(line));

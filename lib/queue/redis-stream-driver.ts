@@ -1,0 +1,91 @@
+import { RedisDriver } from './redis-driver.js';
+import type { RedisSession } from './redis-session.js';
+import type { Broker } from './session-driver.js';
+
+/** So many entries are kept at least: what is older cannot be replayed. */
+const KEPT = 10_000;
+
+const READ = { COUNT: 100, BLOCK: 5_000 };
+
+/** An entry of the stream, its bytes as they were published. */
+export interface Entry {
+  id: string;
+  sealed: Buffer;
+}
+
+/** A Redis driver for which one topic is a stream, that can be read again. */
+export class StreamDriver extends RedisDriver {
+  /** What was read last; where reading goes on, also after an outage. */
+  #cursor: string | undefined;
+
+  constructor(
+    connect: Broker<RedisSession>['connect'],
+    readonly stream: string,
+  ) {
+    super(async (events, signal) => {
+      const session = await connect(events, signal);
+      await this.#findPlace(session).catch((error: unknown) => {
+        session.destroy();
+        throw error;
+      });
+      return session;
+    });
+  }
+
+  /** Resolves with the id of the entry, on the stream's topic. */
+  override publish(topic: string, payload: Buffer): Promise<unknown> {
+    if (topic !== this.stream) return super.publish(topic, payload);
+    const trim = { strategy: 'MAXLEN', strategyModifier: '~', threshold: KEPT } as const;
+    return this.#ask(({ publisher }) =>
+      publisher.xAdd(topic, '*', { payload: payload.toString('base64') }, { TRIM: trim }),
+    );
+  }
+
+  /** What is new in the stream; waits for some seconds. */
+  async read(): Promise<Entry[]> {
+    const key = { key: this.stream, id: this.#cursor ?? '$' };
+    const read = await this.#ask(({ reader }) => reader!.xRead([key], READ));
+    const entries = (read as unknown as { messages: Raw[] }[] | null)?.[0]?.messages ?? [];
+    this.#cursor = entries.at(-1)?.id ?? this.#cursor;
+    return entries.map(entryOf);
+  }
+
+  async range(from: string, to: string): Promise<Entry[]> {
+    const entries = await this.#ask(({ publisher }) => publisher.xRange(this.stream, from, to));
+    return (entries ?? []).map(entryOf);
+  }
+
+  async store(key: string, value: string, milliseconds: number): Promise<void> {
+    await this.#ask(({ publisher }) => publisher.set(key, value, { PX: milliseconds }));
+  }
+
+  /** What was stored; it is there no longer. */
+  async take(key: string): Promise<string | null> {
+    return await this.#ask(({ publisher }) => publisher.getDel(key));
+  }
+
+  async #ask<T>(what: (clients: RedisSession['clients']) => Promise<T>): Promise<T> {
+    return await what(this.session.clients);
+  }
+
+  /** At the end of the stream when there was none; at its beginning when it has begun anew, with a clock set back. */
+  async #findPlace({ clients: { publisher } }: RedisSession): Promise<void> {
+    const last = (await publisher.xRevRange(this.stream, '+', '-', { COUNT: 1 }))?.[0];
+    if (this.#cursor === undefined) this.#cursor = last?.id ?? '0-0';
+    else if (!last || isBefore(last.id, this.#cursor)) this.#cursor = '0-0';
+  }
+}
+
+interface Raw {
+  id: string;
+  message: Record<string, string>;
+}
+
+function entryOf({ id, message }: Raw): Entry {
+  return { id, sealed: Buffer.from(message['payload'] ?? '', 'base64') };
+}
+
+function isBefore(one: string, other: string): boolean {
+  const [a, b] = [one, other].map((id) => id.split('-').map(BigInt)) as [bigint[], bigint[]];
+  return a[0]! < b[0]! || (a[0] === b[0] && a[1]! < b[1]!);
+}

@@ -1,0 +1,117 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { checkClusterMessage } from './cluster-message.js';
+import { decode, msgpack } from './codec.js';
+import { inTime } from './in-time.js';
+import type { Link } from './link.js';
+import { redisClientView } from './redis-client-view.js';
+import type { Entry, StreamDriver } from './redis-stream-driver.js';
+import { seal, unseal } from './seal.js';
+
+/** How long a broadcast waits for its place in the stream, in milliseconds. */
+const OFFSET = 500;
+
+/** How long to wait before a stream that could not be read is read again, in milliseconds. */
+const PACE = 200;
+
+/** A message as socket.io's streams adapter writes it into the stream. */
+interface Fields {
+  uid: string;
+  nsp: string;
+  type: string;
+  data?: string;
+}
+
+/** What socket.io's streams adapter takes for its clients. */
+export interface StreamClientView {
+  client: object;
+  /** From now on, broadcasts wait for their place in the stream, though not for long. */
+  waitForOffsets(): void;
+}
+
+/**
+ * What socket.io's streams adapter takes for a client of the package `redis`: it may poll without a pause and leave
+ * what it asks for unhandled, here nothing rejects that is not awaited, and what arrives is whole.
+ */
+export function streamClientView(link: Link, driver: StreamDriver, secret?: string): StreamClientView {
+  let waits = false;
+  const plain = redisClientView(link, driver);
+  const client = {
+    ...plain,
+    subscribe: (topics: string[], hear: (payload: Buffer) => void) =>
+      plain.subscribe(topics, (payload) => {
+        checkClusterMessage(decode(payload));
+        hear(payload);
+      }),
+    duplicate: () => client,
+    connect: () => Promise.resolve(),
+    disconnect: () => {},
+    xAdd: adder(link, driver, () => waits),
+    xRead: () => readOn(link, driver),
+    xRange: async (_: string, from: string, to: string) =>
+      whole(link, driver, await inTime(driver.range(from, to))),
+    ...sessions(driver, secret),
+  };
+  return { client, waitForOffsets: () => void (waits = true) };
+}
+
+/** XADD. Each waits for the one before, so that broadcasts keep their order also where one was not added. */
+function adder(link: Link, { stream }: StreamDriver, waits: () => boolean) {
+  let before: Promise<unknown> = Promise.resolve();
+  return async (_: string, __: '*', fields: Fields): Promise<string> => {
+    const answer = link.place(stream, Buffer.from(JSON.stringify(fields)));
+    if (!waits()) return '';
+    const offset = Promise.race([answer, delay(OFFSET, undefined, { ref: false })]);
+    const turn = Promise.all([offset, before]);
+    before = turn;
+    const [id] = await turn;
+    if (typeof id !== 'string') throw new Error('it has no place in the stream');
+    return id;
+  };
+}
+
+/** XREAD, that waits where Redis cannot be read, and for ever once the link is closed. */
+async function readOn(link: Link, driver: StreamDriver): Promise<object[]> {
+  if (link.state === 'closed') return await new Promise(() => {});
+  try {
+    return [{ messages: whole(link, driver, await driver.read()) }];
+  } catch {
+    await delay(PACE, undefined, { ref: false });
+    return [{ messages: [] }];
+  }
+}
+
+/** The entries that are signed as ours are, and that the adapter can bear; the link counts the others. */
+function whole(link: Link, { stream }: StreamDriver, entries: Entry[]): { id: string; message: Fields }[] {
+  const messages: { id: string; message: Fields }[] = [];
+  for (const { id, sealed } of entries) {
+    const take = link.guarded((payload) => messages.push({ id, message: checkFields(payload) }));
+    take(sealed, stream);
+  }
+  return messages;
+}
+
+function checkFields(payload: Buffer): Fields {
+  const fields = JSON.parse(payload.toString()) as Fields;
+  const { uid, nsp, type, data } = fields;
+  if (typeof type !== 'string') throw new TypeError('the type is malformed');
+  checkClusterMessage({ uid, nsp, type: Number(type), data: data === undefined ? data : dataOf(data) });
+  return fields;
+}
+
+function dataOf(text: string): unknown {
+  return text.startsWith('{') ? JSON.parse(text) : msgpack.decode(Buffer.from(text, 'base64'));
+}
+
+/** Where the sessions of clients that have gone are kept, signed like everything else. */
+function sessions(driver: StreamDriver, secret: string | undefined): object {
+  const sealed = (key: string, value: string) => seal(secret, key, Buffer.from(value)).toString('base64');
+  const taken = async (key: string) => {
+    const value = await inTime(driver.take(key));
+    return [value === null ? null : unseal(secret, key, Buffer.from(value, 'base64'))?.toString()];
+  };
+  return {
+    set: (key: string, value: string, { PX }: { PX: number }) =>
+      driver.store(key, sealed(key, value), PX).catch(() => {}), // its client starts afresh, then
+    multi: () => ({ get: (key: string) => ({ del: () => ({ exec: () => taken(key) }) }) }),
+  };
+}

@@ -1,0 +1,67 @@
+import type { ClusterAdapter } from 'socket.io-adapter';
+import { clusterMessage } from './cluster-message.js';
+import { hasBytes, msgpack } from './codec.js';
+import type { Link } from './link.js';
+import { localFirst } from './local-first.js';
+import { load } from './optional-package.js';
+import type { AdapterFactory, Backend, Command, Written } from './queue.js';
+import { clientMaker, refuseNonsense } from './redis-clients.js';
+import { redisSession } from './redis-session.js';
+import { StreamDriver } from './redis-stream-driver.js';
+import { streamClientView } from './redis-stream-view.js';
+
+/** Redis, through socket.io's own adapter on a stream, which replays to a client what it has missed. */
+export const backend: Backend = {
+  name: 'Redis Streams',
+  async open({ url: given, channel, secret }) {
+    const url = given.replace('-streams', '');
+    const make = await clientMaker();
+    refuseNonsense(make, url);
+    const stream = `${channel}#stream`;
+    const driver = new StreamDriver((events, signal) => {
+      const clients = { publisher: make({ url }), subscriber: make({ url }), reader: make({ url }) };
+      return redisSession(clients, 'exact', { events, signal });
+    }, stream);
+    return {
+      driver,
+      adapter: (link) => streamsAdapter(link, driver, secret),
+      write: (command) => write(stream, command),
+    };
+  },
+};
+
+/** The part of a namespace that says whether clients are to get what they missed. */
+interface Recovering {
+  server: { opts: { connectionStateRecovery?: unknown } };
+}
+
+async function streamsAdapter(
+  link: Link,
+  driver: StreamDriver,
+  secret: string | undefined,
+): Promise<AdapterFactory> {
+  const { createAdapter } = await load<typeof import('@socket.io/redis-streams-adapter')>(
+    '@socket.io/redis-streams-adapter',
+    'a Redis Streams message queue',
+  );
+  const view = streamClientView(link, driver, secret);
+  const create = createAdapter(view.client, {
+    streamName: driver.stream,
+    channelPrefix: link.channel,
+    sessionKeyPrefix: `${link.channel}#session:`,
+  }) as (namespace: unknown) => ClusterAdapter;
+  return function factory(namespace: Recovering) {
+    const adapter = create(namespace);
+    if (!namespace.server.opts.connectionStateRecovery) return localFirst(adapter);
+    // A client has to be told which message of the stream it gets, so that it can say which was its last.
+    view.waitForOffsets();
+    return adapter;
+  } as AdapterFactory;
+}
+
+/** A command as socket.io's streams adapter takes it. */
+function write(stream: string, command: Command): Written {
+  const { uid, nsp, type, data } = clusterMessage(command);
+  const text = hasBytes(data) ? msgpack.encode(data).toString('base64') : JSON.stringify(data);
+  return { topic: stream, payload: Buffer.from(JSON.stringify({ uid, nsp, type: `${type}`, data: text })) };
+}
