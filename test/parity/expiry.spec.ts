@@ -134,7 +134,7 @@ describe('a connection that expires', () => {
         request.expiresAt = session.cookie.expires;
       }
     }
-    const session = loginMiddlewares({ maxAge: 2_000 });
+    const session = loginMiddlewares({ maxAge: 3_000 });
     const app = await startWithLogin({ providers: [SessionGateway], options: { session } });
     const browser = new Browser(app);
     await browser.login('ann');
@@ -476,7 +476,7 @@ describe('a token that is refreshed', () => {
 
   it('A3 ends the connection at its exp', async () => {
     const app = await startTokens();
-    const client = await app.connect('/', { auth: { token: tokenOf(2) } });
+    const client = await app.connect('/', { auth: { token: tokenOf(3) } });
 
     expect(await endOf(client)).toEqual(END);
   });
@@ -484,8 +484,8 @@ describe('a token that is refreshed', () => {
   it('A3 extends the connection, which stays in the room of its user', async () => {
     const app = await startTokens();
     const [client, other] = [
-      await app.connect('/', { auth: { token: tokenOf(2) } }),
-      await app.connect('/', { auth: { token: tokenOf(2) } }),
+      await app.connect('/', { auth: { token: tokenOf(3) } }),
+      await app.connect('/', { auth: { token: tokenOf(3) } }),
     ];
     const answer = await ask(client, 'refresh', tokenOf(60));
     await endOf(other);

@@ -379,14 +379,20 @@ describe('a change of user', () => {
     expect(meanwhile).toEqual([[false], [false]]);
   });
 
-  it('A3 counts when it is the last one, whichever answer comes last', async () => {
+  it.each<[string, () => number]>([
+    ['an answer', () => 7],
+    [
+      'an error',
+      () => {
+        throw new Error('too late to matter');
+      },
+    ],
+  ])('A3 counts when it is the last one, even if %s to an earlier one comes later', async (_, late) => {
     const gate = new Gate();
     const identify: Identify = async (client) => {
-      if (client.user === 7) {
-        await gate.opened;
-        throw new Error('too late to matter');
-      }
-      return (client.user as number) ?? undefined;
+      if (client.user !== 7) return (client.user as number) ?? undefined;
+      await gate.opened;
+      return late();
     };
     const app = await byUser({ identify });
     const client = await app.connect();
@@ -394,9 +400,10 @@ describe('a change of user', () => {
     await ask(client, 'become', 8);
     await expect.poll(async () => (await app.get(SocketIO).members(user(8))).length).toBe(1);
     gate.open();
-    await gate.opened;
+    await flushed(client);
 
-    expect([await reached(app, 8, [client]), app.log.of('error')]).toEqual([[true], []]);
+    expect([await reached(app, 7, [client]), await reached(app, 8, [client])]).toEqual([[false], [true]]);
+    expect(app.log.of('error')).toEqual([]);
   });
 
   it.each([
