@@ -111,7 +111,8 @@ export function given<T extends object>(options: T): T {
 
 /** The options with defaults, or the error that fails the boot. */
 export function resolveOptions(options: FlaskSocketOptions): ResolvedOptions {
-  const chosen = given(options);
+  const { messageQueue } = options;
+  const chosen = given({ ...options, messageQueue: messageQueue === '' ? undefined : messageQueue }); // MESSAGE_QUEUE=
   checkAll(chosen, CHECKS);
   refuseWildcardWithCredentials(chosen);
   const resolved = { ...DEFAULTS, ...chosen } as ResolvedOptions;

@@ -19,7 +19,7 @@ export function readEnvironment(variables: NodeJS.ProcessEnv): Environment {
   return {
     host: of('HOST'),
     port: integer('PORT', of('PORT'), { least: 0, most: 65_535 }),
-    messageQueue: of('MESSAGE_QUEUE'),
+    messageQueue: brokerUrl('MESSAGE_QUEUE', of('MESSAGE_QUEUE')),
     workers: of('WORKERS') === 'auto' ? 'auto' : integer('WORKERS', of('WORKERS'), { least: 1, most: 1_024 }),
   };
 }
@@ -33,6 +33,12 @@ export function countOf(workers: Workers): number {
     'workers',
     `must be a number of 1 or more, or 'auto', not ${printable(workers)}`,
   );
+}
+
+/** What is no URL is not shown: it may hold a password. */
+function brokerUrl(name: string, text: string | undefined): string | undefined {
+  if (text === undefined || text.includes('://')) return text;
+  throw failure('FSK_INVALID_ENVIRONMENT', name, 'no URL', 'that of a broker, like redis://localhost');
 }
 
 function integer(
