@@ -39,6 +39,9 @@ export const IDENTIFY_TIMEOUT = 10_000;
 /** Node's timers cannot wait for longer, in milliseconds: some 24 days. */
 export const LONGEST_TIMER = 2 ** 31 - 1;
 
+/** How long a client may be away and be recovered, in milliseconds (Socket.IO's default). */
+export const RECOVERY_WINDOW = 120_000;
+
 /** How long `members()` waits for the other processes, in milliseconds. */
 export const MEMBERS_TIMEOUT = 5_000;
 

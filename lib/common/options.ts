@@ -28,6 +28,14 @@ export interface QueueAddress {
   protocol?: 'socket.io' | 'flask-socketio';
 }
 
+/** How clients that come back are recovered. */
+export interface RecoveryOptions {
+  /** How long a client may be away, in milliseconds. Default: 120,000. */
+  maxDisconnectionDuration?: number;
+  /** Accepts it without asking middlewares, guards and `@OnConnect()` again. Default: false. */
+  skipMiddlewares?: boolean;
+}
+
 /** What Socket.IO's `server.adapter()` takes, for brokers that have no URL here. */
 export type AdapterFactory = Exclude<ServerOptions['adapter'], undefined>;
 
@@ -96,6 +104,11 @@ export interface FlaskSocketOptions {
   compressionThreshold?: number;
   /** How packets are encoded: JSON, msgpack (package socket.io-msgpack-parser), or a parser. Default: `default`. */
   serializer?: 'default' | 'msgpack' | Parser;
+  /**
+   * Whether a client that comes back in time gets what it missed, its rooms and its session. It is admitted as any
+   * other, and `request.recovered` is true. Default: false. Source: promise N4; Socket.IO's option of this name.
+   */
+  connectionStateRecovery?: boolean | RecoveryOptions;
   /** How long `stop()` waits for running handlers, in milliseconds. Default: 10,000. */
   shutdownTimeout?: number;
   /** Where log lines go, for example a `LoggerService`; `false` is silence. Default: Nest's Logger. */

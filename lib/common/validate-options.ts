@@ -2,7 +2,7 @@ import { closest, distance } from 'fastest-levenshtein';
 import { ANY } from './constants.js';
 import { failure } from './errors.js';
 import { checkNamespace } from './namespace.js';
-import { DEFAULTS, type FlaskSocketOptions, type ResolvedOptions } from './options.js';
+import { DEFAULTS, type FlaskSocketOptions, type RecoveryOptions, type ResolvedOptions } from './options.js';
 import { printable } from './printable.js';
 
 /** Says what is wrong with a value, or nothing. */
@@ -33,6 +33,14 @@ const isMiddleware = (value: unknown) => typeof value === 'function';
 const hasOpen = (value: unknown) =>
   anObject(value) && typeof (value as { open?: unknown }).open === 'function';
 
+const isRecovery = (value: unknown) => {
+  if (!anObject(value)) return false;
+  const { maxDisconnectionDuration: time = 1, skipMiddlewares = false, ...rest } = value as RecoveryOptions;
+  const isTime = typeof time === 'number' && time > 0 && Number.isFinite(time);
+  return isTime && typeof skipMiddlewares === 'boolean' && Object.keys(rest).length === 0;
+};
+
+/** What each option takes. */
 export const CHECKS: Record<keyof FlaskSocketOptions, Check> = {
   path: must('a path like "/socket.io"', (value) => typeof value === 'string' && /^\/?[^\s?#]+$/.test(value)),
   messageQueue: must(
@@ -94,6 +102,10 @@ export const CHECKS: Record<keyof FlaskSocketOptions, Check> = {
       value === 'default' ||
       value === 'msgpack' ||
       (typeof value === 'object' && value !== null && 'Encoder' in value && 'Decoder' in value),
+  ),
+  connectionStateRecovery: must(
+    'true, false, or an object with maxDisconnectionDuration (above 0) and skipMiddlewares',
+    (value) => typeof value === 'boolean' || isRecovery(value),
   ),
   shutdownTimeout: aSize,
   logger: must('a logger (log, error, warn) or false', (value) => value === false || anObject(value)),

@@ -18,6 +18,8 @@ export interface SocketEvent {
 /** One engine connection of a client: what all its namespaces share. */
 export interface ClientState {
   session: SocketSession;
+  /** Which session of the HTTP side that is, if it is one that a store keeps. */
+  sessionKey?: unknown;
   /** Keeps the session in step with its store, if it has one. */
   keeper?: SessionKeeper | undefined;
   /** What a handler or guard set as `request.user`; the HTTP request's is seen until then. */

@@ -10,6 +10,8 @@ export interface SessionUser {
 
 /** What stands between the events of a client and the store of its session. */
 export interface SessionKeeper {
+  /** Whether the session is the connection's own, and not to be found in the store. */
+  readonly isOwn: boolean;
   /** Gives an event its session: at once, or when it has been read and all earlier events have theirs. */
   open(event: SessionUser): Promise<void> | undefined;
   /** The event goes without its session; it keeps its turn. */

@@ -59,6 +59,7 @@ interface NamespaceInternals {
 }
 
 interface ServerInternals {
+  readonly opts: { readonly connectionStateRecovery?: object };
   readonly parentNsps: ReadonlyMap<unknown, { readonly children: ReadonlySet<Namespace> }>;
 }
 
@@ -122,12 +123,17 @@ export function middlewaresOf(namespace: Namespace): readonly NamespaceMiddlewar
   return innerNamespace(namespace)._fns;
 }
 
+/** Whether a namespace has no client, and none is being admitted. */
+export function isEmpty(namespace: Namespace): boolean {
+  return namespace.sockets.size === 0 && innerNamespace(namespace)._preConnectSockets.size === 0;
+}
+
 /** Calls `emptied` when the last client of a namespace has gone and none is being admitted. */
 export function onEmptied(namespace: Namespace, emptied: () => void): void {
   const internals = innerNamespace(namespace);
   internals._remove = function remove(socket) {
     namespacePrototype._remove.call(this, socket);
-    if (namespace.sockets.size === 0 && internals._preConnectSockets.size === 0) emptied();
+    if (isEmpty(namespace)) emptied();
   };
 }
 
@@ -171,9 +177,24 @@ export function releasePackets(connection: Connection, { send }: { send: boolean
   if (send) for (const write of held) write();
 }
 
+/** Sends a returning client what it missed: as soon as it is accepted, before anything else. */
+export function sendMissed({ socket }: Connection, missed: readonly unknown[][]): void {
+  for (const data of missed) inner(socket).packet({ type: EVENT_PACKET, data });
+}
+
 /** Sends an event to one socket, held or not. */
 export function sendEvent(socket: Socket, data: readonly unknown[], flags: PacketFlags): void {
-  sendPacket(socket, { type: EVENT_PACKET, data }, flags);
+  const isKept = socket.connected && socket.rooms.has(socket.id) && keepEvent(socket, data, flags);
+  if (!isKept) sendPacket(socket, { type: EVENT_PACKET, data }, flags);
+}
+
+/** Sends an event through the adapter, if that recovers connections: it is sent again to a client that comes back. */
+export function keepEvent(socket: Socket, data: readonly unknown[], flags: PacketFlags): boolean {
+  const { adapter, server } = socket.nsp;
+  const { opts } = server as unknown as ServerInternals; // typed private by socket.io
+  if (!opts.connectionStateRecovery) return false;
+  adapter.broadcast({ type: EVENT_PACKET, data }, { rooms: new Set([socket.id]), except: new Set(), flags });
+  return true;
 }
 
 /** Sends an event that asks for an acknowledgement; the function that it returns forgets it. */

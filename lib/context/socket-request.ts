@@ -83,6 +83,11 @@ export class SocketRequest implements SessionUser {
     return this.connection.socket.nsp.name;
   }
 
+  /** Whether the client came back in time and has its rooms, its session and what it missed. Source: promise N4. */
+  get recovered(): boolean {
+    return this.connection.socket.recovered;
+  }
+
   /** The parameters of the namespace: `/job/:id` connected as `/job/7` → `{ id: '7' }`. */
   get params(): NamespaceParams {
     return this.connection.params;

@@ -8,6 +8,7 @@ import { storage } from '../context/storage.js';
 import {
   connectionOf,
   existingNamespace,
+  keepEvent,
   sendEvent,
   siblingOf,
   type PacketFlags,
@@ -52,6 +53,8 @@ interface Delivery {
 function replyTo(sender: Connection | undefined, { address, outgoing, options }: Delivery): void {
   const socket = sender && recipient(sender, address.namespace);
   if (socket && !address.except.includes(socket.id)) sendEvent(socket, outgoing, options);
+  else if (sender?.state === 'gone' && sender.socket.nsp.name === address.namespace)
+    keepEvent(sender.socket, outgoing, options); // it may come back
 }
 
 /** The sender's socket in a namespace, as long as it may be written to. */

@@ -17,6 +17,7 @@ import type { Dispatcher } from './dispatcher.js';
 import type { Executor, Run } from './executor.js';
 import { safeError } from './failures.js';
 import type { Identification } from './identification.js';
+import type { Recovery } from './recovery.js';
 import { runMiddlewares } from './middlewares.js';
 import type { Sessions } from './sessions.js';
 
@@ -40,6 +41,7 @@ export class Admission {
       departure: Departure;
       sessions: Sessions;
       identification: Identification;
+      recovery: Recovery;
       logger: FlaskSocketLogger;
       options: () => ResolvedOptions;
       isStopping: () => boolean;
@@ -85,6 +87,7 @@ export class Admission {
   connected(socket: Socket): void {
     const admitted = connectionOf(socket);
     const connection = admitted ?? this.#attach(socket);
+    if (!admitted) this.parts.recovery.settle(connection);
     connection.state = 'connected';
     connection.client.asking?.delete(socket.nsp.name);
     releasePackets(connection, { send: true });
@@ -109,6 +112,7 @@ export class Admission {
     onEvents(socket, dispatcher.listener);
     holdPackets(connection);
     void socket.join(socket.id);
+    this.parts.recovery.begin(connection);
     return connection;
   }
 
@@ -117,6 +121,7 @@ export class Admission {
     return chain(this.#verdict(connection), (refusal) => {
       if (refusal) return this.#refuse(connection, refusal, done);
       this.#checkArrival(connection);
+      this.parts.recovery.settle(connection);
       done();
       process.nextTick(() => this.#checkArrival(connection)); // after socket.io's own, which connects the client
     });

@@ -1,5 +1,5 @@
 import type { ServerOptions } from 'socket.io';
-import { INTERNAL_ERROR } from '../common/constants.js';
+import { INTERNAL_ERROR, RECOVERY_WINDOW } from '../common/constants.js';
 import type { ResolvedOptions } from '../common/options.js';
 import { guarded } from '../common/thenable.js';
 import type { Engine } from './engine.js';
@@ -34,6 +34,7 @@ export function serverOptions(
     parser: parserOf(options),
     wsEngine: engine.Server as never, // typed as a string by engine.io
     cors: policy.hasForeignOrigins ? (policy.cors as ServerOptions['cors']) : undefined,
+    ...recoveryOf(options),
     ...raw,
     allowRequest: everyOf([
       (_request, decide) => decide(isStopping() ? 'Server is shutting down' : null, !isStopping()),
@@ -42,6 +43,14 @@ export function serverOptions(
       ...(raw.allowRequest ? [survivable(raw.allowRequest, policy)] : []),
     ]),
   };
+}
+
+/** Nothing, unless it is on: socket.io looks whether the option is there. */
+function recoveryOf({ connectionStateRecovery: recovery }: ResolvedOptions): Partial<ServerOptions> {
+  if (!recovery) return {};
+  const { maxDisconnectionDuration = RECOVERY_WINDOW, skipMiddlewares = false } =
+    recovery === true ? {} : recovery;
+  return { connectionStateRecovery: { maxDisconnectionDuration, skipMiddlewares } };
 }
 
 /** A check of the application's own: what it throws, now or later, refuses the client. */

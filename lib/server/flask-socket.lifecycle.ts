@@ -37,6 +37,7 @@ export class FlaskSocketLifecycle implements OnApplicationBootstrap {
     await messageQueue.open(this.runtime);
     const server = host.open();
     if (messageQueue.adapter) server.adapter(messageQueue.adapter);
+    this.runtime.keepAdapters();
     for (const instance of this.explorer.instances()) giveServer(instance, server);
     this.runtime.openNamespaces(this.#namespaces());
     this.#report(definitions);

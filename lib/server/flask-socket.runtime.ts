@@ -27,6 +27,7 @@ import { MessageQueue } from './message-queue.js';
 import { Namespaces } from './namespaces.js';
 import type { Observer } from './observer.js';
 import { OriginPolicy } from './origin-policy.js';
+import { Recovery } from './recovery.js';
 import { ServerHost } from './server-host.js';
 import { Sessions } from './sessions.js';
 
@@ -66,6 +67,7 @@ export class FlaskSocketRuntime implements Runtime {
     this.sessions = new Sessions({ options, platform, logger });
     const dispatcher = new Dispatcher({ registry, executor, logger, serial, debug });
     const departure = new Departure(registry, executor);
+    const recovery = new Recovery(options);
     const admission = new Admission({
       runtime: this,
       registry,
@@ -74,11 +76,12 @@ export class FlaskSocketRuntime implements Runtime {
       departure,
       sessions: this.sessions,
       identification: this.#identification,
+      recovery,
       logger,
       options,
       isStopping,
     });
-    this.#namespaces = new Namespaces(registry, admission);
+    this.#namespaces = new Namespaces(registry, admission, recovery);
     this.messageQueue = new MessageQueue(options, logger);
     this.app = currentApp(moduleRef, platform);
     this.host = this.#serverHost(isStopping);
@@ -112,6 +115,11 @@ export class FlaskSocketRuntime implements Runtime {
   observe(observer: Observer): void {
     this.executor.observer = observer;
     if (this.host.existing) observer.opened(this.host.existing);
+  }
+
+  /** The server has the adapter that it will keep. */
+  keepAdapters(): void {
+    this.#namespaces.keepAdapters(this.server);
   }
 
   /** Opens namespaces, if there is a server by now. */

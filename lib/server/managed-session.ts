@@ -36,9 +36,12 @@ export class ManagedSession implements SessionKeeper {
     if (this.copy.takeFrom(sessionCopy)) this.#isOwn = true;
   }
 
+  get isOwn(): boolean {
+    return (this.#isOwn ||= this.copy.isChanged);
+  }
+
   #isDue(): boolean {
-    this.#isOwn ||= this.copy.isChanged;
-    return !this.#isOwn && Date.now() - this.#readAt >= this.from.refresh;
+    return !this.isOwn && Date.now() - this.#readAt >= this.from.refresh;
   }
 
   async #read(): Promise<object | null | undefined> {

@@ -64,7 +64,7 @@ export class Sessions {
     const opened = this.#opened.get(request);
     if (!opened) return { session: SocketSession.from((request as { session?: unknown }).session) };
     const copy = new SessionCopy(opened.data);
-    const client: ClientState = { session: copy.session };
+    const client: ClientState = { session: copy.session, sessionKey: opened.source?.key };
     client.keeper = opened.source && this.#keeperOf(client, copy, opened.source);
     return client;
   }

@@ -12,6 +12,7 @@ import { SessionTurns } from './session-turns.js';
  * Source: promise K6.
  */
 export class UnmanagedSession implements SessionKeeper {
+  readonly isOwn = false;
   readonly #turns = new SessionTurns();
   #hasEnded = false;
 
@@ -22,7 +23,15 @@ export class UnmanagedSession implements SessionKeeper {
 
   open(event: SessionUser): Promise<void> | undefined {
     if (this.#hasEnded) return this.skip();
-    return this.#turns.take(this.from.source.read(), (data) => this.#give(event, data));
+    return this.#turns.take(this.#read(), (data) => this.#give(event, data));
+  }
+
+  /** After earlier events of the client have written what they write at once, so that it is seen. */
+  #read(): Promise<object | null | undefined> {
+    const { source, writes } = this.from;
+    const { last } = this.#turns;
+    if (!last) return source.read(writes.last(source.key));
+    return source.read(last.then(() => writes.last(source.key)));
   }
 
   skip(): Promise<void> | undefined {

@@ -1,0 +1,17 @@
+/**
+ * A copy of a value as it would arrive at a client: `toJSON()` has been called, bytes stay bytes, nothing is shared
+ * with the original. Throws a RangeError for what is cyclic or too deep.
+ */
+export function plain(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (ArrayBuffer.isView(value)) return Buffer.from(bytesOf(value));
+  if (value instanceof ArrayBuffer) return Buffer.from(value.slice(0));
+  const { toJSON } = value as { toJSON?: unknown };
+  if (typeof toJSON === 'function') return plain(toJSON.call(value));
+  if (Array.isArray(value)) return value.map(plain);
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plain(item)]));
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): ArrayBuffer {
+  return buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer;
+}
