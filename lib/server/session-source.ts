@@ -7,8 +7,8 @@ import { withinTime } from '../common/time-limit.js';
 export interface SessionSource {
   /** Sessions with the same key may be the same session: their changes are saved one after the other. */
   readonly key: unknown;
-  /** The session as it is now; nothing if it has ended. */
-  read(): Promise<object | null | undefined>;
+  /** The session as it is now, or after something else; nothing if it has ended. */
+  read(first?: PromiseLike<unknown>): Promise<object | null | undefined>;
   /** Saves what `read()` returned a moment ago, changed since. */
   save(session: object): Promise<void>;
 }
@@ -70,13 +70,13 @@ export async function fromInterface(
 export function bounded(source: SessionSource, milliseconds: number): SessionSource {
   return {
     key: source.key,
-    read: () => inTime(source.read(), milliseconds, 'read'),
+    read: (first) => inTime(first ? first.then(() => source.read()) : source.read(), milliseconds, 'read'),
     save: (session) => inTime(source.save(session), milliseconds, 'saved'),
   };
 }
 
 /** What a store or a middleware answers in time, or `FSK_SESSION_UNAVAILABLE`. */
-export function inTime<T>(answer: Promise<T>, milliseconds: number, wanted: string): Promise<T> {
+export function inTime<T>(answer: PromiseLike<T>, milliseconds: number, wanted: string): Promise<T> {
   const late = () => new Error(`no answer within ${milliseconds} ms`);
   return withinTime(answer, milliseconds, late).catch((error: unknown) => {
     throw failureFrom(error, 'FSK_SESSION_UNAVAILABLE', wanted);

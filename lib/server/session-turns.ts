@@ -2,6 +2,11 @@
 export class SessionTurns {
   #last: Promise<void> | undefined;
 
+  /** Settles when no earlier event waits any more. */
+  get last(): Promise<void> | undefined {
+    return this.#last;
+  }
+
   /** Whether an event is still waiting. */
   get areTaken(): boolean {
     return this.#last !== undefined;

@@ -274,6 +274,17 @@ describe('a store', () => {
     expect(order.entries).toEqual(['first', 'second', 'third']);
   });
 
+  it('K6 an event sees what earlier ones of its client have written, though it waited for none', async () => {
+    const { browser } = await startSessions({ options: { manageSession: false } });
+    await browser.get('set/name/anna');
+    const client = await browser.connect();
+
+    client.emit('set', 'color', 'red');
+    client.emit('set', 'size', 7);
+
+    expect(await sessionOf(client)).toEqual({ name: 'anna', color: 'red', size: 7 });
+  });
+
   it('K6 keeps what two events write that overlap: key by key, the later of one key', async () => {
     const gate = new Gate();
     @SocketGateway('/slow')

@@ -1,0 +1,5 @@
+import { run } from 'nestjs-flask-socket';
+import { AppModule } from './app.module.js';
+
+const app = await run(AppModule, { manageSession: process.env['MANAGE_SESSION'] !== 'false' });
+console.log(`Open ${await app.getUrl()}. Ctrl-C stops the server.`);
