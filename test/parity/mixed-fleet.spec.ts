@@ -10,6 +10,7 @@ import {
   SocketIO,
   type FlaskSocketOptions,
 } from 'nestjs-flask-socket';
+import { createEmitter } from 'nestjs-flask-socket/emitter';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { bootError, flushed, inbox, next, startApp, type RunningApp } from '../support/app.js';
 import { rabbitBroker, redisBroker, type Broker } from '../support/brokers.js';
@@ -490,6 +491,27 @@ describe.skipIf(!have('redis-server'))('a fleet with Flask-SocketIO processes, t
       expect(JSON.stringify(value)).toBe('{"__proto__":1}');
       expect(Object.keys({})).toEqual([]);
     });
+  });
+
+  it('O1 is spoken to by an emitter', async () => {
+    const { python, app, socketio } = await start();
+    const client = await app.connect('/chat');
+    const named = { sid: client.id!, namespace: '/chat' };
+    const queue = { url: redis.url, protocol: 'flask-socketio' } as const;
+    const emitter = createEmitter(queue, { channel: python.channel, namespace: '/chat' });
+    const heard = next(client, 'news');
+    const gone = next(client, 'disconnect');
+    await emitter.joinRoom('red', { sid: client.id! });
+    await vi.waitFor(() => expect(socketio.rooms(named)).toContain('red'));
+    await emitter.emit('news', args('one', Buffer.from('hi')), { to: 'red', skipSid: 'somebody' });
+    expect(await heard).toEqual(['one', Buffer.from('hi')]);
+    await emitter.closeRoom('red');
+    await vi.waitFor(() => expect(socketio.rooms(named)).not.toContain('red'));
+    await emitter.disconnect({ sid: client.id! });
+    await gone;
+    await emitter.close();
+    const methods = python.heard.entries.map(({ method }) => method);
+    expect(methods).toEqual(['enter_room', 'emit', 'close_room', 'disconnect']);
   });
 
   it('P4 refuses to start with queueSecret, which Python does not know', async () => {
