@@ -10,6 +10,7 @@ const MANIFEST = {
     '.': './index.js',
     './testing': './testing/index.js',
     './emitter': './emitter/index.js',
+    './metrics': './metrics/index.js',
   },
 };
 
