@@ -43,6 +43,8 @@ export async function redisSession(
   for (const client of all) client.on('error', events.lost);
   await connected(all, signal).catch((error: unknown) => {
     destroy();
+    // A socket that is just being connected escapes, and would keep the process alive.
+    for (const client of all) client.once('connect', () => client.destroy());
     throw error;
   });
   const unwatch = watch(() => Promise.all([publisher.ping(), subscriber.ping()]), events.lost);
