@@ -224,6 +224,32 @@ describe('option identify', () => {
     expect([before, await reached(app, 7, [client])]).toEqual([false, [true]]);
   });
 
+  it('A3 is waited for when @OnConnect() sets the user, too', async () => {
+    const [gate, asked] = [new Gate(), new Journal()];
+    @SocketGateway()
+    class ConnectGateway {
+      @OnConnect()
+      connect() {
+        request.user = 7;
+      }
+    }
+    const identify: Identify = async (client) => {
+      if (client.user === undefined) return undefined;
+      asked.add('asked');
+      await gate.opened;
+      return 7;
+    };
+    const app = await start({ identify }, { providers: [ConnectGateway] });
+    const client = app.open();
+    await asked.has('asked');
+    await flushed(client);
+    const before = client.connected;
+    gate.open();
+    await connected(client);
+
+    expect([before, await reached(app, 7, [client])]).toEqual([false, [true]]);
+  });
+
   it('A3 is waited for before events are handled, with alwaysConnect too', async () => {
     const [gate, asked] = [new Gate(), new Journal()];
     const identify: Identify = async (client) => {
