@@ -6,6 +6,7 @@ import type { Backend } from './queue.js';
 const BACK_ENDS: Readonly<Record<string, () => Promise<{ backend: Backend }>>> = {
   redis: () => import('./redis.js'),
   rediss: () => import('./redis.js'),
+  'redis+sentinel': () => import('./redis-sentinel.js'),
   'redis-sharded': () => import('./redis-sharded.js'),
   'rediss-sharded': () => import('./redis-sharded.js'),
   'redis-streams': () => import('./redis-streams.js'),

@@ -37,7 +37,7 @@ async function shardedAdapter(link: Link, driver: RedisDriver): Promise<AdapterF
   });
   return function factory(namespace: never) {
     return guarded(localFirst(create(namespace)));
-  } as AdapterFactory;
+  };
 }
 
 /** Makes the adapter take only what it can bear; the link counts the rest. */

@@ -1,5 +1,6 @@
 import { RedisDriver } from './redis-driver.js';
 import type { RedisSession } from './redis-session.js';
+import { isBefore } from './redis-stream-turns.js';
 import type { Broker } from './session-driver.js';
 
 /** So many entries are kept at least: what is older cannot be replayed. */
@@ -30,6 +31,11 @@ export class StreamDriver extends RedisDriver {
       });
       return session;
     });
+  }
+
+  /** Where reading has begun, or goes on. */
+  get cursor(): string {
+    return this.#cursor ?? '0-0';
   }
 
   /** Resolves with the id of the entry, on the stream's topic. */
@@ -83,9 +89,4 @@ interface Raw {
 
 function entryOf({ id, message }: Raw): Entry {
   return { id, sealed: Buffer.from(message['payload'] ?? '', 'base64') };
-}
-
-function isBefore(one: string, other: string): boolean {
-  const [a, b] = [one, other].map((id) => id.split('-').map(BigInt)) as [bigint[], bigint[]];
-  return a[0]! < b[0]! || (a[0] === b[0] && a[1]! < b[1]!);
 }

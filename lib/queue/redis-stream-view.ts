@@ -5,10 +5,8 @@ import { inTime } from './in-time.js';
 import type { Link } from './link.js';
 import { redisClientView } from './redis-client-view.js';
 import type { Entry, StreamDriver } from './redis-stream-driver.js';
+import { StreamTurns } from './redis-stream-turns.js';
 import { seal, unseal } from './seal.js';
-
-/** How long a broadcast waits for its place in the stream, in milliseconds. */
-const OFFSET = 500;
 
 /** How long to wait before a stream that could not be read is read again, in milliseconds. */
 const PACE = 200;
@@ -19,6 +17,13 @@ interface Fields {
   nsp: string;
   type: string;
   data?: string;
+  mark?: string;
+}
+
+/** An entry as the adapter takes it. */
+interface Message {
+  id: string;
+  message: Fields;
 }
 
 /** What socket.io's streams adapter takes for its clients. */
@@ -33,6 +38,7 @@ export interface StreamClientView {
  * what it asks for unhandled, here nothing rejects that is not awaited, and what arrives is whole.
  */
 export function streamClientView(link: Link, driver: StreamDriver, secret?: string): StreamClientView {
+  const turns = new StreamTurns<Message>();
   let waits = false;
   const plain = redisClientView(link, driver);
   const client = {
@@ -45,44 +51,39 @@ export function streamClientView(link: Link, driver: StreamDriver, secret?: stri
     duplicate: () => client,
     connect: () => Promise.resolve(),
     disconnect: () => {},
-    xAdd: adder(link, driver, () => waits),
-    xRead: () => readOn(link, driver),
-    xRange: async (_: string, from: string, to: string) =>
-      whole(link, driver, await inTime(driver.range(from, to))),
+    xAdd: async (_: string, __: '*', fields: Fields) => {
+      const add = (mark?: string) =>
+        link.place(driver.stream, Buffer.from(JSON.stringify({ ...fields, mark })));
+      if (waits) return await turns.take(add);
+      void add();
+      return '';
+    },
+    xRead: async () => [{ messages: await turns.next(() => readOn(link, driver)) }],
+    xRange: async (_: string, from: string, to: string) => {
+      const range = async (end: string) => whole(link, driver, await inTime(driver.range(from, end)));
+      if (to === '+') return await turns.replay(range, driver.cursor);
+      await turns.reached(to, driver.cursor);
+      return await range(to);
+    },
     ...sessions(driver, secret),
   };
   return { client, waitForOffsets: () => void (waits = true) };
 }
 
-/** XADD. Each waits for the one before, so that broadcasts keep their order also where one was not added. */
-function adder(link: Link, { stream }: StreamDriver, waits: () => boolean) {
-  let before: Promise<unknown> = Promise.resolve();
-  return async (_: string, __: '*', fields: Fields): Promise<string> => {
-    const answer = link.place(stream, Buffer.from(JSON.stringify(fields)));
-    if (!waits()) return '';
-    const offset = Promise.race([answer, delay(OFFSET, undefined, { ref: false })]);
-    const turn = Promise.all([offset, before]);
-    before = turn;
-    const [id] = await turn;
-    if (typeof id !== 'string') throw new Error('it has no place in the stream');
-    return id;
-  };
-}
-
 /** XREAD, that waits where Redis cannot be read, and for ever once the link is closed. */
-async function readOn(link: Link, driver: StreamDriver): Promise<object[]> {
+async function readOn(link: Link, driver: StreamDriver): Promise<Message[]> {
   if (link.state === 'closed') return await new Promise(() => {});
   try {
-    return [{ messages: whole(link, driver, await driver.read()) }];
+    return whole(link, driver, await driver.read());
   } catch {
     await delay(PACE, undefined, { ref: false });
-    return [{ messages: [] }];
+    return [];
   }
 }
 
 /** The entries that are signed as ours are, and that the adapter can bear; the link counts the others. */
-function whole(link: Link, { stream }: StreamDriver, entries: Entry[]): { id: string; message: Fields }[] {
-  const messages: { id: string; message: Fields }[] = [];
+function whole(link: Link, { stream }: StreamDriver, entries: Entry[]): Message[] {
+  const messages: Message[] = [];
   for (const { id, sealed } of entries) {
     const take = link.guarded((payload) => messages.push({ id, message: checkFields(payload) }));
     take(sealed, stream);
@@ -92,8 +93,9 @@ function whole(link: Link, { stream }: StreamDriver, entries: Entry[]): { id: st
 
 function checkFields(payload: Buffer): Fields {
   const fields = JSON.parse(payload.toString()) as Fields;
-  const { uid, nsp, type, data } = fields;
-  if (typeof type !== 'string') throw new TypeError('the type is malformed');
+  const { uid, nsp, type, data, mark } = fields;
+  const isWritten = typeof type === 'string' && (mark === undefined || typeof mark === 'string');
+  if (!isWritten) throw new TypeError('the type is malformed');
   checkClusterMessage({ uid, nsp, type: Number(type), data: data === undefined ? data : dataOf(data) });
   return fields;
 }

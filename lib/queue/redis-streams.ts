@@ -56,7 +56,7 @@ async function streamsAdapter(
     // A client has to be told which message of the stream it gets, so that it can say which was its last.
     view.waitForOffsets();
     return adapter;
-  } as AdapterFactory;
+  };
 }
 
 /** A command as socket.io's streams adapter takes it. */

@@ -1,7 +1,8 @@
 import { adapterOptions, eventPacket } from './cluster-message.js';
 import { msgpack } from './codec.js';
-import type { Backend, Command, Written } from './queue.js';
+import type { Backend, Command, Parts, Written } from './queue.js';
 import { redisDriver } from './redis-clients.js';
+import type { RedisDriver } from './redis-driver.js';
 import { REQUESTS } from './redis-requests.js';
 
 /** The sender's id in messages of a process that is no server. */
@@ -11,14 +12,18 @@ const EMITTER = 'emitter';
 export const backend: Backend = {
   name: 'Redis',
   async open({ url, channel }) {
-    const driver = await redisDriver(url);
-    return {
-      driver,
-      adapter: async (link) => (await import('./redis-adapter.js')).redisAdapter(link, driver),
-      write: (command) => write(channel, command),
-    };
+    return redisParts(await redisDriver(url), channel);
   },
 };
+
+/** What a Redis brings, however its driver has found it. */
+export function redisParts(driver: RedisDriver, channel: string): Parts {
+  return {
+    driver,
+    adapter: async (link) => (await import('./redis-adapter.js')).redisAdapter(link, driver),
+    write: (command) => write(channel, command),
+  };
+}
 
 /** A command as socket.io's Redis adapter takes it. */
 export function write(channel: string, { to, ...command }: Command): Written {

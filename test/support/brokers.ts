@@ -53,6 +53,48 @@ export async function redisTlsBroker(): Promise<Broker & { ca: string }> {
   return { ...broker(server, `rediss://localhost:${port}`), ca: cert };
 }
 
+/** A Redis with a replica, and the sentinel that makes the replica the master when the master is away. */
+export interface SentinelBroker extends Broker {
+  /** Kills the master: the replica becomes it. */
+  failOver(): Promise<void>;
+}
+
+/** Redis behind a sentinel. */
+export async function sentinelBroker(): Promise<SentinelBroker> {
+  const master = await redisBroker('--repl-diskless-sync-delay', '0');
+  const masterPort = new URL(master.url).port;
+  const replica = await redisBroker('--replicaof', '127.0.0.1', masterPort);
+  const port = await freePort();
+  const file = join(scratchFolder('sentinel'), 'sentinel.conf');
+  const lines = [
+    `port ${port}`,
+    'bind 127.0.0.1',
+    `sentinel monitor the-master 127.0.0.1 ${masterPort} 1`,
+    'sentinel down-after-milliseconds the-master 500',
+    'sentinel failover-timeout the-master 3000',
+  ];
+  writeFileSync(file, lines.join('\n'));
+  const sentinel = new ServerProcess({
+    command: ['redis-server', file, '--sentinel'],
+    port,
+    hello: 'SENTINEL REPLICAS the-master\r\n',
+    answer: /\nslave/, // it has found the replica
+  });
+  const all = [master, replica, sentinel];
+  return {
+    ...broker(sentinel, `redis+sentinel://127.0.0.1:${port}/the-master`),
+    async start() {
+      for (const server of all) await server.start();
+    },
+    async kill() {
+      await Promise.all(all.map((server) => server.kill()));
+    },
+    async failOver() {
+      await master.kill();
+    },
+  };
+}
+
 /** A certificate for localhost, signed by itself. */
 function certificate(): { cert: string; key: string } {
   const folder = scratchFolder('certificate');
