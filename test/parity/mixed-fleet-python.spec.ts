@@ -7,6 +7,9 @@ import { noPythonOfToday, PythonProcess } from '../support/python-process.js';
 import { newChannel } from '../support/python-queue.js';
 import { have } from '../support/system-packages.mjs';
 
+/** Python and brokers take their time on a busy machine. */
+const soon = <T>(look: () => T | Promise<T>): Promise<T> => vi.waitFor(look, 10_000);
+
 @SocketGateway('*')
 class FleetGateway {
   @OnConnect()
@@ -43,7 +46,7 @@ describe.each(brokers)('a fleet with a Python process, through %s', (_, program,
     const messageQueue = { url: broker.url, protocol: 'flask-socketio' } as const;
     const options = { messageQueue, channel, namespaces: '*' } as const;
     const app = await startApp({ options, providers: [FleetGateway] });
-    await vi.waitFor(() => expect(app.log.of('log').join()).toContain('is connected'));
+    await soon(() => expect(app.log.of('log').join()).toContain('is connected'));
     return app;
   }
 
@@ -57,7 +60,7 @@ describe.each(brokers)('a fleet with a Python process, through %s', (_, program,
       const python = await PythonProcess.start('emitter', { url: broker.url, channel });
       await python.do('emit', ['news', 'first']);
       await python.do('emit', ['news', 'second']);
-      await vi.waitFor(() => expect(app.log.of('warn')).toEqual([expect.stringContaining('pickle')]));
+      await soon(() => expect(app.log.of('warn')).toEqual([expect.stringContaining('pickle')]));
       app.get(SocketIO).emit('end');
       await next(client, 'end');
       expect(heard).toEqual([['end']]);
@@ -91,7 +94,7 @@ describe.each(brokers)('a fleet with a Python process, through %s', (_, program,
           for (const events of heard)
             expect(new Set(events.map(([, sender]) => sender))).toEqual(new Set([1, 2]));
         };
-        await vi.waitFor(look, 10_000);
+        await soon(look);
       }
 
       /** All events of a test. */
@@ -116,7 +119,7 @@ describe.each(brokers)('a fleet with a Python process, through %s', (_, program,
         socketio.emit('list', [1, 2], { namespace });
         socketio.send('text', { namespace });
         socketio.emit('end', undefined, { namespace });
-        await vi.waitFor(() => expect(heard.map((events) => events.length)).toEqual([7, 7]), 5_000);
+        await soon(() => expect(heard.map((events) => events.length)).toEqual([7, 7]));
         const expected = [
           ['server', 'one', [2], bytes],
           ['emitter', { deep: [bytes] }],
@@ -134,26 +137,24 @@ describe.each(brokers)('a fleet with a Python process, through %s', (_, program,
         const heard = inboxes(ours, theirs);
         await socketio.joinRoom('red', { sid: theirs.id!, namespace });
         await python.do('enter_room', [ours.id, 'red'], { namespace });
-        await vi.waitFor(() => expect(socketio.rooms({ sid: ours.id!, namespace })).toContain('red'));
-        await vi.waitFor(async () =>
-          expect(await python.do('rooms', [theirs.id], { namespace })).toContain('red'),
-        );
+        await soon(() => expect(socketio.rooms({ sid: ours.id!, namespace })).toContain('red'));
+        await soon(async () => expect(await python.do('rooms', [theirs.id], { namespace })).toContain('red'));
         socketio.emit('from us', 1, { to: ['red', 'blue'], skipSid: ours.id!, namespace });
         await python.do('emit', ['from python', 2], {
           room: ['red', 'blue'],
           skip_sid: theirs.id,
           namespace,
         });
-        await vi.waitFor(() => expect(heard).toEqual([[['from python', 2]], [['from us', 1]]]));
+        await soon(() => expect(heard).toEqual([[['from python', 2]], [['from us', 1]]]));
         await python.do('leave_room', [ours.id, 'red'], { namespace });
-        await vi.waitFor(() => expect(socketio.rooms({ sid: ours.id!, namespace })).not.toContain('red'));
+        await soon(() => expect(socketio.rooms({ sid: ours.id!, namespace })).not.toContain('red'));
         socketio.closeRoom('red', { namespace });
-        await vi.waitFor(async () =>
+        await soon(async () =>
           expect(await python.do('rooms', [theirs.id], { namespace })).toEqual([theirs.id]),
         );
         void socketio.joinRoom('blue', { sid: ours.id!, namespace });
         await python.do('close_room', ['blue'], { namespace });
-        await vi.waitFor(() => expect(socketio.rooms({ sid: ours.id!, namespace })).toEqual([ours.id]));
+        await soon(() => expect(socketio.rooms({ sid: ours.id!, namespace })).toEqual([ours.id]));
       });
 
       it('E6 E7 each calls the clients of the other', async () => {

@@ -20,6 +20,9 @@ import { have } from '../support/system-packages.mjs';
 
 const left = new Journal();
 
+/** Python and brokers take their time on a busy machine. */
+const soon = <T>(look: () => T | Promise<T>): Promise<T> => vi.waitFor(look, 10_000);
+
 @SocketGateway()
 class FleetGateway {
   @OnConnect('*')
@@ -54,7 +57,7 @@ describe.skipIf(!have('redis-server'))('a fleet with Flask-SocketIO processes, t
 
   async function startNest(channel: string): Promise<RunningApp> {
     const app = await startApp({ options: setUp(channel), providers: [FleetGateway] });
-    await vi.waitFor(() => expect(app.log.of('log').join()).toContain('is connected'));
+    await soon(() => expect(app.log.of('log').join()).toContain('is connected'));
     return app;
   }
 
@@ -123,12 +126,12 @@ describe.skipIf(!have('redis-server'))('a fleet with Flask-SocketIO processes, t
       await python.emit('too early', [1], { namespace: '/job/7' });
       const first = await app.connect('/job/7');
       first.close();
-      await vi.waitFor(() => expect(app.get(SocketIO).server._nsps.has('/job/7')).toBe(false));
+      await soon(() => expect(app.get(SocketIO).server._nsps.has('/job/7')).toBe(false));
       await python.emit('in between', [2], { namespace: '/job/7' });
       const client = await app.connect('/job/7');
       const heard = inbox(client);
       await python.emit('now', [3], { namespace: '/job/7' });
-      await vi.waitFor(() => expect(heard).toEqual([['now', 3]]));
+      await soon(() => expect(heard).toEqual([['now', 3]]));
     });
   });
 
@@ -139,11 +142,11 @@ describe.skipIf(!have('redis-server'))('a fleet with Flask-SocketIO processes, t
       const named = { sid: client.id!, namespace: '/chat' };
       await python.say({ method: 'enter_room', room: 'red', ...named });
       await python.say({ method: 'enter_room', room: 'blue', ...named });
-      await vi.waitFor(() => expect(socketio.rooms(named)).toEqual([client.id, 'red', 'blue']));
+      await soon(() => expect(socketio.rooms(named)).toEqual([client.id, 'red', 'blue']));
       await python.say({ method: 'leave_room', room: 'red', ...named });
-      await vi.waitFor(() => expect(socketio.rooms(named)).toEqual([client.id, 'blue']));
+      await soon(() => expect(socketio.rooms(named)).toEqual([client.id, 'blue']));
       await python.say({ method: 'close_room', room: 'blue', namespace: '/chat' });
-      await vi.waitFor(() => expect(socketio.rooms(named)).toEqual([client.id]));
+      await soon(() => expect(socketio.rooms(named)).toEqual([client.id]));
     });
 
     it('C9 disconnects a client, which is told; its disconnect handler runs', async () => {
@@ -178,7 +181,7 @@ describe.skipIf(!have('redis-server'))('a fleet with Flask-SocketIO processes, t
       const client = await app.connect();
       client.on('question', (answer: (value: unknown) => void) => answer(Buffer.from('bytes')));
       await python.emit('question', [null], { room: client.id, callback: [client.id, '/', 1] });
-      await vi.waitFor(() => expect(app.log.of('warn').join()).toContain('bytes in an acknowledgement'));
+      await soon(() => expect(app.log.of('warn').join()).toContain('bytes in an acknowledgement'));
     });
 
     it('E6 forgets after a minute that a client was to acknowledge', async () => {
@@ -337,7 +340,7 @@ describe.skipIf(!have('redis-server'))('a fleet with Flask-SocketIO processes, t
       const heard = clients.map((client) => inbox(client));
       socketio.emit('news', args('one', Buffer.from('hi')));
       socketio.emit('end');
-      await vi.waitFor(() => expect(heard.map((events) => events.length)).toEqual([2, 2]));
+      await soon(() => expect(heard.map((events) => events.length)).toEqual([2, 2]));
       expect(heard[0]).toEqual([['news', 'one', Buffer.from('hi')], ['end']]);
       expect(heard[1]).toEqual(heard[0]);
     });
@@ -351,11 +354,11 @@ describe.skipIf(!have('redis-server'))('a fleet with Flask-SocketIO processes, t
       await first.connect('/chat');
       void socketio.joinRoom('red', named);
       void socketio.joinRoom('blue', named);
-      await vi.waitFor(() => expect(there()).toEqual([id, 'red', 'blue']));
+      await soon(() => expect(there()).toEqual([id, 'red', 'blue']));
       expect(await socketio.members('red', { namespace: '/chat' })).toEqual([{ sid: id, rooms: there() }]);
       void socketio.leaveRoom('red', named);
       socketio.closeRoom('blue', { namespace: '/chat' });
-      await vi.waitFor(() => expect(there()).toEqual([id]));
+      await soon(() => expect(there()).toEqual([id]));
       socketio.disconnect(named);
       await left.has(id!);
     });
@@ -375,7 +378,7 @@ describe.skipIf(!have('redis-server'))('a fleet with Flask-SocketIO processes, t
         startApp({ options, providers: [FleetGateway] }),
       ]);
       for (const app of [first, second])
-        await vi.waitFor(() => expect(app.log.of('log').join()).toContain('is connected'));
+        await soon(() => expect(app.log.of('log').join()).toContain('is connected'));
       const client = await second.connect('/elsewhere');
       const gone = next(client, 'disconnect');
       first.get(SocketIO).disconnectUser(7);
@@ -502,11 +505,11 @@ describe.skipIf(!have('redis-server'))('a fleet with Flask-SocketIO processes, t
     const heard = next(client, 'news');
     const gone = next(client, 'disconnect');
     await emitter.joinRoom('red', { sid: client.id! });
-    await vi.waitFor(() => expect(socketio.rooms(named)).toContain('red'));
+    await soon(() => expect(socketio.rooms(named)).toContain('red'));
     await emitter.emit('news', args('one', Buffer.from('hi')), { to: 'red', skipSid: 'somebody' });
     expect(await heard).toEqual(['one', Buffer.from('hi')]);
     await emitter.closeRoom('red');
-    await vi.waitFor(() => expect(socketio.rooms(named)).not.toContain('red'));
+    await soon(() => expect(socketio.rooms(named)).not.toContain('red'));
     await emitter.disconnect({ sid: client.id! });
     await gone;
     await emitter.close();
@@ -534,7 +537,7 @@ describe.skipIf(!have('redis-server'))('a fleet with Flask-SocketIO processes, t
   it('P4 uses the channel that Flask-SocketIO uses by default', async () => {
     const python = await PythonQueue.onRedis(redis.url, 'flask-socketio');
     const app = await startApp({ options: setUp(), providers: [FleetGateway] });
-    await vi.waitFor(() => expect(app.log.of('log').join()).toContain('is connected'));
+    await soon(() => expect(app.log.of('log').join()).toContain('is connected'));
     const client = await app.connect();
     const heard = next(client, 'news');
     await python.emit('news', [1]);
@@ -551,7 +554,7 @@ describe.skipIf(!have('rabbitmq-server'))('a fleet with Flask-SocketIO processes
     const messageQueue = { url: rabbit.url, protocol: 'flask-socketio' } as const;
     const options = { messageQueue, channel, namespaces: '*' } as const;
     const app = await startApp({ options, providers: [FleetGateway] });
-    await vi.waitFor(() => expect(app.log.of('log').join()).toContain('is connected'), 10_000);
+    await soon(() => expect(app.log.of('log').join()).toContain('is connected'));
     return app;
   }
 
