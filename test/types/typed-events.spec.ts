@@ -43,4 +43,12 @@ describe('events that are declared once', () => {
   it('E9 Q3 let no wrong name or payload of the test client compile', { timeout: 60_000 }, () => {
     expect(complaintsAbout(program, 'test-client.wrong.ts')).toEqual([]);
   });
+
+  it('E9 O1 let right names and payloads of an emitter compile', { timeout: 60_000 }, () => {
+    expect(complaintsAbout(program, 'emitter.right.ts')).toEqual([]);
+  });
+
+  it('E9 O1 O2 let no wrong name, payload or callback of an emitter compile', { timeout: 60_000 }, () => {
+    expect(complaintsAbout(program, 'emitter.wrong.ts')).toEqual([]);
+  });
 });
