@@ -110,7 +110,7 @@ export class FlaskSocketModule extends ConfigurableModuleClass implements NestMo
     super();
   }
 
-  /** @internal Before every other middleware that a module configures. */
+  /** Before every other middleware that a module configures; Nest calls it. */
   configure(): void {
     this.runtime.sessions.installForHttp();
   }

@@ -5,7 +5,7 @@ import type { NamespaceParams } from '../common/namespace.js';
 import type { Connection, SocketEvent } from './connection.js';
 import { setExpiry } from './expiry.js';
 import type { SessionCopy } from './session-copy.js';
-import type { SessionKeeper, SessionUser } from './session-keeper.js';
+import type { SessionKeeper } from './session-keeper.js';
 import type { SocketSession } from './socket-session.js';
 
 declare module '../common/options.js' {
@@ -39,7 +39,7 @@ export interface EventGlobals {
  * }
  * ```
  */
-export class SocketRequest implements SessionUser {
+export class SocketRequest {
   #globals: EventGlobals | undefined;
   #cookies: Record<string, string | undefined> | undefined;
 
