@@ -36,6 +36,8 @@ function resolve(from: string, to: string): string {
 const part = (path: string) => path.split('/', 1)[0]!;
 const level = (path: string) => levels.findIndex((names) => names.includes(part(path)));
 const isOurs = (path: string) => path.endsWith('.ts');
+/** Packages that an application may do without, and the one part that needs each. */
+const optional: Record<string, string> = { '@nestjs/terminus': 'health', 'prom-client': 'metrics' };
 const isNest = (path: string) => path.startsWith('@nestjs/');
 
 interface Rule {
@@ -70,6 +72,11 @@ const rules: Rule[] = [
     rule: `${withoutNest.join(', ')} know no Nest`,
     isBrokenBy: ({ from, to }) => withoutNest.includes(part(from)) && isNest(to),
     example: ['emitter/a.ts', `let a: import('@nestjs/common').Type`],
+  },
+  {
+    rule: 'what an application may do without is imported only where it is needed',
+    isBrokenBy: ({ from, to }) => to in optional && optional[to] !== part(from),
+    example: ['server/a.ts', `import type { Registry } from 'prom-client'`],
   },
 ];
 
