@@ -41,12 +41,10 @@ export class PostgresOutbox {
   async #empty(): Promise<void> {
     while (this.#waiting.length > 0) {
       const batch = this.#next();
-      try {
-        await this.#send(batch);
-        for (const { resolve } of batch) resolve();
-      } catch (error) {
-        for (const { reject } of batch) reject(error);
-      }
+      await this.#send(batch).then(
+        () => batch.forEach(({ resolve }) => resolve()),
+        (error: unknown) => batch.forEach(({ reject }) => reject(error)),
+      );
     }
   }
 

@@ -84,7 +84,8 @@ async function makeTable(client: Client, table: string): Promise<void> {
 const clean = (client: Client, name: string) =>
   client.query(`DELETE FROM ${name} WHERE created_at < now() - interval '${KEPT} seconds'`);
 
-/** The one way to end a connection on which nothing is answered; its types keep it private. */
+/** The one way to end a connection on which nothing is answered. */
 function socketOf(client: Client): Socket {
+  // Its types keep it private.
   return (client as unknown as { connection: { stream: Socket } }).connection.stream;
 }

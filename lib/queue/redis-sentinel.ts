@@ -95,10 +95,11 @@ async function addressOf(sentinel: RedisClientType, master: string): Promise<[st
   await inTime(sentinel.connect());
   const address = await inTime(sentinel.sendCommand(['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', master]));
   if (!Array.isArray(address)) throw new Error(`the sentinels do not know ${master}`);
-  return address as unknown as [string, string];
+  return address.map(String) as [string, string];
 }
 
 async function demandMaster(client: RedisClientType): Promise<void> {
-  const [role] = (await inTime(client.sendCommand(['ROLE']))) as unknown as [string];
-  if (role !== 'master') throw new Error('the sentinels named a server that is no master');
+  const role = await inTime(client.sendCommand(['ROLE']));
+  if (!Array.isArray(role) || role[0] !== 'master')
+    throw new Error('the sentinels named a server that is no master');
 }

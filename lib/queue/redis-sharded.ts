@@ -44,6 +44,7 @@ async function shardedAdapter(link: Link, driver: RedisDriver): Promise<AdapterF
 function guarded(adapter: Adapter): Adapter {
   const own: Pick<Receiving, 'onRawMessage'> = {
     onRawMessage: (payload) =>
+      // Its types keep it private.
       (adapter as unknown as Receiving).onMessage(checkClusterMessage(decode(payload))),
   };
   return Object.assign(adapter, own);

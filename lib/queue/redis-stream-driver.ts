@@ -51,6 +51,7 @@ export class StreamDriver extends RedisDriver {
   async read(): Promise<Entry[]> {
     const key = { key: this.stream, id: this.#cursor ?? '$' };
     const read = await this.#ask(({ reader }) => reader!.xRead([key], READ));
+    // Its type is that of several protocols and settings at once; this is what ours give.
     const entries = (read as unknown as { messages: Raw[] }[] | null)?.[0]?.messages ?? [];
     this.#cursor = entries.at(-1)?.id ?? this.#cursor;
     return entries.map(entryOf);
