@@ -7,6 +7,7 @@ import { HandlerExplorer } from '../handlers/handler.explorer.js';
 import type { HandlerDefinition } from '../handlers/handler.js';
 import { giveServer } from '../handlers/server-properties.js';
 import { FlaskSocketAdapter } from './flask-socket.adapter.js';
+import { explainUnknownConnections, isOneOfMany, NOT_JOINED } from './many-processes.js';
 import { FlaskSocketRuntime } from './flask-socket.runtime.js';
 
 const CORS_OF_GATEWAY = (gateway: string) =>
@@ -38,6 +39,7 @@ export class FlaskSocketLifecycle implements OnApplicationBootstrap {
     const server = host.open();
     if (messageQueue.adapter) server.adapter(messageQueue.adapter);
     this.runtime.keepAdapters();
+    explainUnknownConnections(server);
     for (const instance of this.explorer.instances()) giveServer(instance, server);
     this.runtime.openNamespaces(this.#namespaces());
     this.#report(definitions);
@@ -61,6 +63,7 @@ export class FlaskSocketLifecycle implements OnApplicationBootstrap {
     const { path, transports, debug } = config.options;
     logger.log(`Socket.IO on ${path}: ${transports.join(' + ')}, engine ${engine.name}, origins: ${originPolicy.describe()}${messageQueue.describe()}`); // prettier-ignore
     for (const gateway of this.explorer.gatewaysWithCors()) logger.warn(CORS_OF_GATEWAY(gateway));
+    if (!messageQueue.adapter && isOneOfMany(process.env)) logger.warn(NOT_JOINED);
     if (!debug) return;
     for (const { kind, event, namespace, handler } of definitions) {
       logger.log(`${namespace} ${event ?? kind} → ${handler.place}`);

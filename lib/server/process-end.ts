@@ -1,6 +1,7 @@
 import type { INestApplication } from '@nestjs/common';
 import { describeThrown } from '../common/printable.js';
 import { FlaskSocketConfig } from './flask-socket.config.js';
+import { Shutdown } from './shutdown.js';
 
 /** What closing may take longer than `shutdownTimeout`, and what a process may take to end by itself, in milliseconds. */
 const GRACE = 1_000;
@@ -10,8 +11,11 @@ const LAST_WORDS = 200;
 export function endOnSignals(app: INestApplication, afterwards: () => void = () => {}): () => void {
   let ending: Promise<void> | undefined;
   const end = () => void (ending ??= endProcess(app, afterwards));
-  process.on('SIGTERM', end);
-  process.on('SIGINT', () => (ending ? process.exit(130) : end()));
+  const interrupt = () => (ending ? process.exit(130) : end());
+  process.on('SIGTERM', end).on('SIGINT', interrupt);
+  app.get(Shutdown).whenDrained(() => {
+    if (!ending) process.off('SIGTERM', end).off('SIGINT', interrupt); // closed by itself: nothing is left to end
+  });
   return end;
 }
 

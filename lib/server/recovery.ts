@@ -20,6 +20,7 @@ interface State {
   sessionKey?: unknown;
   /** Its user, where nobody is going to ask again. */
   user?: unknown;
+  expiresAt?: number | undefined;
 }
 
 /** A returning client, while it is being admitted. */
@@ -102,14 +103,19 @@ export class Recovery {
   #stateOf({ client, socket }: Connection): State {
     const { session, keeper, sessionKey } = client;
     const state: State = { sessionKey };
-    if (!keeper || keeper.isOwn) state.session = plain(session) as Record<string, unknown>;
-    if (this.#skipsMiddlewares)
-      state.user = plain(client.user ?? (socket.request as { user?: unknown }).user);
-    return state;
+    if (!keeper || keeper.isOwn) state.session = copyOf(session) as Record<string, unknown>;
+    if (!this.#skipsMiddlewares) return state;
+    const { user = (socket.request as { user?: unknown }).user, expiresAt } = client;
+    return {
+      ...state,
+      user: copyOf(user),
+      expiresAt: expiresAt === undefined ? undefined : Number(expiresAt),
+    };
   }
 
   /** The keys of the session that came back. */
-  #restore({ client }: Connection, { session, sessionKey, user }: State): string[] {
+  #restore({ client }: Connection, { session, sessionKey, user, expiresAt }: State): string[] {
+    if (this.#skipsMiddlewares) client.expiresAt ??= expiresAt; // watched from the acceptance on
     if (sessionKey !== client.sessionKey) return []; // the HTTP session has ended, or is another one
     if (this.#skipsMiddlewares && user !== undefined && !('user' in client)) client.user = user;
     Object.assign(client.session, session);
@@ -119,6 +125,15 @@ export class Recovery {
   get #skipsMiddlewares(): boolean {
     const { connectionStateRecovery: recovery } = this.options();
     return typeof recovery === 'object' && recovery.skipMiddlewares === true;
+  }
+}
+
+/** What cannot be copied (it is cyclic) is not kept. */
+function copyOf(value: unknown): unknown {
+  try {
+    return plain(value);
+  } catch {
+    return undefined;
   }
 }
 

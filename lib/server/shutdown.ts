@@ -16,6 +16,7 @@ const CLOSING = 2_000;
 export class Shutdown {
   readonly #tasks = new Set<BackgroundTask>();
   readonly #running = new InFlight();
+  readonly #afterwards: (() => void)[] = [];
   #drained: Promise<void> | undefined;
   /** Closes the application, where it is known; `run()` tells. */
   closeApplication: (() => Promise<void>) | undefined;
@@ -52,6 +53,11 @@ export class Shutdown {
     await this.platform.httpAdapter?.close();
   }
 
+  /** Calls `listener` when all has ended. */
+  whenDrained(listener: () => void): void {
+    this.#afterwards.push(listener);
+  }
+
   /** Ends tasks, handlers and connections; once. */
   drain(): Promise<void> {
     return (this.#drained ??= this.#drain());
@@ -72,6 +78,7 @@ export class Shutdown {
     await host.close();
     await messageQueue.close(left());
     this.#cutHttp(left());
+    for (const listener of this.#afterwards) listener();
   }
 
   /** Handlers first, then the clients, whose disconnect handlers are handlers, too. */

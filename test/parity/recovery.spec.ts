@@ -283,6 +283,46 @@ describe('connectionStateRecovery', () => {
     expect([connects, await ask(client, 'who')]).toEqual([[false], [[{ name: 'Ann' }, true]]]);
   });
 
+  it('N4 A3 does not let a connection outlive its expiry with skipMiddlewares', async () => {
+    @SocketGateway()
+    class ExpiringGateway {
+      @OnEvent('expire soon')
+      expireSoon() {
+        request.expiresAt = Date.now() + 1_000;
+      }
+    }
+    const { app } = await start({
+      providers: [ExpiringGateway],
+      options: { connectionStateRecovery: { skipMiddlewares: true } },
+    });
+    const client = await recoverable(app);
+    await ask(client, 'expire soon');
+
+    await cut(client);
+    await connected(client);
+    const [error] = await next(client, 'exception');
+
+    expect([client.recovered, error]).toEqual([true, expect.objectContaining({ code: 'EXPIRED' })]);
+  });
+
+  it('N4 survives a session that cannot be kept', async () => {
+    @SocketGateway()
+    class CyclicGateway {
+      @OnEvent('write')
+      write() {
+        session['self'] = session;
+      }
+    }
+    const { app } = await start({ providers: [CyclicGateway] });
+    const client = await recoverable(app);
+    await ask(client, 'write');
+
+    await cut(client);
+    await connected(client);
+
+    expect(client.recovered).toBe(true);
+  });
+
   it('N4 recovers the last client of a namespace that a client opened', async () => {
     @SocketGateway('/job/:id')
     class JobGateway {

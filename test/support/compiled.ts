@@ -1,5 +1,5 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import ts from 'typescript';
 import { libFiles, root } from './source.js';
 
@@ -30,8 +30,15 @@ export function compiled(path: string): Compiled {
   for (const { fileName, text } of libFiles()) write(join(library, fileName), text);
   writeFileSync(join(library, 'package.json'), JSON.stringify(MANIFEST));
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
-  const main = write(join(folder, 'main.ts'), readFileSync(path, 'utf8'));
+  for (const name of siblings(path))
+    write(join(folder, name), readFileSync(join(dirname(path), name), 'utf8'));
+  const main = join(folder, `${basename(path, '.ts')}.js`);
   return { main, remove: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+/** The program, and the modules beside it. */
+function siblings(path: string): string[] {
+  return readdirSync(dirname(path)).filter((name) => name.endsWith('.ts') && !/\.(spec|d)\.ts$/.test(name));
 }
 
 function write(path: string, text: string): string {

@@ -22,6 +22,11 @@ const systemPackages = {
     debian: ['python3-socketio', 'python3-redis', 'python3-kombu', 'python3-werkzeug'],
     isThere: () => runs(python, '-c', 'import socketio, redis, kombu, werkzeug'),
   },
+  nginx: {
+    neededBy: 'the tests behind nginx',
+    debian: ['nginx'],
+    isThere: () => existsSync('/usr/sbin/nginx'),
+  },
   'redis-server': {
     neededBy: 'the tests with Redis',
     debian: ['redis-server', 'openssl'],
