@@ -6,7 +6,7 @@ import { Emitter } from '../emitter/emitter.js';
 import { setUp, type EmitterOptions, type EmitterQueue } from '../emitter/emitter-options.js';
 import { EmittingSocketIO } from './emitting-socket-io.js';
 import { FlaskSocketAdapter } from './flask-socket.adapter.js';
-import { SILENT } from './flask-socket.config.js';
+import { loggerFrom } from './flask-socket.config.js';
 import { SocketIO } from './socket-io.service.js';
 
 /** The options of `FlaskSocketModule.forEmitter()`: those of the servers on the same queue. */
@@ -43,10 +43,7 @@ export type EmitterModuleAsyncOptions = typeof ASYNC_OPTIONS_TYPE;
       useFactory: async ({ messageQueue, logger, ...options }: EmitterModuleOptions) => {
         const emitter = new Emitter(setUp(messageQueue, options, OWNER));
         await emitter.load();
-        return new EmittingSocketIO(
-          emitter,
-          logger === false ? SILENT : (logger ?? new Logger('FlaskSocket')),
-        );
+        return new EmittingSocketIO(emitter, loggerFrom(logger, new Logger('FlaskSocket')));
       },
     },
   ],

@@ -6,8 +6,7 @@ import { given, resolveOptions } from '../common/validate-options.js';
 /** Where the module finds the options that the application gave. */
 export const FLASK_SOCKET_OPTIONS = Symbol('FLASK_SOCKET_OPTIONS');
 
-/** Where log lines go that nobody wants. */
-export const SILENT: FlaskSocketLogger = { log: () => {}, error: () => {}, warn: () => {}, debug: () => {} };
+const SILENT: FlaskSocketLogger = { log: () => {}, error: () => {}, warn: () => {}, debug: () => {} };
 
 /** The options of an application; those of `run()` are added to those of `forRoot()` (promise I2). */
 @Injectable()
