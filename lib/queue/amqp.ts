@@ -1,7 +1,8 @@
 import type { AsyncMessage, Channel, Connection } from 'rabbitmq-client';
 import { fitted } from './fitted.js';
 import { load } from './optional-package.js';
-import type { Backend, Driver } from './queue.js';
+import type { Backend } from './back-end.js';
+import type { Driver } from './queue.js';
 import { queueUrl } from './queue-url.js';
 import { SessionDriver, type Session, type SessionEvents } from './session-driver.js';
 

@@ -1,6 +1,6 @@
 import { failure } from '../common/errors.js';
 import type { QueueAddress } from '../common/options.js';
-import type { Backend } from './queue.js';
+import type { Backend } from './back-end.js';
 
 /** From the scheme of a URL to its back end; each is loaded when it is asked for. */
 const BACK_ENDS: Readonly<Record<string, () => Promise<{ backend: Backend }>>> = {
@@ -51,9 +51,4 @@ function loaderOf({ url, protocol }: QueueAddress): (typeof BACK_ENDS)[string] {
 /** What stands before `://`. */
 function schemeOf(url: string): string {
   return /^([a-z][a-z0-9+.-]*):\/\//i.exec(url)?.[1]?.toLowerCase() ?? '';
-}
-
-/** The URL without its password, for the log. */
-export function withoutPassword(url: string): string {
-  return url.replace(/(\/\/[^/?#]*?):[^/?#]*@/, '$1:***@');
 }

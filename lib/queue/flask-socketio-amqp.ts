@@ -1,6 +1,6 @@
 import { amqpDriver } from './amqp.js';
 import { flaskSocketioParts } from './flask-socketio.js';
-import type { Backend } from './queue.js';
+import type { Backend } from './back-end.js';
 
 /** RabbitMQ, as python-socketio uses it: a fanout exchange named as the channel. */
 export const backend: Backend = {

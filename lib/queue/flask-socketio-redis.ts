@@ -1,5 +1,5 @@
 import { flaskSocketioParts } from './flask-socketio.js';
-import type { Backend } from './queue.js';
+import type { Backend } from './back-end.js';
 import { redisDriver } from './redis-clients.js';
 
 /** Redis, as python-socketio uses it: PUBLISH and SUBSCRIBE on one channel. */

@@ -1,5 +1,6 @@
 import { FlaskSocketioBus } from './flask-socketio-bus.js';
-import type { AdapterFactory, Driver, Parts } from './queue.js';
+import type { Parts } from './back-end.js';
+import type { AdapterFactory, Driver } from './queue.js';
 
 /** What a back end brings for python-socketio's protocol, whose processes share one topic: the channel itself. */
 export function flaskSocketioParts(driver: Driver, channel: string): Parts {

@@ -20,7 +20,7 @@ export function localFirst<A extends ClusterAdapter>(adapter: A): A {
   const publish = (type: number, opts: BroadcastOptions, data: object) => {
     if (opts.flags?.local) return;
     const message = { type, data: { ...data, opts: encoded(opts) } };
-    (adapter as unknown as Publishing).publish(message);
+    (adapter as unknown as Publishing).publish(message); // typed protected
   };
   const own: Pick<Adapter, 'broadcast' | 'addSockets' | 'delSockets' | 'disconnectSockets'> = {
     broadcast(packet, opts) {

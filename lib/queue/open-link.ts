@@ -1,9 +1,11 @@
 import { failure } from '../common/errors.js';
-import { backendOf, withoutPassword } from './back-ends.js';
+import { backendOf } from './back-ends.js';
+import { withoutPassword } from './without-password.js';
 import { clusterMessage, topicOf } from './cluster-message.js';
 import { encode } from './codec.js';
 import { Link } from './link.js';
-import type { Command, Parts, QueueOptions, Written } from './queue.js';
+import type { Parts } from './back-end.js';
+import type { Command, QueueOptions, Written } from './queue.js';
 
 const NOT_SIGNED =
   "cannot be used with protocol 'flask-socketio': Python's processes sign nothing. Leave it out";

@@ -1,4 +1,4 @@
-import { withoutPassword } from './back-ends.js';
+import { withoutPassword } from './without-password.js';
 import { openLink } from './open-link.js';
 import { Peers } from './peers.js';
 import type { AdapterFactory, Asker, Command, QueueOptions, QueueState } from './queue.js';

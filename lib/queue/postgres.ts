@@ -1,9 +1,9 @@
 import { failureFrom } from '../common/errors.js';
-import { withoutPassword } from './back-ends.js';
+import { withoutPassword } from './without-password.js';
 import { fitted } from './fitted.js';
 import { load } from './optional-package.js';
 import { postgresSession } from './postgres-session.js';
-import type { Backend } from './queue.js';
+import type { Backend } from './back-end.js';
 import { SessionDriver } from './session-driver.js';
 
 const CONNECTING = 5_000;

@@ -1,5 +1,5 @@
 import { failureFrom } from '../common/errors.js';
-import { withoutPassword } from './back-ends.js';
+import { withoutPassword } from './without-password.js';
 
 /** The parts of a broker's URL that are told apart by most drivers, decoded. */
 export interface QueueUrl {

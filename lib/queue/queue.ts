@@ -1,7 +1,5 @@
-import type { Command } from '../common/command.js';
 import type { FlaskSocketLogger } from '../common/logger.js';
 import type { QueueAddress } from '../common/options.js';
-import type { Link } from './link.js';
 
 /** Takes what arrived on a topic. */
 export type Listener = (payload: Buffer, topic: string) => void;
@@ -47,17 +45,6 @@ export interface QueueOptions {
 /** socket.io's adapter of a namespace: an old-style constructor, since socket.io calls it with `new`. */
 export type AdapterFactory = (namespace: never) => unknown;
 
-/** What a back end brings: a driver, and where it differs from the common form, how it is spoken to. */
-export interface Parts {
-  driver: Driver;
-  /** socket.io's adapter over the link. Default: ours, `linkAdapter`. Not asked for by a process that only emits. */
-  adapter?: (link: Link) => Promise<AdapterFactory>;
-  /** A command as the adapters of other processes take it. Default: as `linkAdapter` does. */
-  write?: (command: Command) => Written;
-  /** Asks clients of processes that are none of ours. */
-  asker?: Asker;
-}
-
 /** An event for one client of another process, whose acknowledgement is wanted. */
 export interface Question {
   namespace: string;
@@ -79,13 +66,6 @@ export interface Asker {
 export interface Written {
   topic: string;
   payload: Buffer;
-}
-
-/** A back end, loaded when its scheme is asked for. Loads its driver's package; throws `FSK_MISSING_PACKAGE`. */
-export interface Backend {
-  /** The name of the broker, for the documentation. */
-  name: string;
-  open(options: QueueOptions): Promise<Parts>;
 }
 
 export type { Audience, Command } from '../common/command.js';

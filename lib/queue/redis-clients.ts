@@ -1,6 +1,6 @@
 import type { RedisClientOptions, RedisClientType } from 'redis';
 import { failureFrom } from '../common/errors.js';
-import { withoutPassword } from './back-ends.js';
+import { withoutPassword } from './without-password.js';
 import { load } from './optional-package.js';
 import { RedisDriver } from './redis-driver.js';
 import { redisSession, SAFE } from './redis-session.js';

@@ -1,8 +1,8 @@
 import type { RedisClientOptions, RedisClientType } from 'redis';
 import { failure } from '../common/errors.js';
-import { withoutPassword } from './back-ends.js';
+import { withoutPassword } from './without-password.js';
 import { inTime } from './in-time.js';
-import type { Backend } from './queue.js';
+import type { Backend } from './back-end.js';
 import { redisParts } from './redis.js';
 import { clientMaker, type MakeClient } from './redis-clients.js';
 import { RedisDriver } from './redis-driver.js';

@@ -1,6 +1,7 @@
 import { adapterOptions, eventPacket } from './cluster-message.js';
 import { msgpack } from './codec.js';
-import type { Backend, Command, Parts, Written } from './queue.js';
+import type { Backend, Parts } from './back-end.js';
+import type { Command, Written } from './queue.js';
 import { redisDriver } from './redis-clients.js';
 import type { RedisDriver } from './redis-driver.js';
 import { REQUESTS } from './redis-requests.js';

@@ -1,6 +1,7 @@
 import cluster from 'node:cluster';
 import { failure } from '../common/errors.js';
-import type { Backend, Driver, DriverEvents, Listener } from './queue.js';
+import type { Backend } from './back-end.js';
+import type { Driver, DriverEvents, Listener } from './queue.js';
 
 /** The workers of `run({ workers })` among themselves: through their primary process, no broker needed. */
 export const backend: Backend = {

@@ -47,7 +47,7 @@ interface Internals {
  * connection's state is kept with socket.io's. Source: promise N4.
  */
 export function recoverConnections(namespace: Namespace, connections: Connections): void {
-  const adapter = namespace.adapter as unknown as Internals;
+  const adapter = namespace.adapter as unknown as Internals; // typed private
   const persist = adapter.persistSession.bind(adapter);
   const restore = adapter.restoreSession.bind(adapter);
   const broadcast = adapter.broadcast.bind(adapter);
