@@ -98,7 +98,9 @@ describe('an emitter whose broker is not there', () => {
     ['a timeout that no timer can wait for', 'redis://localhost', { timeout: 2 ** 31 }, 'FSK_INVALID_OPTION'],
     ['a secret that is too short', 'redis://localhost', { queueSecret: 'short' }, 'FSK_INVALID_OPTION'],
   ])('is not made at all of %s', (_, url, options, code) => {
-    expect(() => createEmitter(url, options)).toThrow(expect.objectContaining({ code }) as Error);
+    expect(() => createEmitter(url, options as EmitterOptions)).toThrow(
+      expect.objectContaining({ code }) as Error,
+    );
   });
 });
 
