@@ -8,8 +8,9 @@ export class Backlog {
   #waiting: Written[] = [];
   #bytes = 0;
 
-  get isEmpty(): boolean {
-    return this.#waiting.length === 0;
+  /** How many wait. */
+  get size(): number {
+    return this.#waiting.length;
   }
 
   /** Keeps a message; returns how many older ones had to go for it. */

@@ -1,8 +1,15 @@
+import { RESERVED_EVENTS } from '../common/constants.js';
 import type { Audience, Command } from './queue.js';
 
 /** The messages of socket.io's cluster adapters that ask for no answer (`MessageType`). */
 const TYPES = { emit: 3, join: 4, leave: 5, disconnect: 6 } as const;
-const EVENT_PACKET = 2;
+const SERVER_SIDE_EMIT = 9;
+
+/** The type of a packet with an event, in the Socket.IO protocol. */
+export const EVENT_PACKET = 2;
+
+/** What socket.io's namespaces emit for their own server. */
+const OF_THE_SERVER: ReadonlySet<string> = new Set(['connect', 'connection', 'new_namespace']);
 
 /** The sender's id in a message of a process that is no server: nobody waits for its heartbeats. */
 const EMITTER = 'emitter';
@@ -42,16 +49,18 @@ export function adapterOptions({ rooms, except, flags = {} }: Audience): object 
 /** The same message, if it is one that an adapter survives; otherwise an error. */
 export function checkClusterMessage(message: unknown): ClusterMessage {
   const { uid, nsp, type, data } = asObject(message, 'the message');
-  demand(typeof uid === 'string' && typeof nsp === 'string' && Number.isInteger(type), 'uid, nsp and type');
-  if (data !== undefined) checkData(asObject(data, 'data'));
+  demand(isId(uid) && typeof nsp === 'string' && Number.isInteger(type), 'uid, nsp and type');
+  if (data !== undefined) checkData(asObject(data, 'data'), type === SERVER_SIDE_EMIT);
   return message as ClusterMessage;
 }
 
-function checkData({ packet, opts, rooms, requestId, sockets }: Record<string, unknown>): void {
+function checkData(data: Record<string, unknown>, isForServers: boolean): void {
+  const { packet, opts, rooms, requestId, sockets } = data;
   if (opts !== undefined) checkAdapterOptions(opts);
   if (opts !== undefined && packet !== undefined) checkPacket(packet);
+  if (isForServers) checkServerEvent(packet);
   demand(rooms === undefined || areStrings(rooms), 'rooms');
-  demand(requestId === undefined || typeof requestId === 'string', 'requestId');
+  demand(requestId === undefined || isId(requestId), 'requestId');
   demand(sockets === undefined || Array.isArray(sockets), 'sockets');
 }
 
@@ -62,11 +71,24 @@ export function checkAdapterOptions(opts: unknown): void {
   demand(flags === undefined || (typeof flags === 'object' && flags !== null), 'flags');
 }
 
-/** Throws unless this is a packet with an event. */
+/** Throws unless this is a packet with an event that clients take: at any other they end the connection. */
 export function checkPacket(packet: unknown): void {
-  const { type, data } = asObject(packet, 'packet');
-  demand(type === EVENT_PACKET || type === 5, 'the type of the packet');
-  demand(Array.isArray(data) && typeof data[0] === 'string', 'the data of the packet');
+  const { type, data, id } = asObject(packet, 'packet');
+  demand(type === EVENT_PACKET, 'the type of the packet');
+  const event: unknown = Array.isArray(data) ? data[0] : undefined;
+  demand(typeof event === 'string' && !RESERVED_EVENTS.has(event), 'the data of the packet');
+  demand(id === undefined || (Number.isSafeInteger(id) && (id as number) >= 0), 'the id of the packet');
+}
+
+/** Throws unless this is an event for servers, and none of those with which socket.io itself speaks to them. */
+export function checkServerEvent(values: unknown): void {
+  const event: unknown = Array.isArray(values) ? values[0] : undefined;
+  demand(typeof event === 'string' && !OF_THE_SERVER.has(event), 'an event for servers');
+}
+
+/** A name that a process may have, or give to a question: it becomes part of a topic. */
+export function isId(value: unknown): boolean {
+  return typeof value === 'string' && /^[\w-]{1,64}$/.test(value);
 }
 
 function areStrings(value: unknown): boolean {

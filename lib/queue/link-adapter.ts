@@ -41,7 +41,11 @@ class LinkAdapter extends ClusterAdapterWithHeartbeat {
   }
 
   protected override doPublishResponse(requester: string, response: object): Promise<void> {
-    this.link.publish(`${this.#topic}${requester}`, encode(response));
+    try {
+      this.link.publish(`${this.#topic}${requester}`, encode(response));
+    } catch (error) {
+      this.link.lose(error); // the application's data of a socket: socket.io leaves a rejection unhandled
+    }
     return Promise.resolve();
   }
 }

@@ -29,7 +29,9 @@ export class Link {
   /** Whether the log has said that the broker is away. */
   #missed = false;
   #firstAnswer: NodeJS.Timeout | undefined;
-  #risen: (() => void) | undefined;
+  #risen: (() => void | Promise<void>) | undefined;
+  /** Whether what is published waits until the other processes are back, too. */
+  #holding = false;
   #unanswered = 0;
   readonly #backlog = new Backlog();
   readonly #lost: Tally;
@@ -73,8 +75,8 @@ export class Link {
     this.driver.open({ up: () => this.#up(), away: (reason) => this.#away(reason) });
   }
 
-  /** Calls `listener` each time the broker is there (again), before what waited is sent. */
-  onUp(listener: () => void): void {
+  /** Calls `listener` each time the broker is there (again); what waited is sent when its promise resolves. */
+  onUp(listener: () => void | Promise<void>): void {
     this.#risen = listener;
   }
 
@@ -87,7 +89,7 @@ export class Link {
   place(topic: string, payload: Buffer): Promise<unknown> {
     const message = this.#sealed(topic, payload);
     if (!message || this.#state === 'closed') return Promise.resolve();
-    if (this.#state === 'up' && this.#backlog.isEmpty) return this.#hand(message);
+    if (this.#state === 'up' && !this.#holding) return this.#hand(message);
     this.#lost.add(this.#backlog.add(message), 'the broker was away for too long');
     return Promise.resolve();
   }
@@ -135,6 +137,7 @@ export class Link {
   /** Ends within `timeout` milliseconds, two seconds if not said. */
   async close(timeout = CLOSING): Promise<void> {
     if (this.#state === 'closed') return;
+    this.#release();
     this.#state = 'closed';
     clearTimeout(this.#firstAnswer);
     this.#lost.close();
@@ -167,12 +170,20 @@ export class Link {
     if (this.#state === 'up' || this.#state === 'closed') return;
     clearTimeout(this.#firstAnswer);
     this.#state = 'up';
-    this.#risen?.();
-    const waiting = this.#backlog.take();
-    for (const message of waiting) void this.#hand(message);
-    const sent = waiting.length > 0 ? `; ${waiting.length} messages that waited are sent` : '';
+    const waiting = this.#backlog.size;
+    const sent = waiting > 0 ? `; ${waiting} messages that waited are sent` : '';
     this.logger.log(`${this.#queue} is ${this.#missed ? 'back' : 'connected'}${sent}.`);
     this.#missed = false;
+    this.#holding = true;
+    const complete = this.#risen?.();
+    if (complete) void complete.then(() => this.#release());
+    else this.#release();
+  }
+
+  #release(): void {
+    if (this.#state !== 'up') return; // away again, and the next return releases
+    this.#holding = false;
+    for (const message of this.#backlog.take()) void this.#hand(message);
   }
 
   #away(reason: unknown): void {

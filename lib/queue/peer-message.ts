@@ -1,3 +1,5 @@
+import { isId } from './cluster-message.js';
+
 /** A process shows itself (`hello` asks the others to do so, too), or leaves. */
 interface PeerSign {
   is: 'hello' | 'here' | 'bye';
@@ -31,7 +33,7 @@ const KINDS: ReadonlySet<unknown> = new Set(['hello', 'here', 'bye', 'question',
 export function checkPeerMessage(message: unknown): PeerMessage {
   const { is, from, id } = (message ?? {}) as Record<string, unknown>;
   const isRequest = is === 'question' || is === 'answer';
-  const isOurs = KINDS.has(is) && typeof from === 'string' && (!isRequest || typeof id === 'string');
+  const isOurs = KINDS.has(is) && isId(from) && (!isRequest || isId(id));
   if (!isOurs) throw new TypeError('a message between processes is malformed');
   return message as PeerMessage;
 }

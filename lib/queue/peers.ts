@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { failure } from '../common/errors.js';
-import { describeThrown } from '../common/printable.js';
 import { decode, encode } from './codec.js';
 import type { Link } from './link.js';
 import { checkPeerMessage, type PeerAnswer, type PeerMessage, type PeerQuestion } from './peer-message.js';
@@ -12,6 +11,9 @@ const HEARTBEAT = SILENCE / 3;
 
 /** How long to wait for the others to show themselves once the broker is there, in milliseconds. */
 const SETTLING = 300;
+
+/** How long what waited waits for those that were there before the outage, in milliseconds: a little over a backoff. */
+const RETURN = 2_500;
 
 /** What a process answers to a question that is not its own to answer. */
 export const NOT_MINE = Symbol('not mine');
@@ -40,6 +42,9 @@ export class Peers {
   readonly #responders = new Map<string, Responder>();
   readonly #heartbeat: NodeJS.Timeout;
   #settled: Promise<unknown> = Promise.resolve();
+  /** Those that were there before the outage and are not back yet. */
+  #missing = new Set<string>();
+  #complete: () => void = () => {};
 
   constructor(private readonly link: Link) {
     this.#topic = `${link.channel}~peers`;
@@ -125,7 +130,8 @@ export class Peers {
     const { from } = message;
     if (from === this.#id) return;
     if (message.is === 'bye') return this.#gone(from);
-    this.#seen.set(from, Date.now());
+    if (message.is === 'hello' || message.is === 'here') this.#seen.set(from, Date.now());
+    this.#isBack(from);
     if (message.is === 'hello') this.#tell(this.#topicOf(from), { is: 'here', from: this.#id });
     else if (message.is === 'question') void this.#answer(message);
     else if (message.is === 'answer') this.#take(message);
@@ -138,7 +144,7 @@ export class Peers {
       const given = respond ? await respond(question) : NOT_MINE;
       this.#tell(this.#topicOf(from), given === NOT_MINE ? answer : { ...answer, mine: true, given });
     } catch (error) {
-      this.link.logger.error(`Error in the answer to another process: ${describeThrown(error)}`);
+      this.link.refuse(error);
       this.#tell(this.#topicOf(from), answer);
     }
   }
@@ -151,6 +157,7 @@ export class Peers {
 
   #gone(peer: string): void {
     this.#seen.delete(peer);
+    this.#isBack(peer);
     for (const pending of this.#pending.values()) this.#heard(pending, peer);
   }
 
@@ -159,9 +166,22 @@ export class Peers {
     if (pending.waitingFor.size === 0) pending.end();
   }
 
-  #greet(): void {
+  /** Resolves when those that were there before are back: what is published before they listen would pass them by. */
+  async #greet(): Promise<void> {
+    this.#missing = new Set(this.#seen.keys());
+    const back = new Promise<void>((resolve) => (this.#complete = resolve));
+    const late = new AbortController();
+    const tooLate = delay(RETURN, undefined, { ref: false, signal: late.signal }).catch(() => {});
+    const complete = this.#missing.size === 0 ? undefined : Promise.race([back, tooLate]);
+    this.#settled = Promise.all([delay(SETTLING), complete]);
     this.#tell(this.#topic, { is: 'hello', from: this.#id });
-    this.#settled = delay(SETTLING);
+    await complete;
+    late.abort();
+  }
+
+  #isBack(peer: string): void {
+    this.#missing.delete(peer);
+    if (this.#missing.size === 0) this.#complete();
   }
 
   #beat(): void {
@@ -170,8 +190,9 @@ export class Peers {
     this.#tell(this.#topic, { is: 'here', from: this.#id });
   }
 
+  /** Now or never: it is about now. */
   #tell(topic: string, message: PeerMessage): void {
-    this.link.publish(topic, encode(message));
+    this.link.deliver(topic, encode(message)).catch((error: unknown) => this.link.lose(error));
   }
 
   #topicOf(peer: string): string {

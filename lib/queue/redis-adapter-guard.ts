@@ -1,10 +1,12 @@
 import { Adapter, type BroadcastOptions } from 'socket.io-adapter';
-import { checkAdapterOptions, checkPacket } from './cluster-message.js';
+import { checkAdapterOptions, checkPacket, checkServerEvent } from './cluster-message.js';
 import { decode, msgpack } from './codec.js';
 import type { Link } from './link.js';
 import { REQUESTS } from './redis-requests.js';
 
 const APPLIED_HERE: ReadonlySet<unknown> = new Set(Object.values(REQUESTS));
+
+const SERVER_SIDE_EMIT = 6;
 
 /** The parts of socket.io's Redis adapter that its types keep private. */
 interface RedisAdapter extends Adapter {
@@ -19,6 +21,7 @@ interface Request {
   opts?: unknown;
   packet?: unknown;
   rooms?: unknown;
+  data?: unknown;
 }
 
 /** What the adapter encodes broadcasts with: what it decodes is what it can bear. */
@@ -75,10 +78,11 @@ export function guardRedisAdapter(created: Adapter, link: Link): Adapter {
 /** The request, or an error if the adapter would not bear it. */
 function checked(request: unknown): Request {
   if (typeof request !== 'object' || request === null) throw new TypeError('a request is malformed');
-  const { type, opts, packet, rooms } = request as Request;
+  const { type, opts, packet, rooms, data } = request as Request;
   if (!Number.isInteger(type)) throw new TypeError('the type of a request is malformed');
   if (opts !== undefined) checkAdapterOptions(opts);
   if (packet !== undefined) checkPacket(packet);
+  if (type === SERVER_SIDE_EMIT) checkServerEvent(data);
   const areRooms = Array.isArray(rooms) && rooms.every((room) => typeof room === 'string');
   if (rooms !== undefined && !areRooms) throw new TypeError('the rooms of a request are malformed');
   return request;
