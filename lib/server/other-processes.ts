@@ -9,6 +9,7 @@ import { connectionOf, existingNamespace } from '../context/socket-internals.js'
 import { valuesOf } from '../messaging/ask.js';
 import { membersHere } from '../messaging/clients.js';
 import type { Queue } from '../queue/open-queue.js';
+import { checkPacket, EVENT_PACKET } from '../queue/cluster-message.js';
 import { NOT_MINE } from '../queue/peers.js';
 
 /** How much longer than the client another process may take to say that it got no answer, in milliseconds. */
@@ -38,8 +39,8 @@ export class OtherProcesses implements Elsewhere {
     const { outgoing, timeout } = question;
     const answer = await this.#ask(question);
     if (answer === NOT_MINE) return this.queue.ask?.(question);
-    const { values, code } = answer as { values?: readonly unknown[]; code?: string };
-    if (values) return values;
+    const { values, code } = (answer ?? {}) as { values?: readonly unknown[]; code?: string };
+    if (Array.isArray(values)) return values;
     const event = printable(outgoing[0]);
     throw code === 'FSK_CALL_TIMEOUT'
       ? failure(code, event, timeout)
@@ -65,6 +66,7 @@ export class OtherProcesses implements Elsewhere {
     const socket = existingNamespace(this.runtime.server, namespace)?.sockets.get(sid);
     const connection = socket && connectionOf(socket);
     if (!connection) return NOT_MINE;
+    checkPacket({ type: EVENT_PACKET, data: outgoing });
     try {
       return { values: await valuesOf(connection, outgoing as Outgoing, { timeout }) };
     } catch (error) {

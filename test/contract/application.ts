@@ -104,8 +104,9 @@ async function obey(commands: Commands, { id, what, values }: Order): Promise<vo
 
 /** `user(id)` makes an object that cannot be sent to a process. */
 function addressed(value: unknown): unknown {
-  const { toUser, ...options } = (value ?? {}) as { toUser?: number };
-  return toUser === undefined ? value : { ...options, to: user(toUser) };
+  if (typeof value !== 'object' || value === null || !('toUser' in value)) return value;
+  const { toUser, ...options } = value as { toUser: number };
+  return { ...options, to: user(toUser) };
 }
 
 function commandsOf(app: INestApplication): Commands {
@@ -131,6 +132,7 @@ function commandsOf(app: INestApplication): Commands {
     log: () => lines.splice(0),
     left: () => left.splice(0),
     usage,
+    polluted: () => 'polluted' in {},
     close: async () => {
       await app.close();
       process.disconnect();

@@ -1,4 +1,3 @@
-import type { FlaskSocketOptions } from 'nestjs-flask-socket';
 import * as brokers from '../support/brokers.js';
 
 /** A back end of `messageQueue`, and what it is able to do. */

@@ -83,11 +83,10 @@ export function movesAcross(world: World): void {
     const namespace = '/job/11';
     const [onB] = await world.clients({ namespace, on: [world.b] });
     const { sid } = onB!;
-    const found = async () => {
-      await world.a.joinRoom('watchers', { sid, namespace }); // again: the namespace has only just been opened
-      return world.a.members('watchers', { namespace });
-    };
-    await expect.poll(found).toEqual([{ sid, rooms: [sid, 'watchers'] }]);
+    await world.reaches(world.a, [onB!]);
+    await world.a.joinRoom('watchers', { sid, namespace });
+    await world.heard([onB!], [world.a]);
+    expect(await world.a.members('watchers', { namespace })).toEqual([{ sid, rooms: [sid, 'watchers'] }]);
     await world.a.closeRoom('watchers', { namespace });
     await world.heard([onB!], [world.a]);
     expect(await onB!.ask('my rooms')).toEqual([sid]);
@@ -99,6 +98,9 @@ export function movesAcross(world: World): void {
 
   it('P4 V12 a namespace that went with its last client is reached again when the next one comes', async () => {
     const namespace = '/job/12';
+    const [first] = await world.clients({ namespace, on: [world.b] });
+    await world.reaches(world.a, [first!]);
+    first!.socket.disconnect();
     for (let round = 0; round < 20; round++) {
       const [onB] = await world.clients({ namespace, on: [world.b] });
       await world.a.emit('done', round, { namespace });

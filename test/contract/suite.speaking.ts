@@ -78,6 +78,7 @@ export function speaksAcross(world: World): void {
   it('P4 V12 a namespace with parameters that has clients on another process only is reached', async () => {
     const [onB] = await world.clients({ namespace: '/job/7', on: [world.b] });
     const [other] = await world.clients({ namespace: '/job/8', on: [world.b] });
+    await world.reaches(world.a, [onB!, other!]);
     await world.a.emit('done', 1, { namespace: '/job/7' });
     await world.a.joinRoom('watchers', { sid: onB!.sid, namespace: '/job/7' });
     expect(await world.heard([onB!, other!], [world.a])).toEqual([[['done', 1]], []]);
@@ -89,7 +90,7 @@ export function speaksAcross(world: World): void {
     'P4 V12 a namespace may have any name: %s',
     async (namespace) => {
       const clients = await world.clients({ namespace });
-      await world.clients({ namespace: '/job/7' });
+      await world.reaches(world.a, clients);
       await world.a.emit('done', 1, { namespace });
       const once = [['done', 1]];
       expect(await world.heard(clients)).toEqual([once, once, once]);
@@ -138,6 +139,7 @@ export function speaksAcross(world: World): void {
 
   it('P5 another channel hears nothing, and is not heard', async () => {
     const other = await world.process({ channel: `${world.channel}-other` });
+    await world.together([other]);
     const [ours] = await world.clients({ on: [world.a] });
     const [theirs] = await world.clients({ on: [other] });
     await world.a.emit('ours', 1);

@@ -186,6 +186,11 @@ export class Client {
     return (this.#sid = this.socket.id ?? this.#sid);
   }
 
+  /** What was heard and not yet asked for. */
+  get all(): readonly unknown[][] {
+    return this.#heard;
+  }
+
   /** What was heard since the last time, as `[event, ...values]`. */
   heard(): unknown[][] {
     return this.#heard.splice(0);
@@ -208,6 +213,8 @@ export class Client {
 export interface Joining {
   namespace?: string;
   auth?: { [key: string]: unknown };
+  /** Default: one on each of the three processes. */
+  on?: readonly Application[];
 }
 
 /** Three processes of one application on a broker, and their clients. */
@@ -253,11 +260,15 @@ export class World {
   }
 
   /** One client on each process, in the order of the processes; they leave with the test. */
-  async clients({ on = this.three, ...joining }: Joining & { on?: readonly Application[] } = {}): Promise<
-    Client[]
-  > {
-    const clients = on.map(({ url }) => this.#client(url, joining));
+  async clients(joining: Joining = {}): Promise<Client[]> {
+    const clients = await this.dial(joining);
     onTestFinished(() => leave(clients));
+    return clients;
+  }
+
+  /** The same; they stay. */
+  async dial({ on = this.three, ...joining }: Joining = {}): Promise<Client[]> {
+    const clients = on.map(({ url }) => clientOf(url, joining));
     await Promise.all(clients.map(({ socket }) => connected(socket)));
     return clients;
   }
@@ -274,10 +285,23 @@ export class World {
 
   /** Resolves when each of the processes hears all others, and knows how many they are. */
   async together(processes: readonly Application[] = this.three): Promise<void> {
-    const clients = processes.map(({ url }) => this.#client(url, { namespace: '/chat' }));
-    await Promise.all(clients.map(({ socket }) => connected(socket)));
-    for (const application of processes) await vi.waitUntil(() => reaches(application, clients), SOON);
+    const clients = await this.dial({ namespace: '/chat', on: processes });
+    for (const application of processes) {
+      await this.reaches(application, clients);
+      await vi.waitUntil(() => findsAll(application, clients), SOON);
+    }
     leave(clients);
+  }
+
+  /** Resolves when these clients hear what a process says: one that is new to a namespace may miss the first. */
+  async reaches(application: Application, clients: readonly Client[]): Promise<void> {
+    const isHeard = async ({ namespace, fences }: Client) => {
+      const token = randomUUID();
+      await application.emit(FENCE, token, { namespace });
+      await vi.waitUntil(() => fences.has(token), { timeout: 500, interval: 10 }).catch(() => {});
+      return fences.has(token);
+    };
+    for (const client of clients) await vi.waitUntil(() => isHeard(client), SOON);
   }
 
   async #fence(application: Application, namespace: string, clients: readonly Client[]): Promise<void> {
@@ -288,25 +312,21 @@ export class World {
       SOON,
     );
   }
-
-  #client(url: string, { namespace = '/', auth }: Joining): Client {
-    const manager = new Manager(url, { reconnection: false, transports: ['websocket'] });
-    return new Client(manager.socket(namespace, { auth }), namespace);
-  }
 }
 
-function leave(clients: readonly Client[]): void {
+function clientOf(url: string, { namespace = '/', auth }: Joining): Client {
+  const manager = new Manager(url, { reconnection: false, transports: ['websocket'] });
+  return new Client(manager.socket(namespace, { auth }), namespace);
+}
+
+/** Ends the connections of clients. */
+export function leave(clients: readonly Client[]): void {
   for (const { socket } of clients) socket.io._close();
 }
 
-/** Whether clients of all processes hear what this one says, and are among the members it finds. */
-async function reaches(application: Application, clients: readonly Client[]): Promise<boolean> {
-  const namespace = '/chat';
-  const token = randomUUID();
-  await application.emit(FENCE, token, { namespace });
-  const isHeard = () => clients.every(({ fences }) => fences.has(token));
-  await vi.waitUntil(isHeard, { timeout: 500, interval: 10 }).catch(() => {});
-  const members = clients.map(({ sid }) => application.members(sid, { namespace }));
+/** Whether the clients are among the members that a process finds. */
+async function findsAll(application: Application, clients: readonly Client[]): Promise<boolean> {
+  const members = clients.map(({ sid, namespace }) => application.members(sid, { namespace }));
   const found = await Promise.all(members).catch(() => []);
-  return isHeard() && found.flat().length === clients.length;
+  return found.flat().length === clients.length;
 }
