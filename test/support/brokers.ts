@@ -105,10 +105,12 @@ function certificate(): { cert: string; key: string } {
   return { cert, key };
 }
 
-/** NATS. */
+/** NATS, which takes messages as large as ours: 1 MB unless it is told otherwise. */
 export async function natsBroker(): Promise<Broker> {
   const port = await freePort();
-  const command: [string, ...string[]] = [natsServer, '-a', '127.0.0.1', '-p', `${port}`];
+  const settings = join(scratchFolder('nats'), 'nats.conf');
+  writeFileSync(settings, `listen: 127.0.0.1:${port}\nmax_payload: 8MB\n`);
+  const command: [string, ...string[]] = [natsServer, '-c', settings];
   const server = new ServerProcess({ command, port, hello: '', answer: /^INFO / });
   return broker(server, `nats://127.0.0.1:${port}`);
 }
