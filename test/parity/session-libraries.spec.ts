@@ -97,12 +97,15 @@ describe('@fastify/session', () => {
     expect([await sessionOf(client), await browser.get('all')]).toEqual([both, both]);
   });
 
-  it('K5 is not opened by a forged cookie', async () => {
-    const { app, browser } = await start();
+  it.each([true, false])('K5 is not opened by a forged cookie (manageSession: %s)', async (manageSession) => {
+    const { app, browser } = await start({ manageSession });
     const forged = new Browser(app);
     forged.cookie = `${browser.cookie!}x`;
+    const client = await forged.connect();
 
-    expect(await sessionOf(await forged.connect())).toEqual({});
+    await ask(client, 'set', 'color', 'red');
+
+    expect(await sessionOf(client)).toEqual({ color: 'red' });
   });
 
   it('K5 refuses clients, and says which plugin is missing', async () => {

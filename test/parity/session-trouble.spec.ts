@@ -1,6 +1,7 @@
 import { Inject, Injectable, Scope } from '@nestjs/common';
 import type { Store } from 'express-session';
 import {
+  ConnectionRefusedError,
   OnConnect,
   OnDisconnect,
   OnError,
@@ -16,7 +17,7 @@ import {
 } from 'nestjs-flask-socket';
 import { createTestClient } from 'nestjs-flask-socket/testing';
 import { describe, expect, it, vi } from 'vitest';
-import { ask, refusal, startApp } from '../support/app.js';
+import { ask, flushed, refusal, startApp } from '../support/app.js';
 import { redisBroker } from '../support/brokers.js';
 import { Gate, Journal } from '../support/journal.js';
 import { Browser, platforms, redisStoreAt, sessionGateway, sessionOf, startSessions } from '../support/session-app.js'; // prettier-ignore
@@ -315,6 +316,32 @@ describe('a store', () => {
     expect(await browser.get('all')).toEqual({ name: 'anna', http: '1', fast: 1, slow: 1, both: 'slow' });
   });
 
+  it.each(['set', 'set later', 'set and throw'])(
+    'K6 has what an event wrote before the client has its acknowledgement: %s',
+    async (event) => {
+      const { browser, store } = await startSessions({ options: { manageSession: false } });
+      await browser.get('set/name/anna');
+      const client = await browser.connect();
+      const order = new Journal();
+      const gate = new Gate();
+      vi.spyOn(store, 'set').mockImplementation((_, __, done) => {
+        order.add('asked');
+        void gate.opened.then(() => {
+          order.add('saved');
+          done?.();
+        });
+      });
+
+      const answered = ask(client, event, 'name', 'zoe').then(() => order.add('answered'));
+      await order.has('asked');
+      await flushed(client);
+      gate.open();
+      await answered;
+
+      expect(order.entries).toEqual(['asked', 'saved', 'answered']);
+    },
+  );
+
   it('K6 does not get back a session that ended while an event wrote to it', async () => {
     const gate = new Gate();
     @SocketGateway('/slow')
@@ -448,6 +475,24 @@ describe('a session', () => {
     await refusal(app.open('/closed', { extraHeaders: { Cookie: browser.cookie! } }));
 
     expect(await browser.get('all')).toEqual({ name: 'anna', tries: 1, failed: true });
+  });
+
+  it('K6 keeps what an @OnConnect has written that refused by itself', async () => {
+    @SocketGateway('/closed')
+    class ClosedGateway {
+      @OnConnect()
+      connect() {
+        session['tries'] = 1;
+        throw new ConnectionRefusedError('closed');
+      }
+    }
+    const options = { manageSession: false };
+    const { app, browser } = await startSessions({ options, providers: [ClosedGateway] });
+    await browser.get('set/name/anna');
+
+    await refusal(app.open('/closed', { extraHeaders: { Cookie: browser.cookie! } }));
+
+    await vi.waitFor(async () => expect(await browser.get('all')).toEqual({ name: 'anna', tries: 1 }));
   });
 
   it('K5 is the connection’s own where none is configured', async () => {
