@@ -65,7 +65,8 @@ export function recipient(sender: Connection, namespace: string): Socket | undef
 }
 
 function broadcast(namespace: Namespace, { address, outgoing, options }: Delivery): void {
-  let operator = namespace.to([...address.rooms]).except([...address.except]);
+  let operator = namespace.to([...address.rooms]); // each step is a new operator: none without need
+  if (address.except.length > 0) operator = operator.except([...address.except]);
   if (options.compress === false) operator = operator.compress(false);
   if (options.volatile) operator = operator.volatile;
   if (options.ignoreQueue) operator = operator.local;

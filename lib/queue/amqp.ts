@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { AsyncMessage, Channel, Connection } from 'rabbitmq-client';
 import { fitted } from './fitted.js';
 import { load } from './optional-package.js';
@@ -11,7 +12,7 @@ const HEARTBEAT = 4;
 
 const CONNECTING = 5_000;
 
-/** The largest frame that RabbitMQ takes by default. */
+/** The largest frame that RabbitMQ takes by default, in bytes. */
 const FRAME = 131_072;
 
 /** What AMQP takes for a routing key, in bytes. */
@@ -71,6 +72,7 @@ async function connect(
   { events, signal }: { events: SessionEvents; signal: AbortSignal },
 ): Promise<Session> {
   const destroy = () => connection.unsafeDestroy();
+  refuseStrangers(connection);
   signal.addEventListener('abort', destroy, { once: true });
   try {
     const channel = await opened(connection, events);
@@ -86,6 +88,18 @@ async function connect(
   } finally {
     signal.removeEventListener('abort', destroy);
   }
+}
+
+/** The client believes any length of a frame; what is no RabbitMQ would make it wait for a gigabyte, or throw. */
+function refuseStrangers(connection: Connection): void {
+  // Its types keep it private.
+  const { _socket: socket } = connection as unknown as { _socket: Socket };
+  const read = socket.read.bind(socket);
+  socket.read = (length: number) => {
+    if (length <= FRAME) return read(length) as unknown;
+    socket.destroy(new Error('what answers there is no RabbitMQ'));
+    return null;
+  };
 }
 
 function opened(connection: Connection, { lost, paused, resumed }: SessionEvents): Promise<Channel> {

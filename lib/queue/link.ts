@@ -160,10 +160,16 @@ export class Link {
       return Promise.resolve();
     }
     this.#unanswered += size;
-    return this.driver
-      .publish(topic, payload)
-      .catch((error: unknown) => this.lose(error))
-      .finally(() => (this.#unanswered -= size));
+    return this.driver.publish(topic, payload).then(
+      (answer) => {
+        this.#unanswered -= size;
+        return answer;
+      },
+      (error: unknown) => {
+        this.#unanswered -= size;
+        this.lose(error);
+      },
+    );
   }
 
   #up(): void {

@@ -4,6 +4,8 @@ import type { RedisDriver, Subscription } from './redis-driver.js';
 
 type Hear = (payload: Buffer, topic: string) => void;
 
+const PUBLISHED = Promise.resolve();
+
 /**
  * What socket.io's Redis adapters take for a client of the package `redis`, for publishing and for subscribing: each
  * message passes the link, so that an outage ends nothing and nothing malformed reaches the adapter.
@@ -16,8 +18,8 @@ export function redisClientView(link: Link, driver: RedisDriver) {
     for (const topic of [topics].flat()) driver.unsubscribe(topic, as);
   };
   const publish = (topic: string, payload: string | Buffer) => {
-    link.publish(topic, Buffer.from(payload));
-    return Promise.resolve();
+    link.publish(topic, typeof payload === 'string' ? Buffer.from(payload) : payload);
+    return PUBLISHED;
   };
   return {
     publish,

@@ -50,10 +50,8 @@ export async function redisSession(
   const unwatch = watch(() => Promise.all([publisher.ping(), subscriber.ping()]), events.lost);
   return {
     clients,
-    async publish(topic, payload) {
-      if (as === 'sharded') await publisher.sPublish(topic, payload);
-      else await publisher.publish(topic, payload);
-    },
+    publish: (topic, payload) =>
+      as === 'sharded' ? publisher.sPublish(topic, payload) : publisher.publish(topic, payload),
     listen: (address) => listen(subscriber, address, events),
     unlisten: (address) => unlisten(subscriber, address),
     async end() {

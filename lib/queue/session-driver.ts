@@ -69,8 +69,11 @@ export class SessionDriver<S extends Session = Session> implements Driver {
     void this.#run(events);
   }
 
-  async publish(topic: string, payload: Buffer): Promise<unknown> {
-    return await this.session.publish(this.broker.address(topic), payload);
+  publish(topic: string, payload: Buffer): Promise<unknown> {
+    const session = this.#session;
+    return session
+      ? session.publish(this.broker.address(topic), payload)
+      : Promise.reject(new Error('the broker is away'));
   }
 
   subscribe(topic: string, listener: Listener): void {
