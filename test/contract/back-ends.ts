@@ -1,8 +1,9 @@
 import * as brokers from '../support/brokers.js';
+import { capabilities, type Capabilities } from './capabilities.mjs';
 
 /** A back end of `messageQueue`, and what it is able to do. */
 export interface BackEnd {
-  name: string;
+  name: keyof typeof capabilities;
   /** Its entry in system-packages.mjs. */
   needs: string;
   broker: () => Promise<brokers.Broker>;
@@ -17,7 +18,10 @@ export interface BackEnd {
 const clusterTopics = (channel: string) => [`${channel}#/#`, `${channel}#/#a room#`];
 const asIs = (url: string) => url;
 
-/** One suite is run by all of them; what one cannot do stands here. */
+/** What one of them can do, other than what all can. */
+export const canDo = ({ name }: BackEnd): Capabilities => capabilities[name];
+
+/** One suite is run by all of them. */
 export const backEnds: BackEnd[] = [
   {
     name: 'Redis',

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { ask } from '../support/app.js';
+import { canDo } from './back-ends.js';
 import type { World } from './world.js';
 
 /** What one process emits, and who hears it. */
@@ -26,12 +27,22 @@ export function speaksAcross(world: World): void {
     expect(await world.heard(clients)).toEqual([heard, heard, heard]);
   });
 
-  it('P4 megabytes arrive as they were', async () => {
+  it('P4 large messages arrive as they were', async () => {
     const clients = await world.clients();
-    const bytes = Buffer.alloc(4_000_000, 'abc');
+    const bytes = Buffer.alloc(Math.min(4_000_000, canDo(world.backEnd).largest - 1_000), 'abc');
     await world.a.emit('large', bytes);
     const heard = await world.heard(clients);
     expect(heard.map(([event]) => bytes.equals(event![1] as Buffer))).toEqual([true, true, true]);
+  });
+
+  it('P4 P6 a message that is too large reaches the clients of its process, and the log says so', async () => {
+    const clients = await world.clients();
+    await world.a.log();
+    await world.a.emit('too large', Buffer.alloc(9_000_000));
+    await world.a.emit('next', 1);
+    const names = (await world.heard(clients)).map((events) => events.map(([event]) => event));
+    expect(names).toEqual([['too large', 'next'], ['next'], ['next']]);
+    expect((await world.a.log()).filter((line) => line.includes('not published'))).toHaveLength(1);
   });
 
   it('P4 a room has its members on all processes', async () => {

@@ -49,7 +49,8 @@ function titleOf(argument) {
 /** The specs that name each number: `Map { 'E1' => ['test/parity/sending.spec.ts'] }`. */
 export function namedBy() {
   const named = new Map();
-  const paths = readdirSync(`${root}test`, { recursive: true }).filter((path) => path.endsWith('.spec.ts'));
+  const isSpec = (path) => path.endsWith('.spec.ts') || /^contract\/suite\.\w+\.ts$/.test(path);
+  const paths = readdirSync(`${root}test`, { recursive: true }).filter(isSpec);
   for (const path of paths.toSorted()) {
     const titles = titlesIn(path, readFileSync(`${root}test/${path}`, 'utf8'));
     for (const number of new Set(titles.flatMap(numbersOf))) {
@@ -76,7 +77,13 @@ export function rows(text = readFileSync(page, 'utf8')) {
 /** The last column of a promise. */
 export function testsCell({ isBuilt }, paths = []) {
   if (paths.length === 0) return isBuilt ? '' : absent;
-  const links = paths.map((path) => `[${path.split('/').at(-1).replace('.spec.ts', '')}](../${path})`);
+  const links = paths.map(
+    (path) =>
+      `[${path
+        .split('/')
+        .at(-1)
+        .replace(/(\.spec)?\.ts$/, '')}](../${path})`,
+  );
   return [...links, ...(isBuilt ? [] : [absent])].join(', ');
 }
 
