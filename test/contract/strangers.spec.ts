@@ -1,0 +1,42 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
+import { Links } from '../support/links.js';
+
+/** What answers on a port that was mistaken for a broker's. */
+const strangers = {
+  'a web server': (socket: Socket) => socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n'),
+  'a web server that stays': (socket: Socket) => socket.write('HTTP/1.1 400 Bad Request\r\n\r\n'),
+  'bytes without a meaning': (socket: Socket) => socket.write(Buffer.alloc(100_000, 0xff)),
+  'somebody who hangs up': (socket: Socket) => socket.resetAndDestroy(),
+};
+
+const schemes = ['redis', 'redis-sharded', 'redis-streams', 'redis+sentinel', 'amqp', 'nats', 'postgres'];
+
+describe.each(schemes)(
+  'a message queue %s://, where something else listens',
+  { timeout: 60_000 },
+  (scheme) => {
+    let url = '';
+    const links = new Links(() => url);
+    afterEach(() => links.close());
+
+    it.each(Object.entries(strangers))('P6 %s ends nothing', async (_, answer) => {
+      const server = createServer((socket) => {
+        socket.on('error', () => {});
+        answer(socket);
+      }).listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      onTestFinished(() => void server.close());
+      url = `${scheme}://127.0.0.1:${(server.address() as AddressInfo).port}/${scheme === 'amqp' ? '' : '0'}`;
+
+      const { away, lines, link } = await links.open();
+      await away();
+      const began = Date.now();
+      await link.close();
+
+      expect(lines).toEqual([expect.stringContaining('is away')]);
+      expect(Date.now() - began).toBeLessThan(3_000);
+    });
+  },
+);
