@@ -152,7 +152,7 @@ const caretaker = `
       folder) folders="$folders $what" ;;
     esac
   done
-  [ -z "$processes" ] || kill -KILL -- $processes
+  [ -z "$processes" ] || kill -s KILL -- $processes
   [ -z "$folders" ] || rm -rf -- $folders
 `;
 let caretakerInput: NodeJS.WritableStream | undefined;
