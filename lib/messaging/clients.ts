@@ -1,25 +1,19 @@
-import type { Namespace, Socket } from 'socket.io';
+import type { Socket } from 'socket.io';
 import { roomName, type Room } from '../common/address.js';
+import type { Audience } from '../common/command.js';
 import { DEFAULT_NAMESPACE } from '../common/constants.js';
-import { checkConcreteNamespace } from '../common/namespace.js';
 import { isUserRoom, USER_ID, type UserId } from '../common/user-room.js';
+import { checkConcreteNamespace } from '../common/namespace.js';
 import type { Connection, Runtime } from '../context/connection.js';
+import type { Member } from '../context/elsewhere.js';
 import { connectionOf, existingNamespace, siblingOf } from '../context/socket-internals.js';
 import type { ClientOptions } from './emit-options.js';
-
-/** A client in a room. */
-export interface Member {
-  /** Its id in the namespace. */
-  sid: string;
-  /** All its rooms but that of its user. */
-  rooms: string[];
-  /** Its user, as option `identify` said; not there if it said nothing. */
-  userId?: UserId;
-}
+import { reach, type Action } from './reach.js';
 
 /** A client that was named: here (`socket`), or perhaps on another process (`sid` alone). */
 interface Client {
-  namespace: Namespace | undefined;
+  runtime: Runtime;
+  nsp: string;
   sid: string | undefined;
   socket: Socket | undefined;
 }
@@ -27,32 +21,31 @@ interface Client {
 /** The client that `sid` and `namespace` name; without `sid` the sender's own connection (promise E4). */
 export function findClient(runtime: Runtime, options: ClientOptions, sender?: Connection): Client {
   const { sid } = options;
-  const name = namespaceOf(options, sender);
-  const namespace = existingNamespace(runtime.server, name);
-  if (sender && (sid === undefined || (sid === sender.socket.id && name === sender.socket.nsp.name))) {
-    return { namespace, sid, socket: siblingOf(sender.socket, name) };
-  }
-  return { namespace, sid, socket: sid === undefined ? undefined : namespace?.sockets.get(sid) };
+  const nsp = namespaceOf(options, sender);
+  const isSender = sid === undefined || (sid === sender?.socket.id && nsp === sender.socket.nsp.name);
+  if (sender && isSender) return { runtime, nsp, sid, socket: siblingOf(sender.socket, nsp) };
+  const socket = sid === undefined ? undefined : existingNamespace(runtime.server, nsp)?.sockets.get(sid);
+  return { runtime, nsp, sid, socket };
 }
 
-/** Puts a client into a room: at once where it is here, through the adapter where it is not. */
-export function join({ namespace, sid, socket }: Client, room: Room): void | Promise<void> {
+/** Puts a client into a room: at once where it is here, through the queue where it is not. */
+export function join(client: Client, room: Room): void | Promise<void> {
   const name = roomName(room);
-  if (socket) return socket.join(name);
-  if (sid !== undefined) namespace?.in(sid).socketsJoin(name);
+  if (client.socket) return client.socket.join(name);
+  reachRemote(client, (to) => ({ kind: 'join', to, rooms: [name] }));
 }
 
 /** Puts a client out of a room. */
-export function leave({ namespace, sid, socket }: Client, room: Room): void | Promise<void> {
+export function leave(client: Client, room: Room): void | Promise<void> {
   const name = roomName(room);
-  if (socket) return socket.leave(name);
-  if (sid !== undefined) namespace?.in(sid).socketsLeave(name);
+  if (client.socket) return client.socket.leave(name);
+  reachRemote(client, (to) => ({ kind: 'leave', to, rooms: [name] }));
 }
 
 /** Ends a client's connection to a namespace; its other namespaces stay. */
-export function end({ namespace, sid, socket }: Client): void {
-  if (socket) endHere(socket);
-  else if (sid !== undefined) namespace?.in(sid).disconnectSockets();
+export function end(client: Client): void {
+  if (client.socket) endHere(client.socket);
+  else reachRemote(client, (to) => ({ kind: 'disconnect', to, close: false }));
 }
 
 /** Ends the connection of a client of this process; one that is still being decided about is refused. */
@@ -62,6 +55,10 @@ export function endHere(socket: Socket): void {
   else socket.disconnect();
 }
 
+function reachRemote({ runtime, nsp, sid }: Client, action: (to: Audience) => Action): void {
+  if (sid !== undefined) reach(runtime, action({ nsp, rooms: [sid], except: [] }));
+}
+
 /** Puts everybody out of a room; the sender too, if it is still connecting. */
 export function close(
   runtime: Runtime,
@@ -69,9 +66,9 @@ export function close(
   sender?: Connection,
 ): void {
   const name = roomName(room);
-  const where = namespaceOf({ namespace }, sender);
-  existingNamespace(runtime.server, where)?.in(name).socketsLeave(name);
-  if (sender?.held && where === sender.socket.nsp.name) void sender.socket.leave(name);
+  const nsp = namespaceOf({ namespace }, sender);
+  reach(runtime, { kind: 'leave', to: { nsp, rooms: [name], except: [] }, rooms: [name] });
+  if (sender?.held && nsp === sender.socket.nsp.name) void sender.socket.leave(name);
 }
 
 /** The rooms of a client, its own first. That of its user is not the application's to list and leave. */
@@ -88,8 +85,21 @@ export async function membersOf(
   { room, namespace = DEFAULT_NAMESPACE }: { room: Room; namespace?: string },
 ): Promise<Member[]> {
   const name = roomName(room);
-  const sockets = await existingNamespace(runtime.server, namespace)?.in(name).fetchSockets();
+  const nsp = checkConcreteNamespace(namespace, 'a namespace option');
+  const { elsewhere } = runtime;
+  if (elsewhere) return [...membersHere(runtime, nsp, name), ...(await elsewhere.members(nsp, name))];
+  const sockets = await existingNamespace(runtime.server, nsp)?.in(name).fetchSockets();
   return (sockets ?? []).map(memberOf);
+}
+
+/** The clients in a room, of this process alone. Asks no adapter: some count the processes first, at the broker. */
+export function membersHere({ server }: Runtime, nsp: string, room: string): Member[] {
+  const namespace = existingNamespace(server, nsp);
+  const sids = [...(namespace?.adapter.rooms.get(room) ?? [])];
+  return sids.flatMap((sid) => {
+    const socket = namespace?.sockets.get(sid);
+    return socket ? [memberOf(socket)] : [];
+  });
 }
 
 /** `data` is what a socket, here or on another process, carries along; it may be anything that the application put. */

@@ -12,8 +12,8 @@ const HEARTBEAT = SILENCE / 3;
 /** How long to wait for the others to show themselves once the broker is there, in milliseconds. */
 const SETTLING = 300;
 
-/** How long what waited waits for those that were there before the outage, in milliseconds: a little over a backoff. */
-const RETURN = 2_500;
+/** How long what waited waits for those that were there before, in milliseconds: a backoff, and time to connect. */
+const RETURN = 6_000;
 
 /** What a process answers to a question that is not its own to answer. */
 export const NOT_MINE = Symbol('not mine');
@@ -113,7 +113,7 @@ export class Peers {
       };
       const timer = setTimeout(() => pending.fail(this.#silence(pending, timeout)), timeout);
       this.#pending.set(id, pending);
-      this.link.publish(this.#topic, payload);
+      this.link.deliver(this.#topic, payload).catch(pending.fail);
     });
   }
 
@@ -173,7 +173,8 @@ export class Peers {
     const late = new AbortController();
     const tooLate = delay(RETURN, undefined, { ref: false, signal: late.signal }).catch(() => {});
     const complete = this.#missing.size === 0 ? undefined : Promise.race([back, tooLate]);
-    this.#settled = Promise.all([delay(SETTLING), complete]);
+    this.#settled = delay(SETTLING);
+    for (const peer of this.#missing) this.#seen.set(peer, Date.now()); // nobody could show himself
     this.#tell(this.#topic, { is: 'hello', from: this.#id });
     await complete;
     late.abort();
