@@ -16,6 +16,7 @@ export async function postgresSession(
 ): Promise<Session> {
   const destroy = () => socketOf(client).destroy();
   const { lost } = events;
+  oneAfterAnother(client);
   client.on('error', lost);
   client.on('end', () => lost(new Error('PostgreSQL closed the connection')));
   signal.addEventListener('abort', destroy, { once: true });
@@ -61,6 +62,18 @@ function session(
       socketOf(client).destroy();
     },
   };
+}
+
+/** A statement waits for the one before: that the client itself lets them wait is deprecated, and it warns. */
+function oneAfterAnother(client: Client): void {
+  const query = client.query.bind(client) as (...values: unknown[]) => Promise<unknown>;
+  let last: Promise<unknown> = Promise.resolve();
+  const inTurn = (...values: unknown[]) => {
+    const result = last.then(() => query(...values));
+    last = result.catch(() => {});
+    return result;
+  };
+  client.query = inTurn as Client['query'];
 }
 
 async function run(client: Client, statement: string): Promise<void> {

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RedisClientOptions, RedisClientType } from 'redis';
 import type { Session, SessionEvents } from './session-driver.js';
@@ -7,6 +8,9 @@ import { watch } from './watch.js';
 export type Subscription = 'exact' | 'pattern' | 'sharded';
 
 const CONNECTING = 5_000;
+
+/** In bytes. */
+const SHORT = 16 * 1024;
 
 /**
  * Settings under which an outage ends nothing: nothing waits in the client (the link keeps what may wait), and it
@@ -51,7 +55,9 @@ export async function redisSession(
   return {
     clients,
     publish: (topic, payload) =>
-      as === 'sharded' ? publisher.sPublish(topic, payload) : publisher.publish(topic, payload),
+      as === 'sharded'
+        ? publisher.sPublish(topic, leanest(payload))
+        : publisher.publish(topic, leanest(payload)),
     listen: (address) => listen(subscriber, address, events),
     unlisten: (address) => unlisten(subscriber, address),
     async end() {
@@ -63,6 +69,11 @@ export async function redisSession(
       destroy();
     },
   };
+}
+
+/** The client writes a short text in one piece with its command, and bytes in a piece of their own. */
+function leanest(payload: Buffer): Buffer | string {
+  return payload.length < SHORT && isUtf8(payload) ? payload.toString() : payload;
 }
 
 async function connected(clients: RedisClientType[], signal: AbortSignal): Promise<void> {

@@ -19,10 +19,11 @@ export class StreamDriver extends RedisDriver {
   /** What was read last; where reading goes on, also after an outage. */
   #cursor: string | undefined;
 
-  constructor(
-    connect: Broker<RedisSession>['connect'],
-    readonly stream: string,
-  ) {
+  readonly stream: string;
+  readonly #encoding: BufferEncoding;
+
+  /** `isText`: what is published are texts as they are, without a signature. */
+  constructor(connect: Broker<RedisSession>['connect'], of: { stream: string; isText: boolean }) {
     super(async (events, signal) => {
       const session = await connect(events, signal);
       await this.#findPlace(session).catch((error: unknown) => {
@@ -31,6 +32,8 @@ export class StreamDriver extends RedisDriver {
       });
       return session;
     });
+    this.stream = of.stream;
+    this.#encoding = of.isText ? 'utf8' : 'base64';
   }
 
   /** Where reading has begun, or goes on. */
@@ -43,7 +46,7 @@ export class StreamDriver extends RedisDriver {
     if (topic !== this.stream) return super.publish(topic, payload);
     const trim = { strategy: 'MAXLEN', strategyModifier: '~', threshold: KEPT } as const;
     return this.#ask(({ publisher }) =>
-      publisher.xAdd(topic, '*', { payload: payload.toString('base64') }, { TRIM: trim }),
+      publisher.xAdd(topic, '*', { payload: payload.toString(this.#encoding) }, { TRIM: trim }),
     );
   }
 
@@ -54,12 +57,12 @@ export class StreamDriver extends RedisDriver {
     // Its type is that of several protocols and settings at once; this is what ours give.
     const entries = (read as unknown as { messages: Raw[] }[] | null)?.[0]?.messages ?? [];
     this.#cursor = entries.at(-1)?.id ?? this.#cursor;
-    return entries.map(entryOf);
+    return entries.map((entry) => this.#entryOf(entry));
   }
 
   async range(from: string, to: string): Promise<Entry[]> {
     const entries = await this.#ask(({ publisher }) => publisher.xRange(this.stream, from, to));
-    return (entries ?? []).map(entryOf);
+    return (entries ?? []).map((entry) => this.#entryOf(entry));
   }
 
   async store(key: string, value: string, milliseconds: number): Promise<void> {
@@ -69,6 +72,10 @@ export class StreamDriver extends RedisDriver {
   /** What was stored; it is there no longer. */
   async take(key: string): Promise<string | null> {
     return await this.#ask(({ publisher }) => publisher.getDel(key));
+  }
+
+  #entryOf({ id, message }: Raw): Entry {
+    return { id, sealed: Buffer.from(message['payload'] ?? '', this.#encoding) };
   }
 
   async #ask<T>(what: (clients: RedisSession['clients']) => Promise<T>): Promise<T> {
@@ -86,8 +93,4 @@ export class StreamDriver extends RedisDriver {
 interface Raw {
   id: string;
   message: Record<string, string>;
-}
-
-function entryOf({ id, message }: Raw): Entry {
-  return { id, sealed: Buffer.from(message['payload'] ?? '', 'base64') };
 }

@@ -1,24 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { checkClusterMessage } from './cluster-message.js';
-import { decode, msgpack } from './codec.js';
 import { inTime } from './in-time.js';
 import type { Link } from './link.js';
 import { redisClientView } from './redis-client-view.js';
+import { readFields, writeFields, type Fields } from './redis-stream-fields.js';
 import type { Entry, StreamDriver } from './redis-stream-driver.js';
 import { StreamTurns } from './redis-stream-turns.js';
 import { seal, unseal } from './seal.js';
 
 /** How long to wait before a stream that could not be read is read again, in milliseconds. */
 const PACE = 200;
-
-/** A message as socket.io's streams adapter writes it into the stream. */
-interface Fields {
-  uid: string;
-  nsp: string;
-  type: string;
-  data?: string;
-  mark?: string;
-}
 
 /** An entry as the adapter takes it. */
 interface Message {
@@ -43,17 +33,12 @@ export function streamClientView(link: Link, driver: StreamDriver, secret?: stri
   const plain = redisClientView(link, driver);
   const client = {
     ...plain,
-    subscribe: (topics: string[], hear: (payload: Buffer) => void) =>
-      plain.subscribe(topics, (payload) => {
-        checkClusterMessage(decode(payload));
-        hear(payload);
-      }),
     duplicate: () => client,
     connect: () => Promise.resolve(),
     disconnect: () => {},
     xAdd: async (_: string, __: '*', fields: Fields) => {
       const add = (mark?: string) =>
-        link.place(driver.stream, Buffer.from(JSON.stringify({ ...fields, mark })));
+        link.place(driver.stream, writeFields(mark === undefined ? fields : { ...fields, mark }));
       if (waits) return await turns.take(add);
       void add();
       return '';
@@ -81,27 +66,14 @@ async function readOn(link: Link, driver: StreamDriver): Promise<Message[]> {
   }
 }
 
-/** The entries that are signed as ours are, and that the adapter can bear; the link counts the others. */
+/** The entries that are signed as ours are, and have all fields; the link counts the others. */
 function whole(link: Link, { stream }: StreamDriver, entries: Entry[]): Message[] {
   const messages: Message[] = [];
   for (const { id, sealed } of entries) {
-    const take = link.guarded((payload) => messages.push({ id, message: checkFields(payload) }));
+    const take = link.guarded((payload) => messages.push({ id, message: readFields(payload) }));
     take(sealed, stream);
   }
   return messages;
-}
-
-function checkFields(payload: Buffer): Fields {
-  const fields = JSON.parse(payload.toString()) as Fields;
-  const { uid, nsp, type, data, mark } = fields;
-  const isWritten = typeof type === 'string' && (mark === undefined || typeof mark === 'string');
-  if (!isWritten) throw new TypeError('the type is malformed');
-  checkClusterMessage({ uid, nsp, type: Number(type), data: data === undefined ? data : dataOf(data) });
-  return fields;
-}
-
-function dataOf(text: string): unknown {
-  return text.startsWith('{') ? JSON.parse(text) : msgpack.decode(Buffer.from(text, 'base64'));
 }
 
 /** Where the sessions of clients that have gone are kept, signed like everything else. */

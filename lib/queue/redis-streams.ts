@@ -1,5 +1,5 @@
 import type { ClusterAdapter } from 'socket.io-adapter';
-import { clusterMessage } from './cluster-message.js';
+import { checkClusterMessage, clusterMessage } from './cluster-message.js';
 import { hasBytes, msgpack } from './codec.js';
 import type { Link } from './link.js';
 import { localFirst } from './local-first.js';
@@ -8,6 +8,7 @@ import type { Backend } from './back-end.js';
 import type { AdapterFactory, Command, Written } from './queue.js';
 import { clientMaker, refuseNonsense } from './redis-clients.js';
 import { redisSession } from './redis-session.js';
+import { writeFields } from './redis-stream-fields.js';
 import { StreamDriver } from './redis-stream-driver.js';
 import { streamClientView } from './redis-stream-view.js';
 
@@ -19,10 +20,13 @@ export const backend: Backend = {
     const make = await clientMaker();
     refuseNonsense(make, url);
     const stream = `${channel}#stream`;
-    const driver = new StreamDriver((events, signal) => {
-      const clients = { publisher: make({ url }), subscriber: make({ url }), reader: make({ url }) };
-      return redisSession(clients, 'exact', { events, signal });
-    }, stream);
+    const driver = new StreamDriver(
+      (events, signal) => {
+        const clients = { publisher: make({ url }), subscriber: make({ url }), reader: make({ url }) };
+        return redisSession(clients, 'exact', { events, signal });
+      },
+      { stream, isText: secret === undefined },
+    );
     return {
       driver,
       adapter: (link) => streamsAdapter(link, driver, secret),
@@ -30,6 +34,11 @@ export const backend: Backend = {
     };
   },
 };
+
+/** What an adapter calls for each message that it has decoded. */
+interface Receiving {
+  onMessage(message: unknown, offset?: string): void;
+}
 
 /** The part of a namespace that says whether clients are to get what they missed. */
 interface Recovering {
@@ -52,7 +61,7 @@ async function streamsAdapter(
     sessionKeyPrefix: `${link.channel}#session:`,
   }) as (namespace: unknown) => ClusterAdapter;
   return function factory(namespace: Recovering) {
-    const adapter = create(namespace);
+    const adapter = checking(create(namespace), link);
     if (!namespace.server.opts.connectionStateRecovery) return localFirst(adapter);
     // A client has to be told which message of the stream it gets, so that it can say which was its last.
     view.waitForOffsets();
@@ -60,9 +69,23 @@ async function streamsAdapter(
   };
 }
 
+/** Makes the adapter take only what it can bear, from the stream and from channels; the link counts the rest. */
+function checking(adapter: ClusterAdapter, link: Link): ClusterAdapter {
+  const receiving = adapter as unknown as Receiving; // typed protected
+  const take = receiving.onMessage.bind(adapter);
+  receiving.onMessage = (message, offset) => {
+    try {
+      take(checkClusterMessage(message), offset);
+    } catch (error) {
+      link.refuse(error);
+    }
+  };
+  return adapter;
+}
+
 /** A command as socket.io's streams adapter takes it. */
 function write(stream: string, command: Command): Written {
   const { uid, nsp, type, data } = clusterMessage(command);
   const text = hasBytes(data) ? msgpack.encode(data).toString('base64') : JSON.stringify(data);
-  return { topic: stream, payload: Buffer.from(JSON.stringify({ uid, nsp, type: `${type}`, data: text })) };
+  return { topic: stream, payload: writeFields({ uid, nsp, type: `${type}`, data: text }) };
 }
