@@ -1,5 +1,6 @@
 import type { Socket as TcpSocket } from 'node:net';
-import { WebSocketServer, type WebSocket } from 'ws';
+import { WebSocket, WebSocketServer } from 'ws';
+import { Outbox, type Frame } from './outbox.js';
 
 /** From this many waiting bytes on, nothing is held back and the engine waits for the socket. */
 const HIGH_WATER = 64 * 1024;
@@ -7,11 +8,20 @@ const HIGH_WATER = 64 * 1024;
 /** The low four bits of a frame's first byte. */
 const OPCODE = { mask: 0x0f, close: 0x08 };
 
+/** The payloads that are framed here: their length fits into two bytes. */
+const LONGEST = 0xffff;
+
 type Written = (error?: Error | null) => void;
 
 interface Sender {
   readonly _socket: TcpSocket;
-  sendFrame(frame: readonly Buffer[], written?: Written): void;
+  sendFrame(frame: Frame, written?: Written): void;
+  /** Ours. */
+  outbox: Outbox;
+}
+
+interface Internals {
+  readonly _sender: Sender;
 }
 
 /**
@@ -23,6 +33,8 @@ export class CoalescingServer extends WebSocketServer {
   override handleUpgrade(
     ...[request, socket, head, connected]: Parameters<WebSocketServer['handleUpgrade']>
   ): void {
+    socket.cork(); // the answer to the handshake leaves together with the engine's first packet
+    afterPromises(() => socket.uncork());
     super.handleUpgrade(request, socket, head, (webSocket, of) => {
       coalesce(webSocket);
       connected(webSocket, of);
@@ -30,40 +42,54 @@ export class CoalescingServer extends WebSocketServer {
   }
 }
 
+/** At the end of the turn, after what promises do that are settled already. */
+function afterPromises(action: () => void): void {
+  process.nextTick(() => void Promise.resolve().then(() => process.nextTick(action)));
+}
+
 /** Every frame passes `Sender.sendFrame`; one function takes its place on all senders. */
 function coalesce(webSocket: WebSocket): void {
-  const { _sender: sender } = webSocket as unknown as { _sender: Sender }; // typed private
+  const { _sender: sender } = webSocket as unknown as Internals; // typed private
+  sender.outbox = new Outbox(sender._socket);
   sender.sendFrame = sendFrame;
+  if (webSocket.extensions === '') webSocket.send = send as WebSocket['send'];
 }
 
-function sendFrame(this: Sender, frame: readonly Buffer[], written?: Written): void {
-  const { _socket: socket } = this;
-  const isLast = ((frame[0]?.[0] ?? 0) & OPCODE.mask) === OPCODE.close;
-  const isBehind = socket.writableLength > HIGH_WATER;
-  if (isLast || isBehind) release(socket);
-  else cork(socket);
-  for (const part of frame.slice(0, -1)) socket.write(part);
-  const end = frame.at(-1) as Buffer;
-  if (isLast || isBehind || !written) return void socket.write(end, written);
-  socket.write(end);
-  written(); // the engine may send on: the bytes are bounded, and an error ends the socket anyway
+function sendFrame(this: Sender, frame: Frame, written?: Written): void {
+  const { outbox } = this;
+  const header = frame[0] as Buffer;
+  const isLast = ((header[0] ?? 0) & OPCODE.mask) === OPCODE.close;
+  if (isLast || outbox.length > HIGH_WATER) {
+    outbox.release();
+    return sendNow(this._socket, frame, written);
+  }
+  outbox.add(frame);
+  written?.(); // the engine may send on: the bytes are bounded, and an error ends the socket anyway
 }
 
-/** The sockets that were written to in this turn. */
-const corked = new Set<TcpSocket>();
-
-function cork(socket: TcpSocket): void {
-  if (corked.has(socket)) return;
+function sendNow(socket: TcpSocket, frame: Frame, written?: Written): void {
   socket.cork();
-  if (corked.size === 0) process.nextTick(releaseAll);
-  corked.add(socket);
+  for (const part of frame.slice(0, -1)) socket.write(part);
+  socket.write(frame.at(-1)!, written);
+  socket.uncork();
 }
 
-function release(socket: TcpSocket): void {
-  if (corked.delete(socket)) socket.uncork();
+/** The engine's text, where each character is a byte, is framed without buffers; all else goes ws's way. */
+function send(this: WebSocket, data: unknown, options: unknown, written?: Written): void {
+  const { outbox } = (this as unknown as Internals)._sender; // typed private
+  const isPlain = typeof data === 'string' && typeof options === 'function' && data.length <= LONGEST;
+  if (!isPlain || this.readyState !== WebSocket.OPEN || outbox.length > HIGH_WATER || !isAscii(data))
+    return WebSocket.prototype.send.call(this, data as string, options as object, written);
+  outbox.addText(headerOf(data.length) + data);
+  (options as Written)();
 }
 
-function releaseAll(): void {
-  for (const socket of corked) socket.uncork();
-  corked.clear();
+function isAscii(text: string): boolean {
+  return Buffer.byteLength(text) === text.length;
+}
+
+function headerOf(length: number): string {
+  return length < 126
+    ? String.fromCharCode(0x81, length)
+    : String.fromCharCode(0x81, 126, length >> 8, length & 0xff);
 }
