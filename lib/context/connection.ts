@@ -31,6 +31,8 @@ export interface ClientState {
   asking?: Set<string>;
   /** The end of the queue of events that are handled one after the other. */
   tail?: PromiseLike<void>;
+  /** How many decoded packets wait for their turn. */
+  undelivered?: number;
 }
 
 /** The running application as a handler sees it. */

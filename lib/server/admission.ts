@@ -7,11 +7,13 @@ import type { ResolvedOptions } from '../common/options.js';
 import { describeThrown, printable } from '../common/printable.js';
 import { chain, guarded, isThenable } from '../common/thenable.js';
 import { Connection, type Runtime } from '../context/connection.js';
+import { onArrivals } from '../context/decoder-internals.js';
 import { adoptExpiry, expiredRefusal, isExpired, watchExpiry } from '../context/expiry.js';
 import { authOf, SocketRequest } from '../context/socket-request.js';
 import { attachConnection, clientStateOf, connectionOf, forget, holdPackets, middlewaresOf, onEvents, releasePackets } from '../context/socket-internals.js'; // prettier-ignore
 import type { Handler } from '../handlers/handler.js';
 import type { HandlerRegistry } from '../handlers/handler.registry.js';
+import { receive } from './arrivals.js';
 import type { Departure } from './departure.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { Executor, Run } from './executor.js';
@@ -105,7 +107,10 @@ export class Admission {
 
   #attach(socket: Socket): Connection {
     const { runtime, registry, dispatcher, sessions } = this.parts;
-    const client = clientStateOf(socket, () => sessions.begin(socket.request));
+    const client = clientStateOf(socket, () => {
+      onArrivals(socket, receive);
+      return sessions.begin(socket.request);
+    });
     const params = registry.paramsOf(socket.nsp.name);
     const connection = new Connection(socket, { runtime, client, params });
     attachConnection(socket, connection);
