@@ -5,7 +5,7 @@ import { forgetAnswers } from '../context/socket-internals.js';
 import { SocketRequest } from '../context/socket-request.js';
 import { roomsOf } from '../messaging/clients.js';
 import type { HandlerRegistry } from '../handlers/handler.registry.js';
-import type { Executor } from './executor.js';
+import type { Executor, Run } from './executor.js';
 
 /** Says goodbye to clients: once each, while their rooms still exist (promise C7). */
 export class Departure {
@@ -20,26 +20,24 @@ export class Departure {
     forgetAnswers(connection.socket);
     leaveExpiry(connection);
     if (connection.state === 'leaving' || connection.state === 'gone') return;
-    const request = this.#requestOf(connection, reason);
+    const run = this.#runOf(connection, reason);
     if (connection.state !== 'refused') connection.state = 'leaving';
-    if (connection.ready) void connection.ready.then(() => this.#run(connection, request));
-    else this.#run(connection, request);
+    if (connection.ready) void connection.ready.then(() => this.#run(connection, run));
+    else this.#run(connection, run);
   }
 
-  #requestOf(connection: Connection, reason: string): SocketRequest {
+  /** What there is to run, made while the client's rooms exist. */
+  #runOf(connection: Connection, reason: string): Run | undefined {
     const { socket } = connection;
+    const handler = this.registry.hook(socket.nsp.name, 'disconnect');
+    if (!handler) return undefined;
     const request = new SocketRequest(connection, { message: 'disconnect', args: [reason] });
     request.roomsLeft = roomsOf({ socket });
-    return request;
+    return { request, handler, values: request.event.args };
   }
 
-  #run(connection: Connection, request: SocketRequest): void {
-    const handler = this.registry.hook(request.namespace, 'disconnect');
-    const run =
-      connection.state === 'refused' || !handler
-        ? undefined
-        : { request, handler, values: request.event.args };
-    const running = run && this.executor.quietly(run);
+  #run(connection: Connection, run: Run | undefined): void {
+    const running = run && connection.state !== 'refused' ? this.executor.quietly(run) : undefined;
     void chain(running, () => this.#gone(connection));
   }
 
