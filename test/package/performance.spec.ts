@@ -37,6 +37,10 @@ import { startApp } from '../support/app.js';
 const EVENTS = 50;
 /** How often the server may write to a client's TCP socket to answer all of them. */
 const WRITES = 1;
+/** How many ticks fewer an event that comes alone waits for than in bare socket.io, which needs four. */
+const TICKS_SAVED = 3;
+/** Bytes that an event may take from the heap, its client and the test included: what matters is the magnitude. */
+const GARBAGE = 40_000;
 
 @SocketGateway()
 class PlainGateway {
@@ -193,7 +197,56 @@ describe('writes to a TCP socket', () => {
   });
 });
 
+describe('an event that comes alone', () => {
+  it('waits for no tick but the one that Node makes for what it reads', async () => {
+    const bare = await connect(portOf(await startBare()));
+    const ours = await connect((await startApp({ providers: [PlainGateway] })).port);
+    const [before, now] = [await ticksOf(bare), await ticksOf(ours)];
+    expect(before - now).toBeGreaterThanOrEqual(TICKS_SAVED);
+  });
+
+  it('is answered with one write of one piece', async () => {
+    const app = await startApp({ providers: [PlainGateway] });
+    const client = await connect(app.port);
+    const tcp = tcpSocketOf(onlySocketOf(app.get(SocketIO).server));
+    const [one, many] = [vi.spyOn(tcp, '_write'), vi.spyOn(tcp, '_writev' as '_write')];
+    await answerTo(client);
+    expect([one.mock.calls.length, many.mock.calls.length]).toEqual([1, 0]);
+  });
+
+  it('is answered before the turn in which it was read has ended', async () => {
+    const app = await startApp({ providers: [PlainGateway] });
+    const client = await connect(app.port);
+    const tcp = tcpSocketOf(onlySocketOf(app.get(SocketIO).server));
+    const write = vi.spyOn(tcp, '_write');
+    tcp.emit('data', frame('421["echo",1]'));
+    expect(write).toHaveBeenCalledTimes(1);
+    await messages(client, 1);
+  });
+});
+
+describe('events that come together', () => {
+  it('are handled in their order, the last one too', async () => {
+    const order: number[] = [];
+    @SocketGateway()
+    class OrderGateway {
+      @OnEvent()
+      echo({ id }: { id: number }) {
+        order.push(id);
+      }
+    }
+    const client = await connect((await startApp({ providers: [OrderGateway] })).port);
+    await answersTo(client, 'echo');
+    expect(order).toEqual(Array.from({ length: EVENTS }, (_, id) => id));
+  });
+});
+
 describe('an event', () => {
+  it('makes no more than a few kilobytes of garbage', async () => {
+    const client = await connect((await startApp({ providers: [PlainGateway] })).port);
+    expect(await garbageOf(client)).toBeLessThan(GARBAGE);
+  });
+
   it('enters its context once', async () => {
     const client = await connect((await startApp({ providers: [PlainGateway] })).port);
     const enter = vi.spyOn(storage, 'run');
@@ -212,6 +265,22 @@ describe('an event', () => {
 });
 
 describe('a connection', () => {
+  it('takes two writes: the handshake with the first packet of the engine, the acceptance', async () => {
+    const app = await startApp({ providers: [PlainGateway] });
+    const writes: string[] = [];
+    app.get(SocketIO).server.httpServer.on('connection', (tcp: TcpSocket) => {
+      for (const write of ['_write', '_writev'] as ['_write']) {
+        const usual = tcp[write].bind(tcp);
+        tcp[write] = (...rest) => {
+          writes.push(write);
+          usual(...rest);
+        };
+      }
+    });
+    await connect(app.port);
+    expect(writes).toEqual(['_writev', '_write']);
+  });
+
   it('has as many listeners with twenty handlers as with one', async () => {
     expect(listenerCount(await serverSocket(gateway(20)))).toBe(
       listenerCount(await serverSocket(gateway(1))),
@@ -289,6 +358,44 @@ async function countPromises(client: Client): Promise<number> {
   process.nextTick(() => hook.enable()); // after the promise of the await below
   await answersTo(client, 'echo', () => hook.disable());
   return promises;
+}
+
+/** Sends one event and resolves with its answer, having called `arrived` before anything else. */
+function answerTo(client: Client, arrived = () => {}): Promise<void> {
+  const answered = messages(client, 1, arrived);
+  client.write(frame('420["echo",{"id":0}]'));
+  return answered;
+}
+
+/** The ticks that one event takes, those of its client included. */
+async function ticksOf(client: Client): Promise<number> {
+  const counts: number[] = [];
+  for (let times = 0; times < 10; times++) counts.push(await countTicks(client));
+  return Math.min(...counts); // the test runner makes some of its own now and then
+}
+
+async function countTicks(client: Client): Promise<number> {
+  let ticks = 0;
+  const hook = createHook({ init: (_, type) => void (type === 'TickObject' && ticks++) }).enable();
+  await answerTo(client, () => setImmediate(() => hook.disable()));
+  await new Promise((resolve) => setImmediate(resolve));
+  return ticks;
+}
+
+/** The bytes that an event takes from the heap, in the best of several attempts: a collection spoils one. */
+async function garbageOf(client: Client): Promise<number> {
+  const sizes: number[] = [];
+  for (let times = 0; times < 10; times++) {
+    const before = process.memoryUsage().heapUsed;
+    await answersTo(client, 'echo');
+    sizes.push((process.memoryUsage().heapUsed - before) / EVENTS);
+  }
+  return Math.min(...sizes.filter((size) => size > 0));
+}
+
+function onlySocketOf(io: Server): Socket {
+  const [socket] = io.sockets.sockets.values();
+  return socket!;
 }
 
 /** How often the server writes to the TCP socket of each of its clients during an action. */
