@@ -1,4 +1,5 @@
 import type { Socket as TcpSocket } from 'node:net';
+import type { Writable } from 'node:stream';
 import { WebSocket, WebSocketServer } from 'ws';
 import { Outbox, type Frame } from './outbox.js';
 
@@ -22,6 +23,7 @@ interface Sender {
 
 interface Internals {
   readonly _sender: Sender;
+  readonly _receiver: Writable;
 }
 
 /**
@@ -49,10 +51,18 @@ function afterPromises(action: () => void): void {
 
 /** Every frame passes `Sender.sendFrame`; one function takes its place on all senders. */
 function coalesce(webSocket: WebSocket): void {
-  const { _sender: sender } = webSocket as unknown as Internals; // typed private
+  const { _sender: sender, _receiver: receiver } = webSocket as unknown as Internals; // typed private
   sender.outbox = new Outbox(sender._socket);
   sender.sendFrame = sendFrame;
+  receiver.end = end;
+  sender._socket.end = end;
   if (webSocket.extensions === '') webSocket.send = send as WebSocket['send'];
+}
+
+/** ws ends its streams more than once. Each time, Node would make an error, stack and all, that nobody gets to see. */
+function end<Stream extends Writable>(this: Stream, ...rest: unknown[]): Stream {
+  if (rest.length > 0 || !this.writableFinished) Object.getPrototypeOf(this).end.apply(this, rest);
+  return this;
 }
 
 function sendFrame(this: Sender, frame: Frame, written?: Written): void {
