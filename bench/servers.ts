@@ -23,6 +23,7 @@ function node(name: string, title: string): ServerKind {
 export const SERVERS = {
   bare: node('bare', 'socket.io'),
   nest: node('nest', 'Nest gateway'),
+  'nest-staged': node('nest-staged', 'Nest gateway, with guard, pipe and interceptor'),
   'nest-scoped': node('nest-scoped', 'Nest gateway, request-scoped'),
   ours: node('ours', 'nestjs-flask-socket'),
   'ours-staged': node('ours-staged', '… with guard, pipe and interceptor'),

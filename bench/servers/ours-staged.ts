@@ -1,43 +1,10 @@
 import 'reflect-metadata';
 import type { Server as HttpServer } from 'node:http';
-import {
-  Injectable,
-  Module,
-  UseGuards,
-  UseInterceptors,
-  UsePipes,
-  type CallHandler,
-  type CanActivate,
-  type ExecutionContext,
-  type NestInterceptor,
-  type PipeTransform,
-} from '@nestjs/common';
+import { Module, UseGuards, UseInterceptors, UsePipes } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { emit, FlaskSocketModule, OnEvent, SocketGateway } from 'nestjs-flask-socket';
-import { map } from 'rxjs';
 import { addIdleHandlers, serve, SETTINGS } from '../harness/serve.js';
-
-@Injectable()
-class KnownHandler implements CanActivate {
-  canActivate(context: ExecutionContext) {
-    return context.getHandler() !== undefined;
-  }
-}
-
-@Injectable()
-class Present implements PipeTransform {
-  transform(data: unknown) {
-    if (data === undefined) throw new TypeError('no data');
-    return data;
-  }
-}
-
-@Injectable()
-class Mapped implements NestInterceptor {
-  intercept(_context: ExecutionContext, next: CallHandler) {
-    return next.handle().pipe(map((result: unknown) => result));
-  }
-}
+import { KnownHandler, Mapped, Present } from '../harness/stages.js';
 
 @UseGuards(KnownHandler)
 @UsePipes(Present)
