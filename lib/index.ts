@@ -52,9 +52,9 @@ export type {
 } from './common/options.js';
 export type { FlaskSocketLogger } from './common/logger.js';
 export type { RunOptions } from './server/run.js';
-export type { Health, QueueHealth } from './server/health.js';
 export type { EmitterModuleAsyncOptions, EmitterModuleOptions } from './server/emitter.module.js';
 export type { EmitterOptions, EmitterQueue } from './emitter/emitter-options.js';
+export type { Health, QueueHealth } from './server/health.js';
 export type { OnEventOptions } from './decorators/on-event.decorator.js';
 export type { Ordering } from './decorators/handler.metadata.js';
 export type { ClientEvents, ServerEvents } from './common/typed-events.js';

@@ -7,15 +7,7 @@ import type { EmitParameters, EventAnswer, EventName, ServerEvents } from '../co
 import type { AnyFunction } from '../context/connection.js';
 import type { Member } from '../context/elsewhere.js';
 import type { OnEventOptions } from '../decorators/on-event.decorator.js';
-import {
-  close,
-  end,
-  findClient,
-  join,
-  leave,
-  membersOf,
-  roomsOf,
-} from '../messaging/clients.js';
+import { close, end, findClient, join, leave, membersOf, roomsOf } from '../messaging/clients.js';
 import type { CallOptions, EmitOptions, SendOptions } from '../messaging/emit-options.js';
 import { ask } from '../messaging/ask.js';
 import { endUser } from '../messaging/users.js';
