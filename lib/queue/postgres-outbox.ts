@@ -29,7 +29,7 @@ export class PostgresOutbox {
   publish(channel: string, payload: Buffer): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ channel, payload, resolve, reject });
-      this.#busy ??= this.#empty().finally(() => (this.#busy = undefined));
+      this.#busy ??= this.#empty();
     });
   }
 
@@ -46,6 +46,7 @@ export class PostgresOutbox {
         (error: unknown) => batch.forEach(({ reject }) => reject(error)),
       );
     }
+    this.#busy = undefined; // in the turn that found nothing: what comes in the next one begins anew
   }
 
   /** One that is long, or all that are short before the next one that is long. */
