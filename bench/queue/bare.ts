@@ -21,13 +21,13 @@ async function redisClients(url: string) {
 const adapters: Record<string, (url: string) => Promise<Adapter>> = {
   redis: async (url) => createAdapter(...(await redisClients(url))) as Adapter,
   'redis-sharded': async (url) => createShardedAdapter(...(await redisClients(url))) as Adapter,
-  'redis-streams': async (url) => createStreamsAdapter((await redisClients(url))[0]) as unknown as Adapter,
+  'redis-streams': async (url) => createStreamsAdapter((await redisClients(url))[0]),
   async postgres(url) {
     const pool = new Pool({ connectionString: url });
     await pool.query(
       'CREATE TABLE IF NOT EXISTS socket_io_attachments (id bigserial UNIQUE, created_at timestamptz DEFAULT NOW(), payload bytea)',
     );
-    return createPostgresAdapter(pool) as unknown as Adapter;
+    return createPostgresAdapter(pool);
   },
 };
 

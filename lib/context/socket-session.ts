@@ -18,7 +18,7 @@ export interface SessionData {
 }
 
 declare global {
-  // oxlint-disable-next-line typescript/no-namespace -- where the types of express-session say what they add to requests
+  // where the types of express-session say what they add to requests
   namespace Express {
     // oxlint-disable-next-line typescript/no-empty-object-type -- empty without them
     interface Request {}
@@ -64,7 +64,6 @@ export class SocketSession {
   }
 }
 
-// oxlint-disable-next-line typescript/no-empty-object-type -- see above
 export interface SocketSession extends SessionData, ExpressSessionData {}
 
 function copied(value: unknown): unknown {

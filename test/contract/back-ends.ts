@@ -40,6 +40,14 @@ export const backEnds: BackEnd[] = [
     outage: 3_000,
   },
   {
+    name: 'Redis Streams',
+    needs: 'redis-server',
+    broker: brokers.redisBroker,
+    queue: (url) => url.replace('redis:', 'redis-streams:'),
+    topics: clusterTopics,
+    outage: 3_000,
+  },
+  {
     name: 'RabbitMQ',
     needs: 'rabbitmq-server',
     broker: brokers.rabbitBroker,

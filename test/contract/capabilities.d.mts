@@ -8,7 +8,7 @@ export interface Capabilities {
 }
 
 export const capabilities: Record<
-  'Redis' | 'Redis, sharded' | 'RabbitMQ' | 'NATS' | 'PostgreSQL',
+  'Redis' | 'Redis, sharded' | 'Redis Streams' | 'RabbitMQ' | 'NATS' | 'PostgreSQL',
   Capabilities
 >;
 

@@ -14,6 +14,13 @@ const [begin, end] = ['<!-- generated: test/contract/capabilities.mjs -->', '<!-
 export const capabilities = {
   Redis: { urls: ['redis://', 'rediss://'], packages: ['redis', '@socket.io/redis-adapter'], largest: 8_388_608, missed: 'lost', backWithin: 10_000 },
   'Redis, sharded': { urls: ['redis-sharded://', 'rediss-sharded://'], packages: ['redis', '@socket.io/redis-adapter'], largest: 8_388_608, missed: 'lost', backWithin: 10_000 },
+  'Redis Streams': {
+    urls: ['redis-streams://', 'rediss-streams://'],
+    packages: ['redis', '@socket.io/redis-streams-adapter'],
+    largest: 8_388_608,
+    missed: 'arrives when it is back',
+    backWithin: 10_000,
+  },
   RabbitMQ: { urls: ['amqp://', 'amqps://'], packages: ['rabbitmq-client'], largest: 8_388_608, missed: 'lost', backWithin: 10_000 },
   NATS: { urls: ['nats://', 'tls://'], packages: ['@nats-io/transport-node'], largest: 1_048_576, missed: 'lost', backWithin: 10_000 },
   PostgreSQL: { urls: ['postgres://', 'postgresql://'], packages: ['pg'], largest: 8_388_608, missed: 'lost', backWithin: 10_000 },

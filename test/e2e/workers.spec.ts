@@ -33,7 +33,7 @@ class Team {
 
   static async start(options: object = {}): Promise<Team> {
     const team = new Team(spawn(process.execPath, [program.main, JSON.stringify(options)]));
-    await vi.waitFor(() => expect(team.output.match(/Socket\.IO on/g)).toHaveLength(WORKERS), SOON);
+    await vi.waitUntil(() => team.output.match(/Socket\.IO on/g)?.length === WORKERS, SOON);
     const [, address] = /workers on ([\d.:]+),/.exec(team.output)!;
     team.url = `http://${address}`;
     return team;

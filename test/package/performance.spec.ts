@@ -269,7 +269,7 @@ describe('a connection', () => {
     const app = await startApp({ providers: [PlainGateway] });
     const writes: string[] = [];
     app.get(SocketIO).server.httpServer.on('connection', (tcp: TcpSocket) => {
-      for (const write of ['_write', '_writev'] as ['_write']) {
+      for (const write of ['_write', '_writev'] as unknown as ['_write']) {
         const usual = tcp[write].bind(tcp);
         tcp[write] = (...rest) => {
           writes.push(write);

@@ -357,7 +357,10 @@ describe.skipIf(!have('redis-server'))('FlaskSocketModule.forEmitter()', () => {
     const log = new KeepingLogger();
     const socketio = await startWorker('redis://localhost:1', log);
     const logged = new Promise<string>((resolve) => {
-      log.error = (text) => void resolve(String(text));
+      log.error = (text) => {
+        resolve(String(text));
+        return undefined;
+      };
     });
 
     socketio.emit('my event');

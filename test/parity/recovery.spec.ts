@@ -65,12 +65,12 @@ class RoomGateway {
 
   @OnEvent('write')
   write(value: unknown) {
-    session['value'] = value;
+    session['draft'] = value;
   }
 
   @OnEvent('read')
   read() {
-    return session['value'];
+    return session['draft'];
   }
 
   @OnEvent('reply')
