@@ -44,7 +44,7 @@ export const backEnds: BackEnd[] = [
     needs: 'redis-server',
     broker: brokers.redisBroker,
     queue: (url) => url.replace('redis:', 'redis-streams:'),
-    topics: clusterTopics,
+    topics: (channel) => [`${channel}#stream`, ...clusterTopics(channel)],
     outage: 3_000,
   },
   {

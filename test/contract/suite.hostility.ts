@@ -52,8 +52,8 @@ async function expectUnharmed(world: World, clients: readonly Client[]): Promise
 }
 
 /** A program that publishes what it likes. */
-async function strangerOn(world: World, channel: string): Promise<Driver> {
-  const options = { url: world.backEnd.queue(world.broker.url), channel, logger };
+async function strangerOn(world: World, channel: string, secret?: string): Promise<Driver> {
+  const options = { url: world.backEnd.queue(world.broker.url), channel, secret, logger };
   const { driver } = await (await backendOf(options)).open(options);
   onTestFinished(() => driver.close(1_000));
   await new Promise<void>((resolve) => driver.open({ up: resolve, away: () => {} }));
@@ -69,7 +69,7 @@ function refusesTheUnsigned(world: World): void {
     const [d, e] = await Promise.all([1, 2].map(() => world.process({ channel, queueSecret: SECRET })));
     await world.together([d!, e!]);
     const clients = await world.clients({ on: [d!, e!] });
-    const stranger = await strangerOn(world, channel);
+    const stranger = await strangerOn(world, channel, SECRET); // publishes as it is told, signed or not
     const say = ({ topic, payload }: Written) => stranger.publish(topic, payload);
 
     const ended = await written(world, channel, { kind: 'disconnect', close: true, to: everybody });
