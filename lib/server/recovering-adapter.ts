@@ -1,8 +1,9 @@
 import type { Namespace, Socket } from 'socket.io';
-import type { BroadcastOptions, Session } from 'socket.io-adapter';
+import { SessionAwareAdapter, type BroadcastOptions, type Session } from 'socket.io-adapter';
 import { plain } from '../common/plain.js';
 import type { Connection } from '../context/connection.js';
 import { connectionOf } from '../context/socket-internals.js';
+import { keepConnections } from './kept-connections.js';
 
 /** What an adapter keeps of a client that is gone, with what is ours. */
 type Kept = Omit<Session, 'missedPackets'>;
@@ -13,6 +14,8 @@ const STATE = 'flask-socket:state';
 
 /** What is to be known of connections. */
 export interface Connections {
+  /** How long a client may be away, in milliseconds. */
+  readonly window: number;
   /** What is to be kept of one that is gone. */
   stateOf(connection: Connection): unknown;
   /** The rooms of one that is back, and being admitted. */
@@ -72,6 +75,25 @@ export function recoverConnections(namespace: Namespace, connections: Connection
     },
   };
   Object.assign(adapter, own);
+  if (!(namespace.adapter instanceof SessionAwareAdapter)) keepForAll(namespace, adapter, connections.window);
+}
+
+/** What other processes can restore is kept while a client is here; that of a single process ends with it. */
+function keepForAll(namespace: Namespace, adapter: Internals, window: number): void {
+  const pidOf = (socket: Socket) => (socket as unknown as { pid: string }).pid; // typed private
+  const keep = (socket: Socket) => {
+    const { id: sid, rooms, data } = socket;
+    adapter.persistSession({ sid, pid: pidOf(socket), rooms: [...rooms], data });
+  };
+  const forget = (socket: Socket) => {
+    adapter.restoreSession(pidOf(socket), '0-0').catch(() => {}); // what is restored is kept no longer
+  };
+  const end = keepConnections(namespace, { keep, forget }, window);
+  const close = namespace.adapter.close.bind(namespace.adapter);
+  namespace.adapter.close = () => {
+    end();
+    return close();
+  };
 }
 
 /** What a socket came back to; once. */

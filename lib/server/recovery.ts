@@ -45,6 +45,7 @@ export class Recovery {
     if (adapter.restoreSession === Adapter.prototype.restoreSession)
       throw failure('FSK_INVALID_OPTION', 'connectionStateRecovery', CANNOT_RECOVER);
     recoverConnections(namespace, {
+      window: this.window,
       stateOf: (connection) => this.#stateOf(connection),
       roomsOf: (connection) => this.#roomsOf(connection),
     });

@@ -3,8 +3,10 @@ import { once } from 'node:events';
 import { io, type ManagerOptions, type Socket } from 'socket.io-client';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ask, connected, next } from '../support/app.js';
+import { redisBroker } from '../support/brokers.js';
 import { compiled, type Compiled } from '../support/compiled.js';
 import { root } from '../support/source.js';
+import { have } from '../support/system-packages.mjs';
 
 const SOON = { timeout: 60_000, interval: 20 };
 const WORKERS = 4;
@@ -134,6 +136,40 @@ describe('run() with workers', { timeout: 120_000 }, () => {
     await vi.waitFor(() => expect(team.output.match(/Socket\.IO on/g)).toHaveLength(WORKERS + 1), SOON);
     expect(new Set(await Promise.all(victims.map(pidOf)))).not.toContain(victim);
   });
+
+  it.skipIf(!have('redis-server'))(
+    'P2 N4 misses nothing when a worker dies, with recovery through Redis Streams',
+    async () => {
+      const redis = await redisBroker();
+      await redis.start();
+      onTestFinished(() => redis.stop());
+      const team = await Team.start({
+        messageQueue: redis.url.replace('redis:', 'redis-streams:'),
+        connectionStateRecovery: true,
+      });
+      const clients = await team.connect(40);
+      const pids = await Promise.all(clients.map((client) => pidOf(client)));
+      await Promise.all(clients.map((client) => ask(client, 'join', 'lobby')));
+      const victim = pids[0]!;
+      const speaker = clients.find((_, index) => pids[index] !== victim)!;
+      const heard = hearing(clients);
+      const expected = Array.from({ length: 60 }, (_, count) => count);
+      const gone = next(clients[0]!, 'disconnect');
+
+      for (const count of expected) {
+        if (count === 20) process.kill(victim, 'SIGKILL');
+        speaker.emit('shout', count, 'lobby');
+        await ask(speaker, 'slow', 20);
+      }
+      await gone;
+      await Promise.all(clients.map(connected));
+
+      await vi.waitFor(() => {
+        for (const news of heard.values()) expect(news).toEqual(expected);
+      }, SOON);
+      expect(clients[0]!.recovered).toBe(true);
+    },
+  );
 
   it('P2 notices a worker that hangs', async () => {
     const team = await Team.start();
