@@ -70,10 +70,11 @@ export class SessionDriver<S extends Session = Session> implements Driver {
   }
 
   publish(topic: string, payload: Buffer): Promise<unknown> {
-    const session = this.#session;
-    return session
-      ? session.publish(this.broker.address(topic), payload)
-      : Promise.reject(new Error('the broker is away'));
+    try {
+      return this.session.publish(this.broker.address(topic), payload);
+    } catch (error) {
+      return Promise.reject(error); // a client may throw at once, for what is too large
+    }
   }
 
   subscribe(topic: string, listener: Listener): void {

@@ -3,6 +3,7 @@ export interface Capabilities {
   urls: string[];
   packages: string[];
   largest: number;
+  tooLarge?: number;
   missed: string;
   backWithin: number;
 }
