@@ -3,7 +3,6 @@ export interface Capabilities {
   urls: string[];
   packages: string[];
   largest: number;
-  tooLarge?: number;
   missed: string;
   backWithin: number;
 }

@@ -8,9 +8,9 @@ const page = fileURLToPath(new URL('../../docs/message-queues.md', import.meta.u
 const [begin, end] = ['<!-- generated: test/contract/capabilities.mjs -->', '<!-- end -->'];
 
 /**
- * `largest`: the largest message that arrives, in bytes; more is dropped, counted and logged (`tooLarge`: for
- * the suite's server, if that has another limit than others). `missed`: what others
- * said while only this process was cut off. `backWithin`: milliseconds until all is as before an outage.
+ * `largest`: the largest message that arrives with the broker's own settings, in bytes; more is dropped, counted and
+ * logged. `missed`: what others said while only this process was cut off. `backWithin`: milliseconds until all is as
+ * before an outage.
  */
 export const capabilities = {
   Redis: { urls: ['redis://', 'rediss://'], packages: ['redis', '@socket.io/redis-adapter'], largest: 8_388_608, missed: 'lost', backWithin: 10_000 },
