@@ -23,8 +23,7 @@ export const capabilities = {
     backWithin: 10_000,
   },
   RabbitMQ: { urls: ['amqp://', 'amqps://'], packages: ['rabbitmq-client'], largest: 8_388_608, missed: 'lost', backWithin: 10_000 },
-  NATS: { urls: ['nats://', 'tls://'], packages: ['@nats-io/transport-node'], largest: 1_048_576,
-    tooLarge: 8_200_000, missed: 'lost', backWithin: 10_000 },
+  NATS: { urls: ['nats://', 'tls://'], packages: ['@nats-io/transport-node'], largest: 1_048_576, missed: 'lost', backWithin: 10_000 },
   PostgreSQL: { urls: ['postgres://', 'postgresql://'], packages: ['pg'], largest: 8_388_608, missed: 'lost', backWithin: 10_000 },
 }; // prettier-ignore
 
