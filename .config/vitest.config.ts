@@ -18,6 +18,7 @@ export default defineConfig({
     include: ['test/**/*.spec.ts', 'sample/**/*.spec.ts'],
     setupFiles: ['test/support/setup.ts'],
     pool: 'forks',
+    maxWorkers: 3, // some wait for brokers most of their time
     testTimeout: 20_000,
     hookTimeout: 60_000,
   },
