@@ -184,8 +184,9 @@ export function sendMissed({ socket }: Connection, missed: readonly unknown[][])
 
 /** Sends an event to one socket, held or not. */
 export function sendEvent(socket: Socket, data: readonly unknown[], flags: PacketFlags): void {
-  const isKept = socket.connected && socket.rooms.has(socket.id) && keepEvent(socket, data, flags);
-  if (!isKept) sendPacket(socket, { type: EVENT_PACKET, data }, flags);
+  const { opts } = socket.nsp.server as unknown as ServerInternals; // typed private by socket.io
+  const mayBeKept = opts.connectionStateRecovery && socket.connected && socket.rooms.has(socket.id);
+  if (!mayBeKept || !keepEvent(socket, data, flags)) sendPacket(socket, { type: EVENT_PACKET, data }, flags);
 }
 
 /** Sends an event through the adapter, if that recovers connections: it is sent again to a client that comes back. */

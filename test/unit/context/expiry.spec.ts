@@ -11,6 +11,7 @@ function clientOf(state: Partial<ClientState>) {
   const nsps = new Map<string, unknown>();
   const socket = {
     connected: true,
+    nsp: { server: { opts: {} } },
     client: { nsps },
     packet: ({ type }: { type: number }) => void sent.push(String(type)),
     _onclose(reason: string) {
