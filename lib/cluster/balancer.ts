@@ -22,9 +22,16 @@ export interface Taker {
 export class Balancer {
   readonly server: Server;
   readonly #waiting = new Set<() => void>();
+  #isDraining = false;
 
   constructor(private readonly takerFor: (worker: number | undefined) => Taker | undefined) {
     this.server = createServer((socket) => this.#read(socket));
+  }
+
+  /** From now on only clients that a worker knows are let in: one that polls needs a connection for each answer. */
+  drain(): void {
+    this.#isDraining = true;
+    this.retry();
   }
 
   /** A worker is there: those who waited for one go on. */
@@ -52,6 +59,7 @@ export class Balancer {
 
   #assign(socket: Socket, { head, worker }: { head: Buffer; worker: number | undefined }): void {
     const taker = this.takerFor(worker);
+    if (this.#isDraining && (worker === undefined || !taker)) return sendAway(socket);
     if (taker) return taker.take(socket, head);
     const end = () => {
       clearTimeout(late);
@@ -63,8 +71,13 @@ export class Balancer {
     };
     const late = setTimeout(() => {
       end();
-      socket.end(BUSY);
+      sendAway(socket);
     }, PATIENCE).unref();
     this.#waiting.add(again);
   }
+}
+
+/** Nobody reads what it still sends, so that it would not close by itself. */
+function sendAway(socket: Socket): void {
+  socket.end(BUSY, () => socket.destroy());
 }

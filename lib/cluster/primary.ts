@@ -28,8 +28,9 @@ export async function runPrimary(options: PrimaryOptions): Promise<never> {
   let closing: Promise<void> | undefined;
   const end = (code: number) => (closing ??= close(code));
   const close = async (code: number) => {
-    balancer.server.close();
+    balancer.drain();
     const ended = await pool.close(options.shutdownTimeout + GRACE);
+    balancer.server.close();
     if (!ended) logger.error('Some workers did not end in time and were killed.');
     process.exit(ended ? code : 1);
   };

@@ -216,17 +216,12 @@ describe('run() with workers', { timeout: 120_000 }, () => {
       await Promise.all(clients.map(pidOf)); // the handlers run
 
       team.end('SIGTERM');
-      const refused = once(team.primary.stdout!, 'data').then(() =>
-        fetch(team.url).then(
-          () => false,
-          () => true,
-        ),
-      );
+      const refused = vi.waitFor(async () => expect((await fetch(team.url)).status).toBe(503), SOON);
 
+      await refused;
       expect(await answers).toEqual(clients.map(() => ['done']));
       expect(await team.exit()).toBe(0);
       expect(team.output.match(/left/g)).toHaveLength(100);
-      await refused;
     },
   );
 
