@@ -5,3 +5,6 @@ export interface FlaskSocketLogger {
   warn(message: string): unknown;
   debug?(message: string): unknown;
 }
+
+/** Where log lines go that nobody wants. */
+export const SILENT: FlaskSocketLogger = { log: () => {}, error: () => {}, warn: () => {}, debug: () => {} };

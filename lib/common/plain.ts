@@ -4,14 +4,16 @@
  */
 export function plain(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
-  if (ArrayBuffer.isView(value)) return Buffer.from(bytesOf(value));
-  if (value instanceof ArrayBuffer) return Buffer.from(value.slice(0));
+  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return copyOfBytes(value);
   const { toJSON } = value as { toJSON?: unknown };
   if (typeof toJSON === 'function') return plain(toJSON.call(value));
   if (Array.isArray(value)) return value.map(plain);
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plain(item)]));
 }
 
-function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): ArrayBuffer {
-  return buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer;
+/** The same bytes, which nobody else can change. */
+export function copyOfBytes(bytes: ArrayBuffer | ArrayBufferView): Buffer {
+  if (!ArrayBuffer.isView(bytes)) return Buffer.from(bytes.slice(0));
+  const { buffer, byteOffset, byteLength } = bytes;
+  return Buffer.from(buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer);
 }

@@ -1,6 +1,7 @@
 import type { Recipients } from '../common/address.js';
 import { LONGEST_TIMER } from '../common/constants.js';
 import { failure } from '../common/errors.js';
+import { SILENT } from '../common/logger.js';
 import { checkConcreteNamespace } from '../common/namespace.js';
 import { DEFAULTS } from '../common/options.js';
 import { aCount, CHECKS, checkAll, given, type Check } from '../common/validate-options.js';
@@ -71,8 +72,6 @@ const EMITTER_CHECKS: Record<keyof EmitterOptions, Check> = {
   timeout: (value) =>
     aCount(value) ?? (Number(value) > LONGEST_TIMER ? `must be at most ${LONGEST_TIMER}` : undefined),
 };
-
-const SILENT: QueueOptions['logger'] = { log: () => {}, error: () => {}, warn: () => {} };
 
 /** The options with their defaults, or an error that names `owner`: who was given them. */
 export function setUp(queue: EmitterQueue, options: EmitterOptions, owner: string): EmitterSetup {

@@ -2,7 +2,7 @@ import { RESERVED_EVENTS } from '../common/constants.js';
 import type { Audience, Command } from './queue.js';
 
 /** The messages of socket.io's cluster adapters that ask for no answer (`MessageType`). */
-const TYPES = { emit: 3, join: 4, leave: 5, disconnect: 6 } as const;
+export const TYPES = { emit: 3, join: 4, leave: 5, disconnect: 6 } as const;
 const SERVER_SIDE_EMIT = 9;
 
 /** The type of a packet with an event, in the Socket.IO protocol. */
@@ -12,7 +12,7 @@ export const EVENT_PACKET = 2;
 const OF_THE_SERVER: ReadonlySet<string> = new Set(['connect', 'connection', 'new_namespace']);
 
 /** The sender's id in a message of a process that is no server: nobody waits for its heartbeats. */
-const EMITTER = 'emitter';
+export const EMITTER = 'emitter';
 
 /** The topic of a namespace: what all processes hear. */
 export const topicOf = (channel: string, namespace: string) => `${channel}#${namespace}#`;

@@ -1,7 +1,8 @@
-import { Adapter, type BroadcastOptions } from 'socket.io-adapter';
+import type { Adapter } from 'socket.io-adapter';
 import { checkAdapterOptions, checkPacket, checkServerEvent } from './cluster-message.js';
 import { decode, msgpack } from './codec.js';
 import type { Link } from './link.js';
+import { appliedHere } from './local-first.js';
 import { REQUESTS } from './redis-requests.js';
 
 const APPLIED_HERE: ReadonlySet<unknown> = new Set(Object.values(REQUESTS));
@@ -53,26 +54,12 @@ export function guardRedisAdapter(created: Adapter, link: Link): Adapter {
         link.refuse(error);
       }
     },
-    addSockets(opts, rooms) {
-      Adapter.prototype.addSockets.call(adapter, opts, rooms);
-      ask('join', opts, { rooms });
-    },
-    delSockets(opts, rooms) {
-      Adapter.prototype.delSockets.call(adapter, opts, rooms);
-      ask('leave', opts, { rooms });
-    },
-    disconnectSockets(opts, close) {
-      Adapter.prototype.disconnectSockets.call(adapter, opts, close);
-      ask('disconnect', opts, { close });
-    },
   };
-  const ask = (kind: keyof typeof REQUESTS, { rooms, except, flags }: BroadcastOptions, more: object) => {
-    if (flags?.local) return;
-    const opts = { rooms: [...rooms], except: [...(except ?? [])] };
-    const request = { uid: adapter.uid, type: REQUESTS[kind], opts, ...more };
+  const applied = appliedHere(adapter, (kind, { rooms, except }, more) => {
+    const request = { uid: adapter.uid, type: REQUESTS[kind], opts: { rooms, except }, ...more };
     link.publish(adapter.requestChannel, Buffer.from(JSON.stringify(request)));
-  };
-  return Object.assign(adapter, own);
+  });
+  return Object.assign(adapter, own, applied);
 }
 
 /** The request, or an error if the adapter would not bear it. */

@@ -1,13 +1,10 @@
-import { adapterOptions, eventPacket } from './cluster-message.js';
+import { adapterOptions, EMITTER, eventPacket } from './cluster-message.js';
 import { msgpack } from './codec.js';
 import type { Backend, Parts } from './back-end.js';
 import type { Command, Written } from './queue.js';
 import { redisDriver } from './redis-clients.js';
 import type { RedisDriver } from './redis-driver.js';
 import { REQUESTS } from './redis-requests.js';
-
-/** The sender's id in messages of a process that is no server. */
-const EMITTER = 'emitter';
 
 /** Redis, through socket.io's own adapter on PUBLISH and SUBSCRIBE; a process that only emits does without it. */
 export const backend: Backend = {

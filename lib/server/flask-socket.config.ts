@@ -1,12 +1,10 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import type { FlaskSocketLogger } from '../common/logger.js';
+import { SILENT, type FlaskSocketLogger } from '../common/logger.js';
 import type { FlaskSocketOptions, ResolvedOptions } from '../common/options.js';
 import { given, resolveOptions } from '../common/validate-options.js';
 
 /** Where the module finds the options that the application gave. */
 export const FLASK_SOCKET_OPTIONS = Symbol('FLASK_SOCKET_OPTIONS');
-
-const SILENT: FlaskSocketLogger = { log: () => {}, error: () => {}, warn: () => {}, debug: () => {} };
 
 /** The options of an application; those of `run()` are added to those of `forRoot()` (promise I2). */
 @Injectable()

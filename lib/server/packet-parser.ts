@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import * as jsonParser from 'socket.io-parser';
 import { failureFrom } from '../common/errors.js';
 import type { Parser, ResolvedOptions } from '../common/options.js';
+import { copyOfBytes } from '../common/plain.js';
 
 /** socket.io's own parser, whose packets keep no reference to bytes that the application may still change (E8). */
 class SnapshotEncoder extends jsonParser.Encoder {
@@ -9,7 +10,7 @@ class SnapshotEncoder extends jsonParser.Encoder {
     packet: Parameters<jsonParser.Encoder['encode']>[0],
   ): ReturnType<jsonParser.Encoder['encode']> {
     const parts = super.encode(packet);
-    for (let index = 1; index < parts.length; index++) parts[index] = snapshot(parts[index]);
+    for (let index = 1; index < parts.length; index++) parts[index] = copyOfBytes(parts[index]);
     return parts;
   }
 }
@@ -28,11 +29,4 @@ function msgpackParser(): Parser {
   } catch (cause) {
     throw failureFrom(cause, 'FSK_MISSING_PACKAGE', 'socket.io-msgpack-parser', "serializer: 'msgpack'");
   }
-}
-
-function snapshot(bytes: ArrayBuffer | ArrayBufferView): Buffer {
-  if (!ArrayBuffer.isView(bytes)) return Buffer.from(bytes.slice(0));
-  return Buffer.from(
-    bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer,
-  );
 }
