@@ -1,5 +1,5 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import { workerOf } from './messages.js';
+import { requestLineOf, workerOf } from './messages.js';
 
 /** A request line that is longer is none, and one that takes longer is not waited for. */
 const LONGEST_LINE = 16 * 1024;
@@ -10,9 +10,9 @@ const PATIENCE = 5_000;
 
 const BUSY = 'HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
 
-/** Who can take a connection. */
+/** Who can take a connection, with what was read from it; `again` is for one that goes without having taken it. */
 export interface Taker {
-  take(socket: Socket, head: Buffer): void;
+  take(socket: Socket, parts: { head: Buffer; again: () => void }): void;
 }
 
 /**
@@ -48,26 +48,32 @@ export class Balancer {
     socket.on('data', (chunk) => {
       chunks.push(chunk);
       const head = Buffer.concat(chunks);
-      const end = head.indexOf('\r\n');
-      if (end < 0) return void (head.length > LONGEST_LINE && socket.destroy());
+      const line = requestLineOf(head);
+      if (line === undefined) return void (head.length > LONGEST_LINE && socket.destroy());
       clearTimeout(late);
-      socket.pause(); // what comes now is for the worker to read
+      stopReading(socket);
       socket.removeAllListeners('data');
-      this.#assign(socket, { head, worker: workerOf(head.toString('latin1', 0, end)) });
+      this.#assign(socket, { head, worker: workerOf(line) });
     });
   }
 
-  #assign(socket: Socket, { head, worker }: { head: Buffer; worker: number | undefined }): void {
+  #assign(socket: Socket, request: { head: Buffer; worker: number | undefined }): void {
+    if (socket.destroyed) return;
+    const { head, worker } = request;
     const taker = this.takerFor(worker);
     if (this.#isDraining && (worker === undefined || !taker)) return sendAway(socket);
-    if (taker) return taker.take(socket, head);
+    if (taker) return taker.take(socket, { head, again: () => this.#assign(socket, request) });
+    this.#wait(socket, request);
+  }
+
+  #wait(socket: Socket, request: { head: Buffer; worker: number | undefined }): void {
     const end = () => {
       clearTimeout(late);
       this.#waiting.delete(again);
     };
     const again = () => {
       end();
-      if (!socket.destroyed) this.#assign(socket, { head, worker });
+      this.#assign(socket, request);
     };
     const late = setTimeout(() => {
       end();
@@ -75,6 +81,15 @@ export class Balancer {
     }, PATIENCE).unref();
     this.#waiting.add(again);
   }
+}
+
+/**
+ * What comes from now on is for the worker to read. `pause()` is not enough: Node reads on into the stream's buffer,
+ * and a body that came a moment after its headers would be lost.
+ */
+function stopReading(socket: Socket): void {
+  socket.pause();
+  (socket as unknown as { _handle: { readStop(): void } | null })._handle?.readStop();
 }
 
 /** Nobody reads what it still sends, so that it would not close by itself. */

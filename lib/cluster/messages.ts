@@ -2,6 +2,8 @@
 export type FromWorker =
   /** It takes connections. */
   | { fsk: 'ready' }
+  /** It has the connection that it was given; they are answered in their order. */
+  | { fsk: 'taken' }
   /** It is alive, and so many connections are open. */
   | { fsk: 'beat'; open: number }
   /** The application wants all to end. */
@@ -21,6 +23,8 @@ export interface Published {
 export type FromPrimary =
   /** Here is a connection, with what was read from it already. */
   | { fsk: 'connection'; head: Uint8Array }
+  /** Another one has taken over: let in whoever is at the door, then end gracefully. */
+  | { fsk: 'retire' }
   /** End gracefully. */
   | { fsk: 'drain' }
   | Published;
@@ -38,6 +42,12 @@ export const BEAT = 1_000;
 
 /** Marks a connection's id with its worker, so that its next request finds the way. */
 export const idOfWorker = (worker: number, id: string) => `w${worker.toString(36)}-${id}`;
+
+/** The first line of a request, as soon as it is whole. */
+export function requestLineOf(head: Buffer): string | undefined {
+  const end = head.indexOf('\r\n');
+  return end < 0 ? undefined : head.toString('latin1', 0, end);
+}
 
 const SESSION = /[?&]sid=w([0-9a-z]+)-/;
 

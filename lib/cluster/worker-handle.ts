@@ -16,6 +16,8 @@ export class WorkerHandle {
   #open = 0;
   /** Given since it last said how many it has. */
   #given = 0;
+  /** Given, and not taken yet. */
+  readonly #underWay: { socket: Socket; again: () => void }[] = [];
 
   constructor(readonly worker: Worker) {}
 
@@ -26,6 +28,11 @@ export class WorkerHandle {
   /** How many connections it has, as far as is known. */
   get connections(): number {
     return this.#open + this.#given;
+  }
+
+  /** Whether it hears what it is told; it may not have been noticed yet that it has gone. */
+  get isReachable(): boolean {
+    return this.worker.isConnected();
   }
 
   get hesitates(): boolean {
@@ -39,6 +46,8 @@ export class WorkerHandle {
   hear(message: FromWorker): void {
     this.#heardAt = Date.now();
     if (message.fsk === 'ready') this.state = 'ready';
+    else if (message.fsk === 'taken')
+      this.#underWay.shift()?.socket.destroy(); // it is the worker's now
     else if (message.fsk === 'subscribe') this.topics.add(message.topic);
     else if (message.fsk === 'unsubscribe') this.topics.delete(message.topic);
     else if (message.fsk === 'beat') {
@@ -47,11 +56,15 @@ export class WorkerHandle {
     }
   }
 
-  /** Gives it a connection. */
-  take(socket: Socket, head: Buffer): void {
-    this.#given++;
+  /**
+   * Gives it a connection. `again` is called if it goes without having taken it: Node would keep the connection open,
+   * with nobody to answer.
+   */
+  take(socket: Socket, { head, again }: { head: Buffer; again: () => void }): void {
     const message: FromPrimary = { fsk: 'connection', head };
-    this.worker.send(message, socket, (error) => error && socket.destroy());
+    this.#given++;
+    this.#underWay.push({ socket, again });
+    this.worker.send(message, socket, { keepOpen: true }, () => {}); // who does not hear it has gone
   }
 
   /** Tells it something; it may have gone meanwhile. */
@@ -59,9 +72,21 @@ export class WorkerHandle {
     if (this.worker.isConnected()) this.worker.send(message, () => {});
   }
 
+  /** Ends it once those are in who are connecting now; nobody new is sent to it. */
+  retire(): void {
+    this.state = 'draining';
+    this.tell({ fsk: 'retire' });
+  }
+
   drain(): void {
     this.state = 'draining';
     this.tell({ fsk: 'drain' });
+  }
+
+  /** It has gone: others get what it did not take. */
+  gone(): void {
+    this.state = 'gone';
+    for (const { again } of this.#underWay.splice(0)) again();
   }
 
   kill(): void {

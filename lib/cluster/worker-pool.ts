@@ -43,8 +43,10 @@ export class WorkerPool {
   /** The worker that is to take a connection: the one that is named, or the one with the fewest. */
   takerFor(id: number | undefined): WorkerHandle | undefined {
     const named = id === undefined ? undefined : this.#handles.get(id);
-    if (named && named.state !== 'starting') return named;
-    const ready = [...this.#handles.values()].filter(({ state }) => state === 'ready');
+    if (named?.isReachable && named.state !== 'starting') return named;
+    const ready = [...this.#handles.values()].filter(
+      ({ state, isReachable }) => state === 'ready' && isReachable,
+    );
     const lively = ready.filter(({ hesitates }) => !hesitates);
     const candidates = lively.length > 0 ? lively : ready;
     return candidates.toSorted((a, b) => a.connections - b.connections)[0];
@@ -59,7 +61,7 @@ export class WorkerPool {
       await this.#until(() => successor.state !== 'starting');
       if (successor.state === 'gone')
         return this.#give(`Worker ${handle.id} stays: its successor did not start.`);
-      handle.drain();
+      handle.retire();
       await this.#until(() => handle.state === 'gone');
     }
   }
@@ -103,8 +105,8 @@ export class WorkerPool {
     const handle = this.#handles.get(worker.id);
     if (!handle) return;
     const { state, startedAt } = handle;
-    handle.state = 'gone';
     this.#handles.delete(worker.id);
+    handle.gone();
     this.#changed();
     if (state === 'draining' || this.#closing) return;
     if (!this.#everReady) return this.parts.events.failed(typeof how === 'number' && how > 0 ? how : 1);

@@ -1,7 +1,7 @@
 import cluster from 'node:cluster';
 import type { Server as HttpServer, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { BEAT, idOfWorker, isFromPrimary, type FromWorker } from './messages.js';
+import { BEAT, idOfWorker, isFromPrimary, requestLineOf, workerOf, type FromWorker } from './messages.js';
 
 /** Whether this process is a worker of `run({ workers })`. */
 export const isWorker = (): boolean => cluster.isWorker && process.env['FLASK_SOCKET_WORKER'] === '1';
@@ -12,16 +12,22 @@ export const WORKER_ENVIRONMENT = { FLASK_SOCKET_WORKER: '1' };
 /** This process's connections, which the primary process takes from the port and hands over. */
 export class WorkerConnections {
   readonly #open = new Set<Socket>();
+  /** Of these, the ones whose client had not connected yet. */
+  readonly #new = new Set<Socket>();
   #beat: NodeJS.Timeout | undefined;
 
   constructor(private readonly httpServer: HttpServer) {}
 
-  /** Takes connections from now on. `drain` is called when the primary process wants this one to end, or is gone. */
-  start(drain: () => void): void {
+  /**
+   * Takes connections from now on. `drain` is called when the primary process wants this one to end, or is gone;
+   * `retire` when it is to end as soon as nobody is arriving any more.
+   */
+  start({ drain, retire }: { drain: () => void; retire: () => void }): void {
     this.httpServer.prependListener('request', oneRequestOnly);
     process.on('message', (message: unknown, socket: Socket | undefined) => {
       if (!isFromPrimary(message)) return;
-      if (message.fsk === 'connection' && socket) this.#take(socket, message.head);
+      if (message.fsk === 'connection') this.#take(socket, message.head);
+      else if (message.fsk === 'retire') retire();
       else if (message.fsk === 'drain') drain();
     });
     process.on('disconnect', drain);
@@ -35,11 +41,25 @@ export class WorkerConnections {
     for (const socket of this.#open) socket.destroy();
   }
 
-  #take(socket: Socket, head: Uint8Array): void {
+  /** Whether somebody waits for the first answer. */
+  get isAsked(): boolean {
+    for (const socket of this.#new) if (socket.bytesWritten > 0) this.#new.delete(socket);
+    return this.#new.size > 0;
+  }
+
+  /** Without a socket, when its client has gone meanwhile. */
+  #take(socket: Socket | undefined, head: Uint8Array): void {
+    tell({ fsk: 'taken' });
+    if (!socket) return;
+    const bytes = Buffer.from(head);
     this.#open.add(socket);
-    socket.once('close', () => this.#open.delete(socket));
+    if (workerOf(requestLineOf(bytes) ?? '') === undefined) this.#new.add(socket);
+    socket.once('close', () => {
+      this.#open.delete(socket);
+      this.#new.delete(socket);
+    });
     this.httpServer.emit('connection', socket);
-    socket.unshift(Buffer.from(head));
+    socket.unshift(bytes);
     socket.resume();
   }
 }

@@ -10,7 +10,7 @@ import { Connection, type Runtime } from '../context/connection.js';
 import { onArrivals } from '../context/decoder-internals.js';
 import { adoptExpiry, expiredRefusal, isExpired, watchExpiry } from '../context/expiry.js';
 import { authOf, SocketRequest } from '../context/socket-request.js';
-import { attachConnection, clientStateOf, connectionOf, forget, holdPackets, middlewaresOf, onEvents, releasePackets } from '../context/socket-internals.js'; // prettier-ignore
+import { attachConnection, clientStateOf, connectionOf, forget, holdPackets, middlewaresOf, onEvents, releasePackets, socketsOf } from '../context/socket-internals.js'; // prettier-ignore
 import type { Handler } from '../handlers/handler.js';
 import type { HandlerRegistry } from '../handlers/handler.registry.js';
 import { receive } from './arrivals.js';
@@ -64,7 +64,7 @@ export class Admission {
 
   /** Between the handshake and the acceptance of a client: middlewares, then `@OnConnect()`. */
   admit(socket: Socket, done: Done): void {
-    if (this.parts.isStopping()) return done(new Error('Server is shutting down'));
+    if (this.parts.isStopping()) return sendElsewhere(socket);
     if (!this.serves(socket.nsp.name, socket.nsp)) return done(new Error(INVALID_NAMESPACE));
     const connection = this.#attach(socket);
     if (isAskedTwice(connection)) return forget(socket);
@@ -219,6 +219,15 @@ export class Admission {
 function lateRefusal({ client, state }: Connection): ConnectionRefusedError | undefined {
   if (isExpired(client)) return expiredRefusal();
   return state === 'refused' ? new ConnectionRefusedError() : undefined;
+}
+
+/**
+ * The server stops. A refusal would be final: socket.io's clients do not try again then, but they come back to another
+ * process when their connection ends; it ends now, or when the handlers of the client's other namespaces have ended.
+ */
+function sendElsewhere(socket: Socket): void {
+  forget(socket);
+  if (socketsOf(socket.client).length === 0) socket.client.conn.close();
 }
 
 /** Whether the client waits for an answer from the namespace already; the first answer serves both. */

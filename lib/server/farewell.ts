@@ -22,7 +22,8 @@ export async function bidFarewell(server: Server, budget: number): Promise<void>
   }
 }
 
-function clientsOf(server: Server): Set<Client> {
+/** The clients that are in a namespace. */
+export function clientsOf(server: Server): Set<Client> {
   const sockets = [...server._nsps.values()].flatMap((namespace) => [...namespace.sockets.values()]);
   return new Set(sockets.map(({ client }) => client));
 }

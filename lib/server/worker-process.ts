@@ -1,6 +1,7 @@
 import type { Server as HttpServer } from 'node:http';
 import type { INestApplication } from '@nestjs/common';
 import { tell, workerConnectionId, WorkerConnections } from '../cluster/worker.js';
+import { allHaveArrived } from './arriving.js';
 import { FlaskSocketRuntime } from './flask-socket.runtime.js';
 import { endOnSignals } from './process-end.js';
 import { Shutdown } from './shutdown.js';
@@ -10,7 +11,8 @@ export async function serveAsWorker(app: INestApplication): Promise<INestApplica
   await app.init();
   await (app.getHttpAdapter().getInstance() as { ready?: () => PromiseLike<unknown> }).ready?.(); // Fastify
   const connections = new WorkerConnections(app.getHttpServer() as HttpServer);
-  const { engine } = app.get(FlaskSocketRuntime).server;
+  const { server } = app.get(FlaskSocketRuntime);
+  const { engine } = server;
   const generateId = engine.generateId.bind(engine);
   engine.generateId = async (request: Parameters<typeof generateId>[0]) =>
     workerConnectionId(await generateId(request));
@@ -22,6 +24,7 @@ export async function serveAsWorker(app: INestApplication): Promise<INestApplica
     tell({ fsk: 'stop' }); // all workers are to end, not this one alone
     await app.close();
   };
-  connections.start(end);
+  const retire = () => void allHaveArrived(server, () => connections.isAsked).then(end);
+  connections.start({ drain: end, retire });
   return app;
 }

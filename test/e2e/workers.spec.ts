@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { connect, type Socket as NetSocket } from 'node:net';
 import { io, type ManagerOptions, type Socket } from 'socket.io-client';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ask, connected, next } from '../support/app.js';
@@ -53,6 +54,31 @@ class Team {
     const clients = Array.from({ length: count }, (_, index) => this.open({ transports: kinds[index % 3]! }));
     await Promise.all(clients.map(connected));
     return clients;
+  }
+
+  /** The processes of all workers. */
+  async pids(): Promise<Set<number>> {
+    const clients = Array.from({ length: WORKERS * 2 }, () => this.open({ transports: ['websocket'] }));
+    await Promise.all(clients.map(connected));
+    const pids = await Promise.all(clients.map(pidOf));
+    for (const client of clients) client.close();
+    return new Set(pids);
+  }
+
+  /** A bare connection to the port. */
+  async dial(): Promise<NetSocket> {
+    const { hostname, port } = new URL(this.url);
+    const socket = connect(Number(port), hostname).on('error', () => {});
+    onTestFinished(() => void socket.destroy());
+    await once(socket, 'connect');
+    return socket;
+  }
+
+  /** Resolves when the primary process has read what was sent to it before. */
+  async read(): Promise<void> {
+    const socket = await this.dial();
+    socket.resume().write(Buffer.alloc(64 * 1024, 'a')); // no request: it ends the connection
+    await once(socket, 'close');
   }
 
   end(signal: NodeJS.Signals): void {
@@ -184,6 +210,38 @@ describe('run() with workers', { timeout: 120_000 }, () => {
 
     expect(await pidOf(client)).not.toBe(pid);
     expect(team.output).toContain(`(process ${pid}) hangs and is killed`);
+  });
+
+  it('P2 gives a worker all of a request, however late it takes it', async () => {
+    const team = await Team.start();
+    const pids = await team.pids();
+    const handshake = await fetch(`${team.url}/socket.io/?EIO=4&transport=polling`);
+    const { sid } = JSON.parse((await handshake.text()).slice(1)) as { sid: string };
+    const request = await team.dial();
+    const answered = once(request, 'data');
+
+    for (const pid of pids) process.kill(pid, 'SIGSTOP');
+    request.write(`POST /socket.io/?EIO=4&transport=polling&sid=${sid} HTTP/1.1\r\n`);
+    request.write('Host: localhost\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n');
+    await team.read();
+    request.write('40');
+    await team.read();
+    for (const pid of pids) process.kill(pid, 'SIGCONT');
+
+    expect(String((await answered)[0])).toMatch(/^HTTP\/1.1 200 OK\r\n/);
+  });
+
+  it('P2 gives to others what a worker that dies has not taken', async () => {
+    const team = await Team.start();
+    const pids = [...(await team.pids())];
+
+    for (const pid of pids) process.kill(pid, 'SIGSTOP');
+    const pages = Promise.all(Array.from({ length: 16 }, () => fetch(team.url).then((page) => page.text())));
+    await team.read();
+    process.kill(pids[0]!, 'SIGKILL');
+    for (const pid of pids.slice(1)) process.kill(pid, 'SIGCONT');
+
+    expect(new Set(await pages)).toEqual(new Set(['a page']));
   });
 
   it('P2 replaces its workers on SIGHUP without refusing anybody', async () => {

@@ -67,6 +67,38 @@ describe('a stop', () => {
     expect(left).toEqual(clients.map(() => 'server shutting down'));
   });
 
+  it('P7 lets a client that is just connecting come back elsewhere, instead of refusing it for good', async () => {
+    const gate = new Gate();
+    @SocketGateway('/busy')
+    class BusyGateway {
+      @OnEvent('act')
+      async act() {
+        await gate.opened;
+        return 'done';
+      }
+    }
+    const app = await startApp({ providers: [BusyGateway], options: { namespaces: '*' } });
+    const busy = await app.connect('/busy');
+    const fresh = app.open('/late', { autoConnect: false });
+    const refusals: unknown[] = [];
+    const answer = ask(busy, 'act');
+    await flushed(busy);
+    await new Promise<void>((resolve) => fresh.io.open(() => resolve())); // the connection, without a namespace
+
+    const closing = app.app.close();
+    const late = busy.io.socket('/late', {}).connect();
+    for (const client of [late, fresh]) client.on('connect_error', (error) => refusals.push(error.message));
+    const ended = [late, fresh].map((client) => next(client, 'disconnect'));
+    fresh.connect();
+    expect(await ended[1]).toEqual(['transport close', expect.anything()]);
+    gate.open();
+    expect(await answer).toEqual(['done']);
+    await closing;
+
+    expect((await ended[0])[0]).toBe('transport close');
+    expect([refusals, late.active, fresh.active]).toEqual([[], true, true]);
+  });
+
   it('P7 cuts responses that do not end, when the time is over', async () => {
     @Controller('stream')
     class StreamController {
