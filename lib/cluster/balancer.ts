@@ -89,7 +89,8 @@ export class Balancer {
  */
 function stopReading(socket: Socket): void {
   socket.pause();
-  (socket as unknown as { _handle: { readStop(): void } | null })._handle?.readStop();
+  const { _handle: handle } = socket as unknown as { _handle: { readStop(): void } | null }; // not public in Node
+  handle?.readStop();
 }
 
 /** Nobody reads what it still sends, so that it would not close by itself. */

@@ -95,7 +95,7 @@ describe('a stop', () => {
     expect(await answer).toEqual(['done']);
     await closing;
 
-    expect((await ended[0])[0]).toBe('transport close');
+    expect((await ended[0]!)[0]).toBe('transport close');
     expect([refusals, late.active, fresh.active]).toEqual([[], true, true]);
   });
 
