@@ -18,11 +18,11 @@ import { reply } from './questions/reply.js';
 import { SERVERS, type ServerName } from './servers.js';
 
 /*
- * npm run bench                                  everything, some ten minutes; writes docs/benchmarks.md
+ * npm run bench                                  everything, some twenty minutes; writes docs/benchmarks.md
  * npm run bench -- echo light                    single questions, printed only
  * npm run bench -- echo --servers bare,ours      single servers
  * npm run bench -- --quick                       everything at a glance, two minutes; printed only
- * npm run bench -- echo --rounds 9 --ms 3000     more and longer rounds
+ * npm run bench -- echo --rounds 60 --ms 500     more and longer rounds
  * npm run bench -- echo --profile                where the time goes, in ours and in bare socket.io
  */
 
@@ -41,8 +41,8 @@ const { values: options, positionals: names } = parseArgs({
 
 const { quick } = options;
 const command = ['npm run bench', ...process.argv.slice(2)].join(' ').replace('bench -', 'bench -- -');
-const rounds = Number(options.rounds ?? (quick ? 3 : 9));
-const milliseconds = Number(options.ms ?? (options.profile ? 4_000 : quick ? 400 : 1_500));
+const rounds = Number(options.rounds ?? (quick ? 6 : 30));
+const milliseconds = Number(options.ms ?? (options.profile ? 4_000 : quick ? 150 : 300));
 const isWhole = names.length === 0 && !quick && !options.servers;
 const questions = chosen(
   names,

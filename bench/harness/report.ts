@@ -65,9 +65,10 @@ function method(): string {
       ? 'The servers share one core, one of them working at a time; the load comes from a process on another core.'
       : 'The load comes from a process of its own. (Nothing ties the processes to cores here.)',
     'It speaks the raw protocol over TCP, checks the answers, and costs little.',
-    'A round is short. After a round to warm up, the rounds of all servers alternate, so that they meet the same machine.',
+    'A round is a fraction of a second, and there are many: servers are warmed up under full load, then their rounds alternate, so that they meet the same machine, another one first in each round. Each starts with a moment that is not measured.',
+    'After 15 rounds all are started anew: how fast a process is depends on luck, too, such as where its code comes to lie.',
     'CPU time is that of the whole server process, all threads, kernel included, from before the first event to after the last, divided by the events.',
-    'The tables show medians, with the least and the greatest in parentheses; ratios are taken round by round, and the median of the ratios is shown.',
+    'The tables show medians, with the first and the third quartile in parentheses; ratios are taken round by round, and the median of the ratios is shown.',
     ...absent.map(({ title }) => `Not installed here, therefore left out: ${title}.`),
   ].join(' ');
 }

@@ -9,9 +9,10 @@ export function median(numbers: readonly number[]): number {
   return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-/** The least and the greatest. */
-export function range(numbers: readonly number[]): [number, number] {
-  return [Math.min(...numbers), Math.max(...numbers)];
+/** Between which numbers the middle half lies. */
+export function quartiles(numbers: readonly number[]): [number, number] {
+  const sorted = numbers.toSorted((a, b) => a - b);
+  return [percentile(sorted, 0.25), percentile(sorted, 0.75)];
 }
 
 /** The ratios of two series, round by round. */

@@ -1,7 +1,7 @@
 import { SERVERS, type ServerName } from '../servers.js';
 import type { Result } from './measure.js';
 import type { Metric } from './question.js';
-import { median, range, ratios } from './statistics.js';
+import { median, quartiles, ratios } from './statistics.js';
 
 export type Table = string[][];
 
@@ -73,8 +73,8 @@ export function format(number: number, digits: number): string {
 
 /** The median, with the least and the greatest. */
 export function withSpread(series: readonly number[], digits: number): string {
-  const [least, greatest] = range(series);
-  return `${format(median(series), digits)} (${format(least, digits)}–${format(greatest, digits)})`;
+  const [first, third] = quartiles(series);
+  return `${format(median(series), digits)} (${format(first, digits)}–${format(third, digits)})`;
 }
 
 function ratioTo(

@@ -10,6 +10,7 @@ export const boot: Question = {
     { key: 'cpu', title: 'CPU', unit: 'ms', digits: 0 },
     { key: 'listening', title: 'until it listens', unit: 'ms', digits: 0 },
   ],
+  rounds: 9,
   async subject(name) {
     return {
       async round() {

@@ -10,7 +10,7 @@ export const connect: Question = {
   metrics: [{ key: 'cpu', title: 'CPU per cycle', unit: 'µs', digits: 0 }],
   async subject(name, { load, scale }) {
     const server = await startServer(name);
-    const count = 1_500 * scale;
+    const count = 500 * scale;
     const { port } = server.ready;
     return {
       process: server,

@@ -3,8 +3,11 @@ import type { Load } from '../load/measured.js';
 import type { Latencies } from '../load/open-loop.js';
 import type { ServerName } from '../servers.js';
 
-/** After so many events a server's code has been compiled as well as it will ever be. */
-const WARM = 60_000;
+/** After so many events a server's code has been compiled as well as it will ever be. Sent as fast as it takes them. */
+const WARM = { events: 60_000, load: { ask: 'closedLoop', event: 'echo', inFlight: 8 } };
+
+/** Before each round that is measured: the processor has done something else meanwhile, and its caches show it. */
+const LEAD = 0.2;
 
 /** A server with clients that stay connected, under the same load in every round. */
 export async function underLoad(
@@ -18,17 +21,18 @@ export async function underLoad(
     port: process.ready.port,
     clients,
   });
-  const once = () => bench.load.ask<Load | Latencies>({ milliseconds: bench.milliseconds, ...load, pool });
+  const once = (milliseconds = bench.milliseconds, kind: typeof load = load) =>
+    bench.load.ask<Load | Latencies>({ milliseconds, ...kind, pool });
   return {
     process,
     async warmUp() {
-      const started = performance.now();
-      for (let events = 0; events < WARM * bench.scale && performance.now() - started < 5_000;) {
-        events += (await once()).count;
-      }
+      const events = WARM.events * bench.scale;
+      for (let count = 0; count < events;) count += (await once(bench.milliseconds, WARM.load)).count;
+      await once();
     },
     async round() {
-      const { cpu, count, milliseconds, ...rest } = await cpuOf(process, once);
+      await once(bench.milliseconds * LEAD);
+      const { cpu, count, milliseconds, ...rest } = await cpuOf(process, () => once());
       return { ...rest, cpu: cpu / count, rate: (count / milliseconds) * 1_000 };
     },
     async stop() {

@@ -21,9 +21,13 @@ interface Sender {
   outbox: Outbox;
 }
 
+interface Receiver extends Writable {
+  _write(chunk: Buffer, encoding: string, decoded: Written): void;
+}
+
 interface Internals {
   readonly _sender: Sender;
-  readonly _receiver: Writable;
+  readonly _receiver: Receiver;
 }
 
 /**
@@ -56,8 +60,21 @@ function coalesce(webSocket: WebSocket): void {
   sender.sendFrame = sendFrame;
   receiver.end = end;
   sender._socket.end = end;
-  if (webSocket.extensions === '') webSocket.send = send as WebSocket['send'];
+  if (webSocket.extensions !== '') return;
+  webSocket.send = send as WebSocket['send'];
+  receiver.write = write;
 }
+
+/** Decodes at once what has arrived. As a stream it would take a tick for each chunk, although nothing has to wait. */
+function write(this: Receiver, chunk: Buffer): boolean {
+  if (this.destroyed || this.writableEnded) return false;
+  this._write(chunk, 'buffer', keepError);
+  if (kept) this.destroy(kept);
+  return true;
+}
+
+let kept: Error | null | undefined;
+const keepError: Written = (error) => void (kept = error);
 
 /** ws ends its streams more than once. Each time, Node would make an error, stack and all, that nobody gets to see. */
 function end<Stream extends Writable>(this: Stream, ...rest: unknown[]): Stream {

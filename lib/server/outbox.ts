@@ -76,7 +76,8 @@ export function inOneTurn<Argument>(action: (argument: Argument) => void, argume
 
 function releaseAll(): void {
   for (const outbox of waiting) outbox.release(); // those included that are filled meanwhile
-  waiting.length = 0;
+  if (waiting.length === 1) waiting.pop();
+  else waiting.length = 0; // costs more: the array gives its memory back
 }
 
 function lengthOf(frame: Frame): number {
