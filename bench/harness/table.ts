@@ -71,7 +71,7 @@ export function format(number: number, digits: number): string {
   return number.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
-/** The median, with the least and the greatest. */
+/** The median, with the first and the third quartile. */
 export function withSpread(series: readonly number[], digits: number): string {
   const [first, third] = quartiles(series);
   return `${format(median(series), digits)} (${format(first, digits)}–${format(third, digits)})`;
