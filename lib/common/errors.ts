@@ -32,8 +32,8 @@ const SENTENCES = {
     `Unknown engine "${engine}" in option "asyncMode". Use one of: ${known}; a class of your own goes into server.wsEngine.`,
   FSK_BROKEN_ENGINE: (engine: string, others: string) =>
     `Engine "${engine}" in option "asyncMode" is installed, but cannot be loaded: see the cause. Install it again for this version of Node (npm install ${engine}), or use one of: ${others}.`,
-  FSK_MISSING_PACKAGE: (name: string, purpose: string) =>
-    `Package "${name}" is not installed; ${purpose} needs it. Run: npm install ${name}`,
+  FSK_MISSING_PACKAGE: (names: readonly string[], user: string) =>
+    `${names.length > 1 ? 'Packages' : 'Package'} ${names.map((name) => `"${name}"`).join(' and ')} ${names.length > 1 ? 'are' : 'is'} not installed; ${user} needs ${names.length > 1 ? 'them' : 'it'}. Run: npm install ${names.join(' ')}`,
   FSK_MODULE_TWICE: () =>
     'FlaskSocketModule.forRoot() is imported twice in one application. Import it once, in the root module: it is global.',
   FSK_MODULE_MISSING: (module: string) =>

@@ -3,7 +3,7 @@ import { ModuleRef } from '@nestjs/core';
 import type { Registry } from 'prom-client';
 import { failureFrom } from '../common/errors.js';
 import { FlaskSocketRuntime } from '../server/flask-socket.runtime.js';
-import { load, whereIs } from '../server/optional-package.js';
+import { demand, load } from '../common/optional-package.js';
 import { Instruments } from './instruments.js';
 import { BUCKETS, METRICS, type PromClient } from './metrics.js';
 
@@ -49,7 +49,8 @@ export class FlaskSocketMetrics implements OnModuleInit, OnApplicationShutdown {
     @Inject(METRICS_OPTIONS) private readonly options: FlaskSocketMetricsOptions,
     @Inject(ModuleRef) private readonly modules: ModuleRef,
   ) {
-    this.#promClient = load(whereIs('prom-client', 'nestjs-flask-socket/metrics')) as PromClient;
+    demand(['prom-client'], 'nestjs-flask-socket/metrics');
+    this.#promClient = load('prom-client') as PromClient;
     this.registry = options.registry ?? new this.#promClient.Registry();
   }
 

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { AsyncMessage, Channel, Connection } from 'rabbitmq-client';
+import { load } from '../common/optional-package.js';
 import { fitted } from './fitted.js';
-import { load } from './optional-package.js';
 import type { Backend } from './back-end.js';
 import type { Driver } from './queue.js';
 import { queueUrl } from './queue-url.js';
@@ -34,15 +34,13 @@ interface Exchanges {
 /** RabbitMQ: a direct exchange for the channel, and one queue of its own for each process. */
 export const backend: Backend = {
   name: 'RabbitMQ',
-  open: async ({ url, channel }) => ({ driver: await amqpDriver(url, { channel }) }),
+  packages: { driver: 'rabbitmq-client' },
+  open: ({ url, channel }) => ({ driver: amqpDriver(url, { channel }) }),
 };
 
 /** A driver on one connection. Topic `fanout` is an exchange of that name, with text in it, as Flask-SocketIO has it. */
-export async function amqpDriver(
-  url: string,
-  { channel, fanout }: { channel: string; fanout?: string },
-): Promise<Driver> {
-  const client = await load<typeof import('rabbitmq-client')>('rabbitmq-client', 'a RabbitMQ message queue');
+export function amqpDriver(url: string, { channel, fanout }: { channel: string; fanout?: string }): Driver {
+  const client = load('rabbitmq-client') as typeof import('rabbitmq-client');
   queueUrl(url);
   const address = (topic: string) => fitted(topic, LONGEST_KEY);
   const exchanges = {

@@ -5,16 +5,18 @@ import type { AdapterFactory, Asker, Command, Driver, QueueOptions, Written } fr
 export interface Parts {
   driver: Driver;
   /** socket.io's adapter over the link. Default: ours, `linkAdapter`. Not asked for by a process that only emits. */
-  adapter?: (link: Link) => Promise<AdapterFactory>;
+  adapter?: (link: Link) => AdapterFactory | Promise<AdapterFactory>;
   /** A command as the adapters of other processes take it. Default: as `linkAdapter` does. */
   write?: (command: Command) => Written;
   /** Asks clients of processes that are none of ours. */
   asker?: Asker;
 }
 
-/** A back end, loaded when its scheme is asked for. Loads its driver's package; throws `FSK_MISSING_PACKAGE`. */
+/** A back end, loaded when its scheme is asked for. Loads its driver's package. */
 export interface Backend {
   /** The name of the broker, for the documentation. */
   name: string;
-  open(options: QueueOptions): Promise<Parts>;
+  /** What has to be installed for its driver, and for a server's adapter on top. */
+  packages?: { driver: string; adapter?: string };
+  open(options: QueueOptions): Parts;
 }

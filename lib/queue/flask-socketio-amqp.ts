@@ -5,7 +5,6 @@ import type { Backend } from './back-end.js';
 /** RabbitMQ, as python-socketio uses it: a fanout exchange named as the channel. */
 export const backend: Backend = {
   name: 'RabbitMQ with Flask-SocketIO',
-  async open({ url, channel }) {
-    return flaskSocketioParts(await amqpDriver(url, { channel, fanout: channel }), channel);
-  },
+  packages: { driver: 'rabbitmq-client' },
+  open: ({ url, channel }) => flaskSocketioParts(amqpDriver(url, { channel, fanout: channel }), channel),
 };

@@ -5,5 +5,6 @@ import { redisDriver } from './redis-clients.js';
 /** Redis, as python-socketio uses it: PUBLISH and SUBSCRIBE on one channel. */
 export const backend: Backend = {
   name: 'Redis with Flask-SocketIO',
-  open: async ({ url, channel }) => flaskSocketioParts(await redisDriver(url), channel),
+  packages: { driver: 'redis' },
+  open: ({ url, channel }) => flaskSocketioParts(redisDriver(url), channel),
 };

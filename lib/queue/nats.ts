@@ -1,6 +1,6 @@
 import type { ConnectionOptions, Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
+import { load } from '../common/optional-package.js';
 import { fitted } from './fitted.js';
-import { load } from './optional-package.js';
 import type { Backend } from './back-end.js';
 import { queueUrl } from './queue-url.js';
 import { SessionDriver, type Session, type SessionEvents } from './session-driver.js';
@@ -18,8 +18,9 @@ type Client = typeof import('@nats-io/transport-node');
 /** NATS: a subject for each topic. */
 export const backend: Backend = {
   name: 'NATS',
-  async open({ url }) {
-    const client = await load<Client>('@nats-io/transport-node', 'a NATS message queue');
+  packages: { driver: '@nats-io/transport-node' },
+  open({ url }) {
+    const client = load('@nats-io/transport-node') as Client;
     const options = settings(url);
     const driver = new SessionDriver({
       address: subjectOf,

@@ -1,10 +1,11 @@
 import { failure } from '../common/errors.js';
+import { demand } from '../common/optional-package.js';
 import { backendOf } from './back-ends.js';
 import { withoutPassword } from './without-password.js';
 import { clusterMessage, topicOf } from './cluster-message.js';
 import { encode } from './codec.js';
 import { Link } from './link.js';
-import type { Parts } from './back-end.js';
+import type { Backend, Parts } from './back-end.js';
 import type { Command, QueueOptions, Written } from './queue.js';
 
 const NOT_SIGNED =
@@ -20,12 +21,22 @@ export interface OpenLink {
 }
 
 /** Loads the back end of a URL. Rejects for an unknown scheme, a missing package, or a URL that makes no sense. */
-export async function openLink(options: QueueOptions): Promise<OpenLink> {
+export async function openLink(
+  options: QueueOptions,
+  { isServer = false }: { isServer?: boolean } = {},
+): Promise<OpenLink> {
   if (options.protocol === 'flask-socketio' && options.secret !== undefined)
     throw failure('FSK_INVALID_OPTION', 'queueSecret', NOT_SIGNED);
   const backend = await backendOf(options);
-  const { driver, write = writerOf(options.channel), ...parts } = await backend.open(options);
-  return { ...parts, link: new Link(driver, { ...options, name: withoutPassword(options.url) }), write };
+  const name = withoutPassword(options.url);
+  demand(packagesOf(backend, isServer), `the message queue ${name}`);
+  const { driver, write = writerOf(options.channel), ...parts } = backend.open(options);
+  return { ...parts, link: new Link(driver, { ...options, name }), write };
+}
+
+function packagesOf({ packages }: Backend, isServer: boolean): string[] {
+  if (!packages) return [];
+  return isServer && packages.adapter ? [packages.driver, packages.adapter] : [packages.driver];
 }
 
 function writerOf(channel: string): (command: Command) => Written {

@@ -24,7 +24,7 @@ export interface Queue {
 
 /** Opens a message queue. Does not wait for the broker; rejects what the configuration got wrong. */
 export async function openQueue(options: QueueOptions): Promise<Queue> {
-  const { link, adapter, asker, write } = await openLink(options);
+  const { link, adapter, asker, write } = await openLink(options, { isServer: true });
   const factory = adapter ? await adapter(link) : (await import('./link-adapter.js')).linkAdapter(link);
   const peers = new Peers(link);
   link.open();

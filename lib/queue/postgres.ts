@@ -1,7 +1,7 @@
 import { failureFrom } from '../common/errors.js';
+import { load } from '../common/optional-package.js';
 import { withoutPassword } from './without-password.js';
 import { fitted } from './fitted.js';
-import { load } from './optional-package.js';
 import { postgresSession } from './postgres-session.js';
 import type { Backend } from './back-end.js';
 import { SessionDriver } from './session-driver.js';
@@ -17,8 +17,9 @@ const LONGEST_NAME = 63;
  */
 export const backend: Backend = {
   name: 'PostgreSQL',
-  async open({ url, channel }) {
-    const { Client } = await load<typeof import('pg')>('pg', 'a PostgreSQL message queue');
+  packages: { driver: 'pg' },
+  open({ url, channel }) {
+    const { Client } = load('pg') as typeof import('pg');
     const settings = { connectionString: url, connectionTimeoutMillis: CONNECTING, keepAlive: true };
     try {
       void new Client(settings);

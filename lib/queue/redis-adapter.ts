@@ -1,4 +1,4 @@
-import { load } from './optional-package.js';
+import { load } from '../common/optional-package.js';
 import type { AdapterFactory } from './queue.js';
 import type { Link } from './link.js';
 import { guardRedisAdapter, redisParser } from './redis-adapter-guard.js';
@@ -6,11 +6,8 @@ import { redisClientView } from './redis-client-view.js';
 import type { RedisDriver } from './redis-driver.js';
 
 /** socket.io's adapter, guarded. */
-export async function redisAdapter(link: Link, driver: RedisDriver): Promise<AdapterFactory> {
-  const { createAdapter } = await load<typeof import('@socket.io/redis-adapter')>(
-    '@socket.io/redis-adapter',
-    'a Redis message queue',
-  );
+export function redisAdapter(link: Link, driver: RedisDriver): AdapterFactory {
+  const { createAdapter } = load('@socket.io/redis-adapter') as typeof import('@socket.io/redis-adapter');
   const client = redisClientView(link, driver);
   const create = createAdapter(client, client, { key: link.channel, parser: redisParser });
   return function factory(namespace: never) {

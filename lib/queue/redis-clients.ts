@@ -1,7 +1,7 @@
 import type { RedisClientOptions, RedisClientType } from 'redis';
 import { failureFrom } from '../common/errors.js';
+import { load } from '../common/optional-package.js';
 import { withoutPassword } from './without-password.js';
-import { load } from './optional-package.js';
 import { RedisDriver } from './redis-driver.js';
 import { redisSession, SAFE } from './redis-session.js';
 
@@ -9,14 +9,14 @@ import { redisSession, SAFE } from './redis-session.js';
 export type MakeClient = (options: RedisClientOptions) => RedisClientType;
 
 /** What makes clients, from the package `redis`. */
-export async function clientMaker(): Promise<MakeClient> {
-  const { createClient } = await load<typeof import('redis')>('redis', 'a Redis message queue');
+export function clientMaker(): MakeClient {
+  const { createClient } = load('redis') as typeof import('redis');
   return (options) => createClient({ ...SAFE, ...options, socket: { ...SAFE.socket, ...options.socket } });
 }
 
 /** A driver on one Redis; `as` says whether it speaks to shards. */
-export async function redisDriver(url: string, as: 'exact' | 'sharded' = 'exact'): Promise<RedisDriver> {
-  const make = await clientMaker();
+export function redisDriver(url: string, as: 'exact' | 'sharded' = 'exact'): RedisDriver {
+  const make = clientMaker();
   refuseNonsense(make, url);
   return new RedisDriver((events, signal) => {
     const clients = { publisher: make({ url }), subscriber: make({ url }) };

@@ -28,8 +28,9 @@ interface Sentinels {
  */
 export const backend: Backend = {
   name: 'Redis with Sentinel',
-  async open({ url, channel }) {
-    const make = await clientMaker();
+  packages: { driver: 'redis', adapter: '@socket.io/redis-adapter' },
+  open({ url, channel }) {
+    const make = clientMaker();
     const sentinels = parsed(url);
     const driver = new RedisDriver(async (events, signal) => {
       const socket = await masterOf(make, sentinels);

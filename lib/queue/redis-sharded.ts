@@ -1,9 +1,9 @@
 import type { Adapter } from 'socket.io-adapter';
+import { load } from '../common/optional-package.js';
 import { checkClusterMessage, type ClusterMessage } from './cluster-message.js';
 import { decode } from './codec.js';
 import type { Link } from './link.js';
 import { localFirst } from './local-first.js';
-import { load } from './optional-package.js';
 import type { Backend } from './back-end.js';
 import type { AdapterFactory } from './queue.js';
 import { redisClientView } from './redis-client-view.js';
@@ -13,8 +13,9 @@ import type { RedisDriver } from './redis-driver.js';
 /** Redis 7 and later, through socket.io's own adapter on SPUBLISH and SSUBSCRIBE. */
 export const backend: Backend = {
   name: 'Redis, sharded',
-  async open({ url }) {
-    const driver = await redisDriver(url.replace('-sharded', ''), 'sharded');
+  packages: { driver: 'redis', adapter: '@socket.io/redis-adapter' },
+  open({ url }) {
+    const driver = redisDriver(url.replace('-sharded', ''), 'sharded');
     return { driver, adapter: (link) => shardedAdapter(link, driver) };
   },
 };
@@ -25,11 +26,10 @@ interface Receiving {
   onMessage(message: ClusterMessage): void;
 }
 
-async function shardedAdapter(link: Link, driver: RedisDriver): Promise<AdapterFactory> {
-  const { createShardedAdapter } = await load<typeof import('@socket.io/redis-adapter')>(
+function shardedAdapter(link: Link, driver: RedisDriver): AdapterFactory {
+  const { createShardedAdapter } = load(
     '@socket.io/redis-adapter',
-    'a Redis message queue',
-  );
+  ) as typeof import('@socket.io/redis-adapter');
   const client = redisClientView(link, driver);
   const create = createShardedAdapter(client, client, {
     channelPrefix: link.channel,

@@ -1,9 +1,9 @@
 import type { ClusterAdapter } from 'socket.io-adapter';
+import { load } from '../common/optional-package.js';
 import { checkClusterMessage, clusterMessage } from './cluster-message.js';
 import { hasBytes, msgpack } from './codec.js';
 import type { Link } from './link.js';
 import { localFirst } from './local-first.js';
-import { load } from './optional-package.js';
 import type { Backend } from './back-end.js';
 import type { AdapterFactory, Command, Written } from './queue.js';
 import { clientMaker, refuseNonsense } from './redis-clients.js';
@@ -15,9 +15,10 @@ import { streamClientView } from './redis-stream-view.js';
 /** Redis, through socket.io's own adapter on a stream, which replays to a client what it has missed. */
 export const backend: Backend = {
   name: 'Redis Streams',
-  async open({ url: given, channel, secret }) {
+  packages: { driver: 'redis', adapter: '@socket.io/redis-streams-adapter' },
+  open({ url: given, channel, secret }) {
     const url = given.replace('-streams', '');
-    const make = await clientMaker();
+    const make = clientMaker();
     refuseNonsense(make, url);
     const stream = `${channel}#stream`;
     const driver = new StreamDriver(
@@ -45,15 +46,10 @@ interface Recovering {
   server: { opts: { connectionStateRecovery?: unknown } };
 }
 
-async function streamsAdapter(
-  link: Link,
-  driver: StreamDriver,
-  secret: string | undefined,
-): Promise<AdapterFactory> {
-  const { createAdapter } = await load<typeof import('@socket.io/redis-streams-adapter')>(
+function streamsAdapter(link: Link, driver: StreamDriver, secret: string | undefined): AdapterFactory {
+  const { createAdapter } = load(
     '@socket.io/redis-streams-adapter',
-    'a Redis Streams message queue',
-  );
+  ) as typeof import('@socket.io/redis-streams-adapter');
   const view = streamClientView(link, driver, secret);
   const create = createAdapter(view.client, {
     streamName: driver.stream,

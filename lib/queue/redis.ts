@@ -9,9 +9,8 @@ import { REQUESTS } from './redis-requests.js';
 /** Redis, through socket.io's own adapter on PUBLISH and SUBSCRIBE; a process that only emits does without it. */
 export const backend: Backend = {
   name: 'Redis',
-  async open({ url, channel }) {
-    return redisParts(await redisDriver(url), channel);
-  },
+  packages: { driver: 'redis', adapter: '@socket.io/redis-adapter' },
+  open: ({ url, channel }) => redisParts(redisDriver(url), channel),
 };
 
 /** What a Redis brings, however its driver has found it. */

@@ -9,7 +9,7 @@ export const backend: Backend = {
   open({ url }) {
     if (!cluster.isWorker)
       throw failure('FSK_INVALID_QUEUE', url, 'it is for the workers of run({ workers })');
-    return Promise.resolve({ driver: new WorkersDriver() });
+    return { driver: new WorkersDriver() };
   },
 };
 

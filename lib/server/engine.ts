@@ -1,10 +1,10 @@
 import { failureFrom } from '../common/errors.js';
+import { demand, findPackage, load } from '../common/optional-package.js';
 import type { FlaskSocketLogger } from '../common/logger.js';
 import type { ResolvedOptions } from '../common/options.js';
 import { describeThrown } from '../common/printable.js';
 import { CoalescingServer } from './coalescing-server.js';
 import { overTcp, type NativeServer } from './native-server.js';
-import { findPackage, load, whereIs } from './optional-package.js';
 
 /** What serves WebSocket connections. */
 export interface Engine {
@@ -21,14 +21,14 @@ export function chooseEngine({ asyncMode, server }: ResolvedOptions, logger: Fla
   if (server?.wsEngine !== undefined) return { name: 'custom', Server: server.wsEngine };
   if (asyncMode === 'ws') return WS;
   if (asyncMode === undefined) return detected(logger);
-  return eiows(whereIs('eiows', "asyncMode: 'eiows' (the engines are ws, eiows)"));
+  demand(['eiows'], "asyncMode: 'eiows' (the engines are ws, eiows)");
+  return eiows();
 }
 
 function detected(logger: FlaskSocketLogger): Engine {
-  const file = findPackage('eiows');
-  if (file === undefined) return WS;
+  if (findPackage('eiows') === undefined) return WS;
   try {
-    return eiows(file);
+    return eiows();
   } catch (error) {
     const [why] = describeThrown((error as Error).cause).split('\n', 1);
     logger.warn(`eiows is installed, but cannot be loaded, and ws serves in its place: ${why}`);
@@ -37,9 +37,9 @@ function detected(logger: FlaskSocketLogger): Engine {
 }
 
 /** It was built for one version of Node, and fails to load in another. */
-function eiows(file: string): Engine {
+function eiows(): Engine {
   try {
-    const { Server } = load(file) as { Server: NativeServer };
+    const { Server } = load('eiows') as { Server: NativeServer };
     return { name: 'eiows', Server: overTcp(Server) };
   } catch (cause) {
     throw failureFrom(cause, 'FSK_BROKEN_ENGINE', 'eiows', 'ws');

@@ -1,6 +1,5 @@
-import { createRequire } from 'node:module';
 import * as jsonParser from 'socket.io-parser';
-import { failureFrom } from '../common/errors.js';
+import { demand, load } from '../common/optional-package.js';
 import type { Parser, ResolvedOptions } from '../common/options.js';
 import { copyOfBytes } from '../common/plain.js';
 
@@ -24,9 +23,6 @@ export function parserOf({ serializer }: ResolvedOptions): Parser {
 }
 
 function msgpackParser(): Parser {
-  try {
-    return createRequire(import.meta.url)('socket.io-msgpack-parser');
-  } catch (cause) {
-    throw failureFrom(cause, 'FSK_MISSING_PACKAGE', 'socket.io-msgpack-parser', "serializer: 'msgpack'");
-  }
+  demand(['socket.io-msgpack-parser'], "serializer: 'msgpack'");
+  return load('socket.io-msgpack-parser') as Parser;
 }

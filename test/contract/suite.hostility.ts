@@ -54,7 +54,7 @@ async function expectUnharmed(world: World, clients: readonly Client[]): Promise
 /** A program that publishes what it likes. */
 async function strangerOn(world: World, channel: string, secret?: string): Promise<Driver> {
   const options = { url: world.backEnd.queue(world.broker.url), channel, secret, logger };
-  const { driver } = await (await backendOf(options)).open(options);
+  const { driver } = (await backendOf(options)).open(options);
   onTestFinished(() => driver.close(1_000));
   await new Promise<void>((resolve) => driver.open({ up: resolve, away: () => {} }));
   return driver;

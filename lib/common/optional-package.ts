@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { failure } from '../common/errors.js';
+import { failure } from './errors.js';
 
 /**
  * The file of a package that may be missing. It is looked for as a peer of this package, then from the application's
@@ -15,16 +15,15 @@ export function findPackage(name: string): string | undefined {
   return undefined;
 }
 
-/** The same, where the application has to install it; `purpose` says what needs it. */
-export function whereIs(name: string, purpose: string): string {
-  const file = findPackage(name);
-  if (file === undefined) throw failure('FSK_MISSING_PACKAGE', name, purpose);
-  return file;
+/** Throws `FSK_MISSING_PACKAGE`, once for all packages that the application has to install; `user` needs them. */
+export function demand(names: readonly string[], user: string): void {
+  const missing = names.filter((name) => findPackage(name) === undefined);
+  if (missing.length > 0) throw failure('FSK_MISSING_PACKAGE', missing, user);
 }
 
-/** What the file of a package exports. */
-export function load(file: string): unknown {
-  return createRequire(import.meta.url)(file) as unknown;
+/** What a package exports that is known to be there. */
+export function load(name: string): unknown {
+  return createRequire(import.meta.url)(findPackage(name) ?? name);
 }
 
 function resolvedFrom(place: string, name: string): string | undefined {
