@@ -74,13 +74,17 @@ export class WorkerHandle {
 
   /** Ends it once those are in who are connecting now; nobody new is sent to it. */
   retire(): void {
-    this.state = 'draining';
-    this.tell({ fsk: 'retire' });
+    this.#end({ fsk: 'retire' });
   }
 
   drain(): void {
+    this.#end({ fsk: 'drain' });
+  }
+
+  #end(message: FromPrimary): void {
+    if (this.state === 'gone') return;
     this.state = 'draining';
-    this.tell({ fsk: 'drain' });
+    this.tell(message);
   }
 
   /** It has gone: others get what it did not take. */

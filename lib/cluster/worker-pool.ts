@@ -25,6 +25,8 @@ export class WorkerPool {
   #pause = 0;
   #everReady = false;
   #closing = false;
+  /** The worker whose successor is starting. */
+  #leaving: WorkerHandle | undefined;
 
   constructor(
     private readonly size: number,
@@ -57,11 +59,14 @@ export class WorkerPool {
     const old = [...this.#handles.values()].filter(({ state }) => state === 'ready');
     for (const handle of old) {
       if (this.#closing) return;
+      if (handle.state === 'gone') continue; // it has been replaced already
+      this.#leaving = handle;
       const successor = this.#fork();
       await this.#until(() => successor.state !== 'starting');
-      if (successor.state === 'gone')
+      if (successor.state !== 'gone') handle.retire();
+      this.#leaving = undefined;
+      if (handle.state === 'ready')
         return this.#give(`Worker ${handle.id} stays: its successor did not start.`);
-      handle.retire();
       await this.#until(() => handle.state === 'gone');
     }
   }
@@ -120,8 +125,14 @@ export class WorkerPool {
     this.#pause = livedLong ? 0 : Math.min(LONGEST_PAUSE, this.#pause * 2 || FIRST_PAUSE);
     this.parts.logger.error(`${what}. Another one is started${this.#pause ? ` in ${this.#pause} ms` : ''}.`);
     setTimeout(() => {
-      if (!this.#closing && this.#handles.size < this.size) this.#fork();
+      if (!this.#closing && this.#staying < this.size) this.#fork();
     }, this.#pause);
+  }
+
+  /** How many there are, those left out that end or are about to. */
+  get #staying(): number {
+    const handles = [...this.#handles.values()];
+    return handles.filter((handle) => handle.state !== 'draining' && handle !== this.#leaving).length;
   }
 
   #killHanging(): void {

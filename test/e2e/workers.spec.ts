@@ -264,6 +264,19 @@ describe('run() with workers', { timeout: 120_000 }, () => {
     expect(after.filter((pid) => before.has(pid))).toEqual([]);
   });
 
+  it('P2 is not kept from replacing its workers by one that dies meanwhile', async () => {
+    const team = await Team.start();
+    const before = await team.pids();
+
+    team.end('SIGHUP');
+    await vi.waitUntil(() => team.output.includes('The workers are replaced'), SOON);
+    process.kill([...before][2]!, 'SIGKILL');
+    await vi.waitUntil(() => team.output.includes('have been replaced'), SOON);
+
+    const after = await team.pids();
+    expect([after.size, [...after].filter((pid) => before.has(pid))]).toEqual([WORKERS, []]);
+  });
+
   it(
     'P7 ends on SIGTERM: handlers finish, their acknowledgements leave, code 0',
     { timeout: 60_000 },
