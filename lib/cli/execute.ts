@@ -56,6 +56,7 @@ async function speak({ positionals, values }: CommandLine, { env, stdin }: Surro
 async function perform(action: Action, setup: EmitterSetup): Promise<void> {
   const emitter = new Emitter(setup);
   try {
+    await emitter.load(); // which may take a while on a busy machine, and does not count for --timeout
     await action(emitter);
   } finally {
     await emitter.close();
