@@ -63,7 +63,12 @@ function serversFor(question: Question): ServerName[] {
 async function report(bench: Bench): Promise<void> {
   const results: Result[] = [];
   for (const question of questions) {
-    const result = await measure(question, { bench, rounds, servers: serversFor(question) });
+    const subjectOf = (server: ServerName) => question.subject(server, bench);
+    const samples = await measure(subjectOf, {
+      servers: serversFor(question),
+      rounds: Math.min(rounds, question.rounds ?? rounds),
+    });
+    const result = { question, samples };
     results.push(result);
     console.log([`\n${question.title}\n`, plain(summary(result)), ...doubts(result)].join('\n'));
   }

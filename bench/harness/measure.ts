@@ -1,10 +1,13 @@
 import { EVERYTHING, SERVERS, type ServerName } from '../servers.js';
-import type { Bench, Question, Sample, Subject } from './question.js';
+import type { Question, Sample, Subject } from './question.js';
 
-/** The samples of a question: a list of rounds for each server. */
+/** A list of rounds for each server. */
+export type Samples = Map<ServerName, Sample[]>;
+
+/** What a question has brought. */
 export interface Result {
   question: Question;
-  samples: Map<ServerName, Sample[]>;
+  samples: Samples;
 }
 
 /** The servers that a question is put to. */
@@ -15,17 +18,16 @@ export function serversOf(question: Question, chosen: readonly ServerName[] = EV
 /** So many rounds a server lives: how fast a process is depends on luck, too, such as where its code comes to lie. */
 const LIFE = 15;
 
-/** Puts a question to servers: a round for each in turn, as often as told, so that they all meet the same machine. */
+/** A round for each server in turn, as often as told, so that they all meet the same machine. */
 export async function measure(
-  question: Question,
-  { bench, servers, rounds: wanted }: { bench: Bench; servers: readonly ServerName[]; rounds: number },
-): Promise<Result> {
-  const samples = new Map<ServerName, Sample[]>(servers.map((server) => [server, []]));
-  const rounds = Math.min(wanted, question.rounds ?? wanted);
+  subjectOf: (server: ServerName) => Promise<Subject>,
+  { servers, rounds }: { servers: readonly ServerName[]; rounds: number },
+): Promise<Samples> {
+  const samples: Samples = new Map(servers.map((server) => [server, []]));
   for (let first = 0; first < rounds; first += LIFE) {
     const subjects = new Map<ServerName, Subject>();
     try {
-      for (const server of servers) subjects.set(server, await question.subject(server, bench));
+      for (const server of servers) subjects.set(server, await subjectOf(server));
       for (const subject of subjects.values()) await subject.warmUp?.();
       for (let round = first; round < Math.min(first + LIFE, rounds); round++) {
         await eachOnce(rotated([...subjects], round), (server, sample) => samples.get(server)!.push(sample));
@@ -34,7 +36,7 @@ export async function measure(
       for (const subject of subjects.values()) await subject.stop();
     }
   }
-  return { question, samples };
+  return samples;
 }
 
 /** Another one is first in each round: who comes after whom, and when, must not decide. */

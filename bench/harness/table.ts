@@ -1,12 +1,18 @@
 import { SERVERS, type ServerName } from '../servers.js';
-import type { Result } from './measure.js';
-import type { Metric } from './question.js';
+import type { Result, Samples } from './measure.js';
+import type { Metric, Question } from './question.js';
 import { median, quartiles, ratios } from './statistics.js';
 
 export type Table = string[][];
 
 /** A question's medians, their spread and their ratios to bare socket.io. */
-export function summary({ question, samples }: Result): Table {
+export function summary({
+  question,
+  samples,
+}: {
+  question: Pick<Question, 'metrics'>;
+  samples: Samples;
+}): Table {
   const compared = question.metrics.filter(({ isCompared }) => isCompared !== false && samples.has('bare'));
   return [
     [
@@ -43,7 +49,7 @@ export function rawNumbers({ question, samples }: Result): Table {
 
 /** One metric of one server, round by round. */
 export function seriesOf(
-  samples: Result['samples'],
+  samples: Samples,
   { server, metric }: { server: ServerName; metric: Pick<Metric, 'key'> },
 ): number[] {
   return samples.get(server)!.map((sample) => sample[metric.key]!);
@@ -79,7 +85,7 @@ export function withSpread(series: readonly number[], digits: number): string {
 
 function ratioTo(
   base: ServerName,
-  samples: Result['samples'],
+  samples: Samples,
   { server, metric }: { server: ServerName; metric: Metric },
 ): string {
   const series = seriesOf(samples, { server, metric });

@@ -1,29 +1,39 @@
-// What a message from one process to the clients of another costs, beside bare socket.io with the same adapter:
-// npm run bench:queue -- redis://127.0.0.1:6379 redis-streams://127.0.0.1:6379 amqp://127.0.0.1
-// Brokers that run already are named by their URLs; without any, a redis-server is started.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { measure } from '../harness/measure.js';
 import { CORES, Process } from '../harness/process.js';
-import { median, ratios } from '../harness/statistics.js';
-import { plain, withSpread } from '../harness/table.js';
+import type { Metric, Sample, Subject } from '../harness/question.js';
+import { plain, summary } from '../harness/table.js';
 import { Client } from '../load/client.js';
+import type { ServerName } from '../servers.js';
 
-const ROUNDS = Number(process.env['ROUNDS'] ?? 7);
-const MESSAGES = 4_000;
+/*
+ * What a message from one process to a client of another costs, beside bare socket.io with the same adapter:
+ *
+ * npm run bench:queue                                             Redis in its three forms; starts a redis-server
+ * npm run bench:queue -- amqp://127.0.0.1 nats://127.0.0.1        brokers that run already
+ */
 
-type Kind = 'bare' | 'ours';
-interface Sample {
-  /** Microseconds of CPU time of both processes, for each message. */
-  cpu: number;
-  perSecond: number;
-}
+const ROUNDS = Number(process.env['ROUNDS'] ?? 30);
+const MESSAGES = 1_000;
+const WARM_UP = 20;
 
-const HAS_ADAPTER = ['redis', 'redis-sharded', 'redis-streams', 'postgres'];
+/** Those that socket.io has an adapter for. */
+const OFFICIAL = ['redis', 'redis-sharded', 'redis-streams', 'postgres'];
+
+/** Brokers introduce processes to each other in this time, in milliseconds. */
+const INTRODUCTION = 1_000;
+
+const METRICS: Metric[] = [
+  { key: 'cpu', title: 'CPU of both processes per message', unit: 'µs', digits: 1 },
+  { key: 'rate', title: 'messages', unit: '/s', digits: 0, isCompared: false },
+];
 
 /** Two processes on one queue; a client of the second hears what the first one says. */
-class Pair {
+class Pair implements Subject {
   #heard = 0;
   #done: () => void = () => {};
 
@@ -36,8 +46,8 @@ class Pair {
     };
   }
 
-  static async start(kind: Kind, queue: string): Promise<Pair> {
-    const file = fileURLToPath(new URL(`${kind}.js`, import.meta.url));
+  static async start(server: ServerName, queue: string): Promise<Pair> {
+    const file = fileURLToPath(new URL(`${server}.js`, import.meta.url));
     const start = () =>
       Process.start<{ port: number }>([process.execPath, file], {
         core: CORES.server,
@@ -45,6 +55,11 @@ class Pair {
       });
     const servers = [await start(), await start()] as const;
     return new Pair(servers, await Client.connect(servers[1].ready.port));
+  }
+
+  async warmUp(): Promise<void> {
+    await delay(INTRODUCTION);
+    for (let round = 0; round < WARM_UP; round++) await this.round();
   }
 
   async round(): Promise<Sample> {
@@ -55,7 +70,7 @@ class Pair {
     await this.servers[0].ask({ ask: 'speak', count: MESSAGES });
     await done;
     const seconds = (performance.now() - started) / 1_000;
-    return { cpu: ((await this.#cpu()) - before) / MESSAGES, perSecond: MESSAGES / seconds };
+    return { cpu: ((await this.#cpu()) - before) / MESSAGES, rate: MESSAGES / seconds };
   }
 
   async stop(): Promise<void> {
@@ -69,27 +84,6 @@ class Pair {
     );
     return answers.reduce((sum, { cpu }) => sum + cpu, 0);
   }
-}
-
-async function compare(queue: string): Promise<string[][]> {
-  const kinds: Kind[] = HAS_ADAPTER.includes(queue.split(':')[0]!) ? ['bare', 'ours'] : ['ours'];
-  const pairs = new Map<Kind, Pair>();
-  for (const kind of kinds) pairs.set(kind, await Pair.start(kind, queue));
-  const samples = new Map<Kind, Sample[]>(kinds.map((kind) => [kind, []]));
-  await new Promise((resolve) => setTimeout(resolve, 1_000)); // brokers introduce the processes to each other
-  for (const pair of pairs.values()) await pair.round(); // to warm up
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const [kind, pair] of pairs) samples.get(kind)!.push(await pair.round());
-  }
-  for (const pair of pairs.values()) await pair.stop();
-  const series = (kind: Kind, key: keyof Sample) => samples.get(kind)?.map((sample) => sample[key]) ?? [];
-  const name = queue.split(':')[0]!;
-  return kinds.map((kind) => [
-    `${name}, ${kind === 'bare' ? 'socket.io' : 'nestjs-flask-socket'}`,
-    withSpread(series(kind, 'cpu'), 1),
-    kinds.includes('bare') ? median(ratios(series(kind, 'cpu'), series('bare', 'cpu'))).toFixed(2) : '',
-    withSpread(series(kind, 'perSecond'), 0),
-  ]);
 }
 
 async function startRedis(): Promise<{ url: string; server: ChildProcess }> {
@@ -116,10 +110,11 @@ const own = urls.length === 0 ? await startRedis() : undefined;
 const queues = own
   ? ['redis', 'redis-sharded', 'redis-streams'].map((scheme) => own.url.replace('redis', scheme))
   : urls;
-const rows: string[][] = [];
-for (const queue of queues) rows.push(...(await compare(queue)));
-console.log(
-  plain([['', 'CPU of both processes per message, µs', '÷ socket.io', 'messages per second'], ...rows]),
-);
+for (const queue of queues) {
+  const scheme = queue.split(':')[0]!;
+  const servers: ServerName[] = OFFICIAL.includes(scheme) ? ['bare', 'ours'] : ['ours'];
+  const samples = await measure((server) => Pair.start(server, queue), { servers, rounds: ROUNDS });
+  console.log(`\n${scheme}://\n\n${plain(summary({ question: { metrics: METRICS }, samples }))}`);
+}
 own?.server.kill();
 process.exit();

@@ -20,6 +20,7 @@ const SHORT = 16 * 1024;
 export const SAFE = {
   disableOfflineQueue: true,
   socket: { connectTimeout: CONNECTING, reconnectStrategy: false },
+  commandOptions: { timeout: 0 }, // a timer for each command would cost more than the command; `watch` sees to it
 } as const satisfies RedisClientOptions;
 
 /** The connections of one session: a subscriber may not publish. */

@@ -55,6 +55,21 @@ describe.skipIf(!have('redis-server'))('Redis as a message queue', { timeout: 60
     },
   );
 
+  it.each(['redis', 'redis-sharded'])('P4 %s takes no timer for each message', async (scheme) => {
+    const broker = await brokers.redisBroker();
+    onTestFinished(() => broker.kill());
+    await broker.start();
+    url = broker.url.replace('redis', scheme);
+    const { one, heard } = await links.pair('news');
+    const timer = vi.spyOn(AbortSignal, 'timeout');
+    onTestFinished(() => timer.mockRestore());
+
+    for (let count = 0; count < 100; count++) one.say('news', `${count}`);
+    await vi.waitUntil(() => heard.length === 100, soon);
+
+    expect(timer).not.toHaveBeenCalled();
+  });
+
   it('P4 speaks TLS, and trusts no certificate that nobody vouches for', async () => {
     const broker = await brokers.redisTlsBroker();
     onTestFinished(() => broker.kill());
