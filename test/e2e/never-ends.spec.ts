@@ -36,6 +36,7 @@ import { Manager } from 'socket.io-client';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { ask, connected, next, refusal, startApp, type AppOptions, type RunningApp } from '../support/app.js';
 import { Gate, Journal } from '../support/journal.js';
+import { whenClosed } from '../support/when-closed.js';
 import { Wire } from '../support/wire.js';
 
 /** What would have ended the process. */
@@ -811,7 +812,7 @@ describe('the process goes on', () => {
         socket.write(STARTS[index % STARTS.length] ?? '');
         socket.end(Buffer.from(Array.from({ length: 200 }, () => below(256))));
         socket.resume();
-        if (!socket.closed) await once(socket, 'close');
+        if (!socket.closed) await whenClosed(socket);
       };
 
       await Promise.all(Array.from({ length: 120 }, send));

@@ -8,6 +8,7 @@ import { redisBroker } from '../support/brokers.js';
 import { compiled, type Compiled } from '../support/compiled.js';
 import { root } from '../support/source.js';
 import { have } from '../support/system-packages.mjs';
+import { whenClosed } from '../support/when-closed.js';
 
 const SOON = { timeout: 60_000, interval: 20 };
 const WORKERS = 4;
@@ -78,7 +79,7 @@ class Team {
   async read(): Promise<void> {
     const socket = await this.dial();
     socket.resume().write(Buffer.alloc(64 * 1024, 'a')); // no request: it ends the connection
-    await once(socket, 'close');
+    await whenClosed(socket);
   }
 
   end(signal: NodeJS.Signals): void {

@@ -1,7 +1,7 @@
-import { once } from 'node:events';
 import { onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import type { RunningApp } from './app.js';
+import { whenClosed } from './when-closed.js';
 import { Journal } from './journal.js';
 
 /** A client without a library: what is on the wire of a WebSocket connection, packet by packet, in its order. */
@@ -62,7 +62,7 @@ export class Wire {
 
   /** Resolves when the connection has ended. */
   async closed(): Promise<void> {
-    if (this.socket.readyState !== WebSocket.CLOSED) await once(this.socket, 'close');
+    if (this.socket.readyState !== WebSocket.CLOSED) await whenClosed(this.socket);
   }
 
   #take(packet: string): void {
