@@ -1,7 +1,7 @@
 // Set up
 export { FlaskSocketModule } from './flask-socket.module.js';
-export { run } from './server/run.js';
-export { fastifySessions, secureSessions } from './server/fastify-sessions.js';
+export { run } from './server/run/run.js';
+export { fastifySessions, secureSessions } from './server/sessions/fastify-sessions.js';
 
 // Receive
 export { SocketGateway } from './decorators/socket-gateway.decorator.js';
@@ -51,7 +51,7 @@ export type {
   Parser,
 } from './common/options.js';
 export type { FlaskSocketLogger } from './common/logger.js';
-export type { RunOptions } from './server/run.js';
+export type { RunOptions } from './server/run/run.js';
 export type { EmitterModuleAsyncOptions, EmitterModuleOptions } from './server/emitter.module.js';
 export type { EmitterOptions, EmitterQueue } from './emitter/emitter-options.js';
 export type { Health, QueueHealth } from './server/health.js';

@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream';
 import { Args } from '../common/args.js';
 import { user } from '../common/user-room.js';
-import type { Emitter } from '../emitter/emitter.js';
 import type { EmitterSendOptions } from '../emitter/emitter-options.js';
+import type { Emitter } from '../emitter/emitter.js';
 import type { CommandOptions } from './command-line.js';
 import { UsageError } from './usage.js';
 import { readValues } from './values.js';

@@ -1,6 +1,6 @@
 import { checkScheme } from '../queue/back-ends.js';
-import { Emitter } from './emitter.js';
 import { setUp, type EmitterOptions, type EmitterQueue } from './emitter-options.js';
+import { Emitter } from './emitter.js';
 
 /**
  * An emitter to the clients of the servers on a message queue, in plain Node: it loads neither Nest nor Socket.IO.

@@ -1,8 +1,8 @@
 import type { Command } from '../common/command.js';
 import { failure, failureFrom, FlaskSocketError } from '../common/errors.js';
 import { oneLine } from '../common/printable.js';
-import { withoutPassword } from '../queue/without-password.js';
 import { openLink, type OpenLink } from '../queue/open-link.js';
+import { withoutPassword } from '../queue/without-password.js';
 import type { EmitterSetup } from './emitter-options.js';
 import { Parcel } from './parcel.js';
 

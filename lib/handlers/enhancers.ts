@@ -1,5 +1,4 @@
 import type { ApplicationConfig } from '@nestjs/core';
-import type { ScopedSet } from './scoped-instances.js';
 import type { Source } from './handler.js';
 import {
   EXCEPTION_FILTERS_METADATA,
@@ -9,6 +8,7 @@ import {
   STATIC_CONTEXT,
   type InstanceWrapper,
 } from './nest-internals.js';
+import type { ScopedSet } from './scoped-instances.js';
 
 /** Where enhancers are bound: a method of a provider. */
 export interface EnhancerSite {

@@ -1,6 +1,6 @@
 import type { ExceptionFilter, Type } from '@nestjs/common';
-import { executionContext, type Site } from './execution-context.js';
 import type { Enhancer } from './enhancers.js';
+import { executionContext, type Site } from './execution-context.js';
 import type { Filter, Source } from './handler.js';
 import { FILTER_CATCH_EXCEPTIONS } from './nest-internals.js';
 

@@ -1,5 +1,5 @@
-import type { HandlerMetadata } from '../decorators/handler.metadata.js';
 import type { SocketRequest } from '../context/socket-request.js';
+import type { HandlerMetadata } from '../decorators/handler.metadata.js';
 
 /** A function that handles events, with all that it goes through, compiled once. */
 export interface Handler {

@@ -1,7 +1,7 @@
 import type { EmitParameters, EventAnswer, EventName, ServerEvents } from '../common/typed-events.js';
 import { currentRequest } from '../context/storage.js';
-import type { CallOptions } from './emit-options.js';
 import { ask } from './ask.js';
+import type { CallOptions } from './emit-options.js';
 
 /**
  * Sends an event and resolves with the client's acknowledgement: its value, or an array of several. Asks the

@@ -4,7 +4,6 @@ import { failureFrom } from '../common/errors.js';
 import type { Outgoing } from '../common/outgoing.js';
 import { printable } from '../common/printable.js';
 import type { Connection, Runtime } from '../context/connection.js';
-import { storage } from '../context/storage.js';
 import {
   connectionOf,
   existingNamespace,
@@ -13,6 +12,7 @@ import {
   siblingOf,
   type PacketFlags,
 } from '../context/socket-internals.js';
+import { storage } from '../context/storage.js';
 
 /** How an emit travels. */
 export interface DeliveryOptions extends PacketFlags {

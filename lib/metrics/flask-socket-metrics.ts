@@ -2,8 +2,8 @@ import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } fro
 import { ModuleRef } from '@nestjs/core';
 import type { Registry } from 'prom-client';
 import { failureFrom } from '../common/errors.js';
-import { FlaskSocketRuntime } from '../server/flask-socket.runtime.js';
 import { demand, load } from '../common/optional-package.js';
+import { FlaskSocketRuntime } from '../server/flask-socket.runtime.js';
 import { Instruments } from './instruments.js';
 import { BUCKETS, METRICS, type PromClient } from './metrics.js';
 

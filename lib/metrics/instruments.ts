@@ -2,8 +2,8 @@ import type { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Namespace, Server, Socket } from 'socket.io';
 import { ANY } from '../common/constants.js';
 import { isOpenedOnDemand } from '../context/socket-internals.js';
+import type { Observed, Observer } from '../server/dispatch/observer.js';
 import type { FlaskSocketRuntime } from '../server/flask-socket.runtime.js';
-import type { Observed, Observer } from '../server/observer.js';
 import { METRICS, type PromClient } from './metrics.js';
 
 /** What is measured of one application, in one registry. */

@@ -4,19 +4,19 @@ import type { Backend } from './back-end.js';
 
 /** From the scheme of a URL to its back end; each is loaded when it is asked for. */
 const BACK_ENDS: Readonly<Record<string, () => Promise<{ backend: Backend }>>> = {
-  redis: () => import('./redis.js'),
-  rediss: () => import('./redis.js'),
-  'redis+sentinel': () => import('./redis-sentinel.js'),
-  'redis-sharded': () => import('./redis-sharded.js'),
-  'rediss-sharded': () => import('./redis-sharded.js'),
-  'redis-streams': () => import('./redis-streams.js'),
-  'rediss-streams': () => import('./redis-streams.js'),
+  redis: () => import('./redis/redis.js'),
+  rediss: () => import('./redis/redis.js'),
+  'redis+sentinel': () => import('./redis/redis-sentinel.js'),
+  'redis-sharded': () => import('./redis/redis-sharded.js'),
+  'rediss-sharded': () => import('./redis/redis-sharded.js'),
+  'redis-streams': () => import('./redis/redis-streams.js'),
+  'rediss-streams': () => import('./redis/redis-streams.js'),
   amqp: () => import('./amqp.js'),
   amqps: () => import('./amqp.js'),
   nats: () => import('./nats.js'),
   tls: () => import('./nats.js'), // how NATS itself writes it
-  postgres: () => import('./postgres.js'),
-  postgresql: () => import('./postgres.js'),
+  postgres: () => import('./postgres/postgres.js'),
+  postgresql: () => import('./postgres/postgres.js'),
   workers: () => import('./workers.js'),
 };
 
@@ -25,10 +25,10 @@ export const SCHEMES = Object.keys(BACK_ENDS);
 
 /** Those that speak python-socketio's protocol: the brokers that Flask-SocketIO has, too. */
 const FLASK_SOCKETIO: typeof BACK_ENDS = {
-  redis: () => import('./flask-socketio-redis.js'),
-  rediss: () => import('./flask-socketio-redis.js'),
-  amqp: () => import('./flask-socketio-amqp.js'),
-  amqps: () => import('./flask-socketio-amqp.js'),
+  redis: () => import('./flask-socketio/flask-socketio-redis.js'),
+  rediss: () => import('./flask-socketio/flask-socketio-redis.js'),
+  amqp: () => import('./flask-socketio/flask-socketio-amqp.js'),
+  amqps: () => import('./flask-socketio/flask-socketio-amqp.js'),
 };
 
 /** The back end of a URL; throws `FSK_UNKNOWN_QUEUE` for a scheme that there is none for. */

@@ -3,8 +3,8 @@ import type { FlaskSocketLogger } from '../common/logger.js';
 import { describeThrown, oneLine } from '../common/printable.js';
 import { Backlog } from './backlog.js';
 import type { Driver, Listener, QueueOptions, QueueState, Written } from './queue.js';
-import { Tally } from './tally.js';
 import { seal, unseal } from './seal.js';
+import { Tally } from './tally.js';
 
 /** The largest message that is published or taken, in bytes. */
 export const MAX_MESSAGE = 8 * 1024 * 1024;

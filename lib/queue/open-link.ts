@@ -1,12 +1,12 @@
 import { failure } from '../common/errors.js';
 import { demand } from '../common/optional-package.js';
+import type { Backend, Parts } from './back-end.js';
 import { backendOf } from './back-ends.js';
-import { withoutPassword } from './without-password.js';
 import { clusterMessage, topicOf } from './cluster-message.js';
 import { encode } from './codec.js';
 import { Link } from './link.js';
-import type { Backend, Parts } from './back-end.js';
 import type { Command, QueueOptions, Written } from './queue.js';
+import { withoutPassword } from './without-password.js';
 
 const NOT_SIGNED =
   "cannot be used with protocol 'flask-socketio': Python's processes sign nothing. Leave it out";

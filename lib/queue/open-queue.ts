@@ -1,7 +1,7 @@
-import { withoutPassword } from './without-password.js';
 import { openLink } from './open-link.js';
 import { Peers } from './peers.js';
 import type { AdapterFactory, Asker, Command, QueueOptions, QueueState } from './queue.js';
+import { withoutPassword } from './without-password.js';
 
 /** A message queue as a server uses it. */
 export interface Queue {

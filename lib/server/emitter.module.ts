@@ -2,8 +2,8 @@ import { ConfigurableModuleBuilder, Inject, Logger, Module, type OnModuleInit } 
 import { ApplicationConfig } from '@nestjs/core';
 import { failure } from '../common/errors.js';
 import type { FlaskSocketLogger } from '../common/logger.js';
-import { Emitter } from '../emitter/emitter.js';
 import { setUp, type EmitterOptions, type EmitterQueue } from '../emitter/emitter-options.js';
+import { Emitter } from '../emitter/emitter.js';
 import { EmittingSocketIO } from './emitting-socket-io.js';
 import { FlaskSocketAdapter } from './flask-socket.adapter.js';
 import { loggerFrom } from './flask-socket.config.js';

@@ -7,8 +7,8 @@ import { HandlerExplorer } from '../handlers/handler.explorer.js';
 import type { HandlerDefinition } from '../handlers/handler.js';
 import { giveServer } from '../handlers/server-properties.js';
 import { FlaskSocketAdapter } from './flask-socket.adapter.js';
-import { explainUnknownConnections, isOneOfMany, NOT_JOINED } from './many-processes.js';
 import { FlaskSocketRuntime } from './flask-socket.runtime.js';
+import { explainUnknownConnections, isOneOfMany, NOT_JOINED } from './processes/many-processes.js';
 
 const CORS_OF_GATEWAY = (gateway: string) =>
   `${gateway} sets cors in @WebSocketGateway(), which is left out: its server is shared, and option ` +

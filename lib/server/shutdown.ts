@@ -4,9 +4,9 @@ import { HttpAdapterHost } from '@nestjs/core';
 import { describeThrown } from '../common/printable.js';
 import { storage } from '../context/storage.js';
 import { isInBackgroundTask, type BackgroundTask } from './background-task.js';
-import { bidFarewell } from './farewell.js';
+import { bidFarewell } from './connection/farewell.js';
+import { InFlight } from './dispatch/in-flight.js';
 import { FlaskSocketRuntime } from './flask-socket.runtime.js';
-import { InFlight } from './in-flight.js';
 
 /** What is kept of `shutdownTimeout` for closing, when handlers have been waited for; in milliseconds. */
 const CLOSING = 2_000;

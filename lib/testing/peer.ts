@@ -9,8 +9,8 @@ import { realNow, within, type Expected } from './real-time.js';
 import { Seat, type Refusal } from './seat.js';
 import type { Packet } from './server-internals.js';
 import type { TestedApp } from './tested-app.js';
-import { encode, PACKET, Wire } from './wire.js';
 import type { Handshake } from './web-socket.js';
+import { encode, PACKET, Wire } from './wire.js';
 
 /** Who never stops talking is waited for this many milliseconds. */
 const QUIET_LIMIT = 1_000;

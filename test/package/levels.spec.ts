@@ -12,6 +12,11 @@ const levels = [
   ['flask-socket.module.ts', 'testing', 'health', 'metrics', 'cli'],
   ['index.ts'],
 ];
+/** The folders within a part, from the bottom to the top; '' are the files that stand beside them. */
+const rooms: Record<string, string[][]> = {
+  queue: [[''], ['postgres', 'redis'], ['flask-socketio']],
+  server: [['dispatch', 'engine', 'processes', 'recovery'], ['sessions'], ['connection'], [''], ['run']],
+};
 const withoutNest = ['common', 'queue', 'emitter'];
 
 interface Import {
@@ -35,6 +40,11 @@ function resolve(from: string, to: string): string {
 /** The folder at the top of lib, or the file that stands there: `server/listener.ts` is in `server`. */
 const part = (path: string) => path.split('/', 1)[0]!;
 const level = (path: string) => levels.findIndex((names) => names.includes(part(path)));
+const room = (path: string) => path.split('/').slice(1, -1).join('/');
+const floor = (path: string) =>
+  (rooms[part(path)] ?? [['']]).findIndex((names) => names.includes(room(path)));
+/** Loads each back end when it is asked for. */
+const loadsLazily = (path: string) => path === 'queue/back-ends.ts';
 const isOurs = (path: string) => path.endsWith('.ts');
 /** Packages that an application may do without, and the one part that needs each. */
 const optional: Record<string, string> = { '@nestjs/terminus': 'health', 'prom-client': 'metrics' };
@@ -62,6 +72,22 @@ const rules: Rule[] = [
     rule: 'the parts of one level do not know each other',
     isBrokenBy: ({ from, to }) => isOurs(to) && level(from) === level(to) && part(from) !== part(to),
     example: ['handlers/a.ts', `const { b } = await import('../messaging/b.js')`],
+  },
+  {
+    rule: 'every folder within a part has its level',
+    isBrokenBy: ({ from, to }) => floor(from) < 0 || (isOurs(to) && floor(to) < 0),
+    example: ['server/a.ts', `import './utils/b.js'`],
+  },
+  {
+    rule: 'an import within a part points downward',
+    isBrokenBy: ({ from, to }) => part(from) === part(to) && floor(from) < floor(to) && !loadsLazily(from),
+    example: ['server/engine/a.ts', `import { b } from '../connection/b.js'`],
+  },
+  {
+    rule: 'the folders of one level within a part do not know each other',
+    isBrokenBy: ({ from, to }) =>
+      part(from) === part(to) && floor(from) === floor(to) && room(from) !== room(to),
+    example: ['queue/redis/a.ts', `import { b } from '../postgres/b.js'`],
   },
   {
     rule: 'nothing inside imports an entry',

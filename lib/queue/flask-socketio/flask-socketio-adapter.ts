@@ -1,0 +1,111 @@
+import type { Namespace } from 'socket.io';
+import { Adapter, type BroadcastOptions } from 'socket.io-adapter';
+import type { Audience, Command } from '../../common/command.js';
+import { CALL_TIMEOUT } from '../../common/constants.js';
+import type { FlaskSocketioBus, Receiver } from './flask-socketio-bus.js';
+import type { Emitted, Incoming } from './flask-socketio-message.js';
+
+const EVENT_PACKET = 2;
+
+/** A packet with an event, as socket.io's server hands it to its adapter. */
+interface EventPacket {
+  type: number;
+  data: readonly unknown[];
+  id?: number;
+}
+
+/** The parts of a namespace and of a socket that socket.io's types keep private. */
+interface Hearing {
+  _onServerSideEmit(values: readonly unknown[]): void;
+}
+interface Acknowledging {
+  acks: Map<number | undefined, unknown>;
+}
+
+/**
+ * socket.io's own adapter for the clients here, which tells the processes of python-socketio what it does, and does
+ * what they tell. Clients here are served first, in the turn of the call. Source: promises P4, P6.
+ */
+export class FlaskSocketioAdapter extends Adapter implements Receiver {
+  constructor(
+    private readonly namespace: Namespace,
+    private readonly bus: FlaskSocketioBus,
+  ) {
+    super(namespace);
+    bus.enter(namespace.name, this);
+  }
+
+  override close(): void {
+    this.bus.leave(this.namespace.name, this);
+  }
+
+  override broadcast(packet: EventPacket, opts: BroadcastOptions): void {
+    const publish = this.#prepare(opts, (to) => ({ kind: 'emit', to, values: packet.data }));
+    super.broadcast(packet, opts);
+    publish?.();
+  }
+
+  override addSockets(opts: BroadcastOptions, rooms: string[]): void {
+    super.addSockets(opts, rooms);
+    this.#prepare(opts, (to) => ({ kind: 'join', to, rooms }))?.();
+  }
+
+  override delSockets(opts: BroadcastOptions, rooms: string[]): void {
+    super.delSockets(opts, rooms);
+    this.#prepare(opts, (to) => ({ kind: 'leave', to, rooms }))?.();
+  }
+
+  override disconnectSockets(opts: BroadcastOptions, close: boolean): void {
+    super.disconnectSockets(opts, close);
+    this.#prepare(opts, (to) => ({ kind: 'disconnect', to, close }))?.();
+  }
+
+  override serverSideEmit(packet: unknown[]): void {
+    if (typeof packet.at(-1) === 'function') return this.bus.hasNoMessage('an answer to serverSideEmit()');
+    this.bus.tellOurs(this.namespace.name, packet);
+  }
+
+  /** Does what another process told. */
+  receive(message: Incoming): void {
+    const { method } = message;
+    if (method === 'emit') this.#emit(message);
+    else if (method === 'close_room') super.delSockets(only(message.room), [message.room]);
+    else if (method === 'enter_room') super.addSockets(only(message.sid), [message.room]);
+    else if (method === 'leave_room') super.delSockets(only(message.sid), [message.room]);
+    else if (method === 'disconnect') super.disconnectSockets(only(message.sid), false);
+    else if (method === 'server_side_emit') this.#hear([message.event, ...message.values]);
+  }
+
+  #hear(values: readonly unknown[]): void {
+    const namespace = this.namespace as unknown as Hearing; // typed private by socket.io
+    namespace._onServerSideEmit(values);
+  }
+
+  /** What publishes a command; nothing if it is to stay here. */
+  #prepare({ rooms, except, flags }: BroadcastOptions, commandTo: (to: Audience) => Command) {
+    if (flags?.local) return undefined;
+    const to = { nsp: this.namespace.name, rooms: [...rooms], except: [...(except ?? [])] };
+    return this.bus.prepare(commandTo(to));
+  }
+
+  #emit({ event, values, rooms, except, callback, from }: Emitted & Pick<Incoming, 'from'>): void {
+    if (rooms?.length === 0) return; // nobody, and not everybody as for socket.io
+    const packet: EventPacket = { type: EVENT_PACKET, data: [event, ...values] };
+    const opts = { rooms: new Set(rooms), except: new Set(except), flags: {} };
+    if (!callback || !rooms || from === undefined) return super.broadcast(packet, opts);
+    const answer = (...given: unknown[]) => this.bus.answer(from, callback, given);
+    super.broadcastWithAck(packet, opts, () => this.#forgetLater(packet.id, rooms), answer);
+  }
+
+  /** A client that never acknowledges must not be remembered for ever. */
+  #forgetLater(id: number | undefined, rooms: readonly string[] = []): void {
+    const sids = rooms.flatMap((room) => [...(this.rooms.get(room) ?? [])]);
+    const sockets = sids.map((sid) => this.namespace.sockets.get(sid) as Acknowledging | undefined);
+    const forget = () => sockets.forEach((socket) => socket?.acks.delete(id));
+    if (sockets.length > 0) setTimeout(forget, CALL_TIMEOUT).unref();
+  }
+}
+
+function only(name: string): BroadcastOptions {
+  return { rooms: new Set([name]), except: new Set(), flags: {} };
+}

@@ -1,0 +1,76 @@
+import type { Adapter } from 'socket.io-adapter';
+import { checkAdapterOptions, checkPacket, checkServerEvent } from '../cluster-message.js';
+import { decode, msgpack } from '../codec.js';
+import type { Link } from '../link.js';
+import { appliedHere } from '../local-first.js';
+import { REQUESTS } from './redis-requests.js';
+
+const APPLIED_HERE: ReadonlySet<unknown> = new Set(Object.values(REQUESTS));
+
+const SERVER_SIDE_EMIT = 6;
+
+/** The parts of socket.io's Redis adapter that its types keep private. */
+interface RedisAdapter extends Adapter {
+  readonly uid: string;
+  readonly requestChannel: string;
+  onrequest: (channel: string, payload: Buffer) => Promise<void>;
+}
+
+interface Request {
+  uid?: unknown;
+  type?: unknown;
+  opts?: unknown;
+  packet?: unknown;
+  rooms?: unknown;
+  data?: unknown;
+}
+
+/** What the adapter encodes broadcasts with: what it decodes is what it can bear. */
+export const redisParser = {
+  encode: (message: unknown) => msgpack.encode(message),
+  decode(payload: Buffer): unknown {
+    const message = msgpack.decode(payload);
+    if (!Array.isArray(message)) return message; // a request: see below
+    checkPacket(message[1]);
+    checkAdapterOptions(message[2]);
+    return message;
+  },
+};
+
+/**
+ * Makes socket.io's Redis adapter bear what arrives (it leaves rejections unhandled), and apply what is asked of its
+ * own clients at once (it waits until Redis has brought the request back).
+ */
+export function guardRedisAdapter(created: Adapter, link: Link): Adapter {
+  const adapter = created as RedisAdapter;
+  const { onrequest } = adapter;
+  const own: Partial<RedisAdapter> = {
+    async onrequest(channel, payload) {
+      try {
+        const request = channel.startsWith(adapter.requestChannel) ? checked(decode(payload)) : undefined;
+        if (request?.uid === adapter.uid && APPLIED_HERE.has(request.type)) return;
+        await onrequest.call(adapter, channel, payload);
+      } catch (error) {
+        link.refuse(error);
+      }
+    },
+  };
+  const applied = appliedHere(adapter, (kind, { rooms, except }, more) => {
+    const request = { uid: adapter.uid, type: REQUESTS[kind], opts: { rooms, except }, ...more };
+    link.publish(adapter.requestChannel, Buffer.from(JSON.stringify(request)));
+  });
+  return Object.assign(adapter, own, applied);
+}
+
+/** The request, or an error if the adapter would not bear it. */
+function checked(request: unknown): Request {
+  if (typeof request !== 'object' || request === null) throw new TypeError('a request is malformed');
+  const { type, opts, packet, rooms, data } = request as Request;
+  if (!Number.isInteger(type)) throw new TypeError('the type of a request is malformed');
+  if (opts !== undefined) checkAdapterOptions(opts);
+  if (packet !== undefined) checkPacket(packet);
+  if (type === SERVER_SIDE_EMIT) checkServerEvent(data);
+  const areRooms = Array.isArray(rooms) && rooms.every((room) => typeof room === 'string');
+  if (rooms !== undefined && !areRooms) throw new TypeError('the rooms of a request are malformed');
+  return request;
+}

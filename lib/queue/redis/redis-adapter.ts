@@ -1,0 +1,16 @@
+import { load } from '../../common/optional-package.js';
+import type { Link } from '../link.js';
+import type { AdapterFactory } from '../queue.js';
+import { guardRedisAdapter, redisParser } from './redis-adapter-guard.js';
+import { redisClientView } from './redis-client-view.js';
+import type { RedisDriver } from './redis-driver.js';
+
+/** socket.io's adapter, guarded. */
+export function redisAdapter(link: Link, driver: RedisDriver): AdapterFactory {
+  const { createAdapter } = load('@socket.io/redis-adapter') as typeof import('@socket.io/redis-adapter');
+  const client = redisClientView(link, driver);
+  const create = createAdapter(client, client, { key: link.channel, parser: redisParser });
+  return function factory(namespace: never) {
+    return guardRedisAdapter(create(namespace), link);
+  };
+}

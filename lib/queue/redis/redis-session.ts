@@ -1,0 +1,115 @@
+import { isUtf8 } from 'node:buffer';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { RedisClientOptions, RedisClientType } from 'redis';
+import type { Session, SessionEvents } from '../session-driver.js';
+import { watch } from '../watch.js';
+
+/** How a topic is subscribed to: `PSUBSCRIBE` for a pattern, `SSUBSCRIBE` for a shard's. */
+export type Subscription = 'exact' | 'pattern' | 'sharded';
+
+const CONNECTING = 5_000;
+
+/** In bytes. */
+const SHORT = 16 * 1024;
+
+/**
+ * Settings under which an outage ends nothing: nothing waits in the client (the link keeps what may wait), and it
+ * does not connect again by itself (that would keep a connection on which Redis hangs, and a server that is no
+ * master any more).
+ */
+export const SAFE = {
+  disableOfflineQueue: true,
+  socket: { connectTimeout: CONNECTING, reconnectStrategy: false },
+  commandOptions: { timeout: 0 }, // a timer for each command would cost more than the command; `watch` sees to it
+} as const satisfies RedisClientOptions;
+
+/** The connections of one session: a subscriber may not publish. */
+export interface RedisClients {
+  publisher: RedisClientType;
+  subscriber: RedisClientType;
+  /** For what blocks. */
+  reader?: RedisClientType;
+}
+
+/** A session with Redis, and the connections for those who ask Redis for more. */
+export interface RedisSession extends Session {
+  readonly clients: RedisClients;
+}
+
+/** Connects clients that are not connected yet; `as` says how is published and, if an address does not say it, heard. */
+export async function redisSession(
+  clients: RedisClients,
+  as: 'exact' | 'sharded',
+  { events, signal }: { events: SessionEvents; signal: AbortSignal },
+): Promise<RedisSession> {
+  const { publisher, subscriber } = clients;
+  const all = Object.values(clients) as RedisClientType[];
+  const destroy = () => all.forEach((client) => client.destroy());
+  for (const client of all) client.on('error', events.lost);
+  await connected(all, signal).catch((error: unknown) => {
+    destroy();
+    // A socket that is just being connected escapes, and would keep the process alive.
+    for (const client of all) client.once('connect', () => client.destroy());
+    throw error;
+  });
+  const unwatch = watch(() => Promise.all([publisher.ping(), subscriber.ping()]), events.lost);
+  return {
+    clients,
+    publish: (topic, payload) =>
+      as === 'sharded'
+        ? publisher.sPublish(topic, leanest(payload))
+        : publisher.publish(topic, leanest(payload)),
+    listen: (address) => listen(subscriber, address, events),
+    unlisten: (address) => unlisten(subscriber, address),
+    async end() {
+      unwatch();
+      await Promise.all([publisher.close(), subscriber.close()]);
+    },
+    destroy() {
+      unwatch();
+      destroy();
+    },
+  };
+}
+
+/** The client writes a short text in one piece with its command, and bytes in a piece of their own. */
+function leanest(payload: Buffer): Buffer | string {
+  return payload.length < SHORT && isUtf8(payload) ? payload.toString() : payload;
+}
+
+async function connected(clients: RedisClientType[], signal: AbortSignal): Promise<void> {
+  const ended = new AbortController();
+  const tooLate = delay(CONNECTING, undefined, { signal: AbortSignal.any([signal, ended.signal]) }).then(
+    () => {
+      throw new Error('Redis does not answer');
+    },
+  );
+  try {
+    await Promise.race([Promise.all(clients.map((client) => client.connect())), tooLate]);
+  } finally {
+    ended.abort();
+  }
+}
+
+/** A topic, and how it is subscribed to. */
+export const addressOf = (topic: string, as: Subscription) => `${as} ${topic}`;
+
+function parsed(address: string): [as: Subscription, topic: string] {
+  const end = address.indexOf(' ');
+  return [address.slice(0, end) as Subscription, address.slice(end + 1)];
+}
+
+async function listen(client: RedisClientType, address: string, { hear }: SessionEvents): Promise<void> {
+  const [as, topic] = parsed(address);
+  const listener = (payload: Buffer, from: Buffer) => hear(address, payload, from.toString());
+  if (as === 'exact') await client.subscribe(topic, listener, true);
+  else if (as === 'pattern') await client.pSubscribe(topic, listener, true);
+  else await client.sSubscribe(topic, listener, true);
+}
+
+async function unlisten(client: RedisClientType, address: string): Promise<void> {
+  const [as, topic] = parsed(address);
+  if (as === 'exact') await client.unsubscribe(topic);
+  else if (as === 'pattern') await client.pUnsubscribe(topic);
+  else await client.sUnsubscribe(topic);
+}

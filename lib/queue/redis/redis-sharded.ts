@@ -1,0 +1,52 @@
+import type { Adapter } from 'socket.io-adapter';
+import { load } from '../../common/optional-package.js';
+import type { Backend } from '../back-end.js';
+import { checkClusterMessage, type ClusterMessage } from '../cluster-message.js';
+import { decode } from '../codec.js';
+import type { Link } from '../link.js';
+import { localFirst } from '../local-first.js';
+import type { AdapterFactory } from '../queue.js';
+import { redisClientView } from './redis-client-view.js';
+import { redisDriver } from './redis-clients.js';
+import type { RedisDriver } from './redis-driver.js';
+
+/** Redis 7 and later, through socket.io's own adapter on SPUBLISH and SSUBSCRIBE. */
+export const backend: Backend = {
+  name: 'Redis, sharded',
+  packages: { driver: 'redis', adapter: '@socket.io/redis-adapter' },
+  open({ url }) {
+    const driver = redisDriver(url.replace('-sharded', ''), 'sharded');
+    return { driver, adapter: (link) => shardedAdapter(link, driver) };
+  },
+};
+
+/** The part of socket.io's sharded adapter that its types keep private. */
+interface Receiving {
+  onRawMessage(payload: Buffer): void;
+  onMessage(message: ClusterMessage): void;
+}
+
+function shardedAdapter(link: Link, driver: RedisDriver): AdapterFactory {
+  const { createShardedAdapter } = load(
+    '@socket.io/redis-adapter',
+  ) as typeof import('@socket.io/redis-adapter');
+  const client = redisClientView(link, driver);
+  const create = createShardedAdapter(client, client, {
+    channelPrefix: link.channel,
+    // A channel for each room would be subscribed to after the join: what is sent in between would be lost.
+    subscriptionMode: 'static',
+  });
+  return function factory(namespace: never) {
+    return guarded(localFirst(create(namespace)));
+  };
+}
+
+/** Makes the adapter take only what it can bear; the link counts the rest. */
+function guarded(adapter: Adapter): Adapter {
+  const own: Pick<Receiving, 'onRawMessage'> = {
+    onRawMessage: (payload) =>
+      // Its types keep it private.
+      (adapter as unknown as Receiving).onMessage(checkClusterMessage(decode(payload))),
+  };
+  return Object.assign(adapter, own);
+}

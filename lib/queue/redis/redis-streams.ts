@@ -1,0 +1,87 @@
+import type { ClusterAdapter } from 'socket.io-adapter';
+import { load } from '../../common/optional-package.js';
+import type { Backend } from '../back-end.js';
+import { checkClusterMessage, clusterMessage } from '../cluster-message.js';
+import { hasBytes, msgpack } from '../codec.js';
+import type { Link } from '../link.js';
+import { localFirst } from '../local-first.js';
+import type { AdapterFactory, Command, Written } from '../queue.js';
+import { clientMaker, refuseNonsense } from './redis-clients.js';
+import { redisSession } from './redis-session.js';
+import { StreamDriver } from './redis-stream-driver.js';
+import { writeFields } from './redis-stream-fields.js';
+import { streamClientView } from './redis-stream-view.js';
+
+/** Redis, through socket.io's own adapter on a stream, which replays to a client what it has missed. */
+export const backend: Backend = {
+  name: 'Redis Streams',
+  packages: { driver: 'redis', adapter: '@socket.io/redis-streams-adapter' },
+  open({ url: given, channel, secret }) {
+    const url = given.replace('-streams', '');
+    const make = clientMaker();
+    refuseNonsense(make, url);
+    const stream = `${channel}#stream`;
+    const driver = new StreamDriver(
+      (events, signal) => {
+        const clients = { publisher: make({ url }), subscriber: make({ url }), reader: make({ url }) };
+        return redisSession(clients, 'exact', { events, signal });
+      },
+      { stream, isText: secret === undefined },
+    );
+    return {
+      driver,
+      adapter: (link) => streamsAdapter(link, driver, secret),
+      write: (command) => write(stream, command),
+    };
+  },
+};
+
+/** What an adapter calls for each message that it has decoded. */
+interface Receiving {
+  onMessage(message: unknown, offset?: string): void;
+}
+
+/** The part of a namespace that says whether clients are to get what they missed. */
+interface Recovering {
+  server: { opts: { connectionStateRecovery?: unknown } };
+}
+
+function streamsAdapter(link: Link, driver: StreamDriver, secret: string | undefined): AdapterFactory {
+  const { createAdapter } = load(
+    '@socket.io/redis-streams-adapter',
+  ) as typeof import('@socket.io/redis-streams-adapter');
+  const view = streamClientView(link, driver, secret);
+  const create = createAdapter(view.client, {
+    streamName: driver.stream,
+    channelPrefix: link.channel,
+    sessionKeyPrefix: `${link.channel}#session:`,
+  }) as (namespace: unknown) => ClusterAdapter;
+  return function factory(namespace: Recovering) {
+    const adapter = checking(create(namespace), link);
+    if (!namespace.server.opts.connectionStateRecovery) return localFirst(adapter);
+    // A client has to be told which message of the stream it gets, so that it can say which was its last.
+    view.waitForOffsets();
+    return adapter;
+  };
+}
+
+/** Makes the adapter take only what it can bear, from the stream and from channels; the link counts the rest. */
+function checking(adapter: ClusterAdapter, link: Link): ClusterAdapter {
+  const receiving = adapter as unknown as Receiving; // typed protected
+  const take = receiving.onMessage.bind(adapter);
+  receiving.onMessage = (message, offset) => {
+    try {
+      take(checkClusterMessage(message), offset);
+    } catch (error) {
+      link.refuse(error);
+    }
+  };
+  return adapter;
+}
+
+/** A command as socket.io's streams adapter takes it. */
+function write(stream: string, command: Command): Written {
+  const { uid, nsp, type, data } = clusterMessage(command);
+  const text = hasBytes(data) ? msgpack.encode(data).toString('base64') : JSON.stringify(data);
+  return { topic: stream, payload: writeFields({ uid, nsp, type: `${type}`, data: text }) };
+}

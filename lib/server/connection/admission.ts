@@ -1,0 +1,246 @@
+import type { Namespace, Socket } from 'socket.io';
+import { toArguments } from '../../common/args.js';
+import { ConnectionRefusedError } from '../../common/connection-refused.error.js';
+import { ANY, CONNECTION_REJECTED, INTERNAL_ERROR, INVALID_NAMESPACE } from '../../common/constants.js';
+import type { FlaskSocketLogger } from '../../common/logger.js';
+import type { ResolvedOptions } from '../../common/options.js';
+import { describeThrown, printable } from '../../common/printable.js';
+import { chain, guarded, isThenable } from '../../common/thenable.js';
+import { Connection, type Runtime } from '../../context/connection.js';
+import { onArrivals } from '../../context/decoder-internals.js';
+import { adoptExpiry, expiredRefusal, isExpired, watchExpiry } from '../../context/expiry.js';
+import { attachConnection, clientStateOf, connectionOf, forget, holdPackets, middlewaresOf, onEvents, releasePackets, socketsOf } from '../../context/socket-internals.js'; // prettier-ignore
+import { authOf, SocketRequest } from '../../context/socket-request.js';
+import type { Handler } from '../../handlers/handler.js';
+import type { HandlerRegistry } from '../../handlers/handler.registry.js';
+import type { Dispatcher } from '../dispatch/dispatcher.js';
+import type { Executor, Run } from '../dispatch/executor.js';
+import { safeError } from '../dispatch/failures.js';
+import { runMiddlewares } from '../dispatch/middlewares.js';
+import type { Recovery } from '../recovery/recovery.js';
+import type { Sessions } from '../sessions/sessions.js';
+import { receive } from './arrivals.js';
+import type { Departure } from './departure.js';
+import type { Identification } from './identification.js';
+
+/** Tells socket.io whether a client is connected: with an error it is refused. */
+type Done = (error?: Error) => void;
+
+/** Why a client is refused, if it is. */
+type Verdict = Error | undefined | PromiseLike<Error | undefined>;
+
+/** Decides about clients that want to connect to a namespace (promises C1 to C6). */
+export class Admission {
+  /** One listener for all sockets. */
+  readonly #leaving: (this: Socket, reason: string) => void;
+
+  constructor(
+    private readonly parts: {
+      runtime: Runtime;
+      registry: HandlerRegistry;
+      executor: Executor;
+      dispatcher: Dispatcher;
+      departure: Departure;
+      sessions: Sessions;
+      identification: Identification;
+      recovery: Recovery;
+      logger: FlaskSocketLogger;
+      options: () => ResolvedOptions;
+      isStopping: () => boolean;
+    },
+  ) {
+    this.#leaving = function leaving(reason) {
+      const connection = connectionOf(this);
+      if (connection) parts.departure.leave(connection, reason);
+    };
+  }
+
+  /** Whether a namespace takes clients: it has handlers, stands in option `namespaces`, or others listen to it. */
+  serves(name: string, namespace?: Namespace): boolean {
+    const { namespaces } = this.parts.options();
+    if (namespaces === ANY || namespaces.includes(name) || this.parts.registry.serves(name)) return true;
+    return namespace !== undefined && namespace.listenerCount('connection') > 0;
+  }
+
+  /** Between the handshake and the acceptance of a client: middlewares, then `@OnConnect()`. */
+  admit(socket: Socket, done: Done): void {
+    if (this.parts.isStopping()) return sendElsewhere(socket);
+    if (!this.serves(socket.nsp.name, socket.nsp)) return done(new Error(INVALID_NAMESPACE));
+    const connection = this.#attach(socket);
+    if (isAskedTwice(connection)) return forget(socket);
+    runMiddlewares(
+      middlewaresOf(socket.nsp).map((middleware) => (next) => middleware(socket, next)),
+      {
+        failed: (thrown) => this.#broken(socket, thrown),
+        done: (error) => void (error ? this.#refuse(connection, error, done) : this.#ask(connection, done)),
+      },
+    );
+  }
+
+  /** A namespace middleware threw: the client hears that something failed. */
+  #broken(socket: Socket, thrown: unknown): Error {
+    this.parts.logger.error(
+      `Error in a middleware of ${printable(socket.nsp.name)}: ${describeThrown(thrown)}`,
+    );
+    return new Error(INTERNAL_ERROR);
+  }
+
+  /** The client has just been told that it is connected. */
+  connected(socket: Socket): void {
+    const admitted = connectionOf(socket);
+    const connection = admitted ?? this.#attach(socket);
+    if (!admitted) this.parts.recovery.settle(connection);
+    connection.state = 'connected';
+    connection.client.asking?.delete(socket.nsp.name);
+    releasePackets(connection, { send: true });
+    socket.on('disconnecting', this.#leaving);
+    if (!admitted) this.#identifyRecovered(connection);
+    if (connection.client.expiresAt !== undefined) watchExpiry(socket.client);
+    if (this.parts.options().alwaysConnect) this.#askAfterwards(connection);
+  }
+
+  /** socket.io has given a returning client its rooms back, its user's among them; it may be another's by now. */
+  #identifyRecovered(connection: Connection): void {
+    connection.identity = {};
+    this.parts.identification.askAgain(connection);
+  }
+
+  #attach(socket: Socket): Connection {
+    const { runtime, registry, dispatcher, sessions } = this.parts;
+    const client = clientStateOf(socket, () => {
+      onArrivals(socket, receive);
+      return sessions.begin(socket.request);
+    });
+    const params = registry.paramsOf(socket.nsp.name);
+    const connection = new Connection(socket, { runtime, client, params });
+    attachConnection(socket, connection);
+    onEvents(socket, dispatcher.listener);
+    holdPackets(connection);
+    void socket.join(socket.id);
+    this.parts.recovery.begin(connection);
+    return connection;
+  }
+
+  #ask(connection: Connection, done: Done): void | PromiseLike<void> {
+    if (this.parts.options().alwaysConnect) return done();
+    return chain(this.#verdict(connection), (refusal) => {
+      if (refusal) return this.#refuse(connection, refusal, done);
+      this.#checkArrival(connection);
+      this.parts.recovery.settle(connection);
+      done();
+      process.nextTick(() => this.#checkArrival(connection)); // after socket.io's own, which connects the client
+    });
+  }
+
+  /** The client may have gone while it was being accepted; as long as it can be, while its rooms still exist. */
+  #checkArrival(connection: Connection): void {
+    const { socket, state } = connection;
+    if (state !== 'connecting' || socket.conn.readyState === 'open') return;
+    this.parts.departure.leave(connection, 'transport close');
+  }
+
+  #askAfterwards(connection: Connection): void {
+    const verdict = chain(this.#verdict(connection), (refusal) => {
+      connection.ready = undefined;
+      if (!refusal) return;
+      connection.state = 'refused';
+      connection.socket.disconnect();
+    });
+    if (isThenable(verdict)) connection.ready = verdict;
+  }
+
+  #refuse(connection: Connection, refusal: Error, done: Done): void {
+    const { data } = refusal as Error & { data?: unknown };
+    const told = refusal.message ? refusal : new ConnectionRefusedError(undefined, data);
+    connection.state = 'refused';
+    connection.client.asking?.delete(connection.socket.nsp.name);
+    releasePackets(connection, { send: false });
+    this.parts.executor.endConnection(connection);
+    done(this.#isEncodable(told) ? told : new Error(told.message));
+  }
+
+  /** socket.io encodes the refusal where nobody could catch an error. */
+  #isEncodable(refusal: Error): boolean {
+    const { runtime, logger } = this.parts;
+    const { message, data } = refusal as Error & { data?: unknown };
+    try {
+      runtime.server.encoder.encode({ type: 4, nsp: '/', data: { message, data } }); // a CONNECT_ERROR
+      return true;
+    } catch (error) {
+      logger.error(`The data of a refusal cannot be sent and is left out: ${describeThrown(error)}`);
+      return false;
+    }
+  }
+
+  /** What `@OnConnect()`, option `identify` and the time say: nothing, or why not. */
+  #verdict(connection: Connection): Verdict {
+    const { registry, identification } = this.parts;
+    const { socket } = connection;
+    const handler = registry.hook(socket.nsp.name, 'connect');
+    const settled = () => chain(identification.settle(connection), () => lateRefusal(connection));
+    return guarded<Error | undefined>(
+      () => {
+        adoptExpiry(connection);
+        const refusal = handler && this.#askHandler(connection, handler);
+        return chain<Error | undefined, Error | undefined>(refusal, (error) => error ?? settled());
+      },
+      (thrown) => (thrown instanceof ConnectionRefusedError ? thrown : this.#broken(socket, thrown)),
+    );
+  }
+
+  #askHandler(connection: Connection, handler: Handler): Verdict {
+    const values = toArguments(authOf(connection));
+    const run: Run = {
+      request: new SocketRequest(connection, { message: 'connect', args: values }),
+      handler,
+      values,
+    };
+    let refusal: Error | undefined;
+    const running = this.parts.executor.decide(run, (_, outcome) =>
+      chain(this.#refusal(run, outcome), (error) => {
+        refusal = error ?? (connection.state === 'refused' ? new ConnectionRefusedError() : undefined);
+      }),
+    );
+    return chain(running as PromiseLike<void>, () => refusal);
+  }
+
+  #refusal(run: Run, outcome: { result: unknown } | { error: unknown }): Verdict {
+    if ('result' in outcome) return outcome.result === false ? new ConnectionRefusedError() : undefined;
+    const { error } = outcome;
+    if (error instanceof ConnectionRefusedError) return error;
+    return this.parts.executor.answerTo(run, error).then((answer) => {
+      if (answer === true && !run.request.denied) return undefined;
+      return new ConnectionRefusedError(messageFor(error));
+    });
+  }
+}
+
+/** Why a client is refused although all have agreed: its time has come meanwhile, or it has been disconnected. */
+function lateRefusal({ client, state }: Connection): ConnectionRefusedError | undefined {
+  if (isExpired(client)) return expiredRefusal();
+  return state === 'refused' ? new ConnectionRefusedError() : undefined;
+}
+
+/**
+ * The server stops. A refusal would be final: socket.io's clients do not try again then, but they come back to another
+ * process when their connection ends; it ends now, or when the handlers of the client's other namespaces have ended.
+ */
+function sendElsewhere(socket: Socket): void {
+  forget(socket);
+  if (socketsOf(socket.client).length === 0) socket.client.conn.close();
+}
+
+/** Whether the client waits for an answer from the namespace already; the first answer serves both. */
+function isAskedTwice({ client, socket }: Connection): boolean {
+  const asking = (client.asking ??= new Set());
+  if (asking.has(socket.nsp.name)) return true;
+  asking.add(socket.nsp.name);
+  return false;
+}
+
+/** The text that a refused client gets for an error. */
+function messageFor(error: unknown): string {
+  const { message } = safeError(error);
+  if (Array.isArray(message)) return message.join(', ');
+  return typeof message === 'string' && message !== '' ? message : CONNECTION_REJECTED;
+}

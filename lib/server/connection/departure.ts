@@ -1,0 +1,48 @@
+import { chain } from '../../common/thenable.js';
+import type { Connection } from '../../context/connection.js';
+import { leaveExpiry } from '../../context/expiry.js';
+import { forgetAnswers } from '../../context/socket-internals.js';
+import { SocketRequest } from '../../context/socket-request.js';
+import type { HandlerRegistry } from '../../handlers/handler.registry.js';
+import { roomsOf } from '../../messaging/clients.js';
+import type { Executor, Run } from '../dispatch/executor.js';
+
+/** Says goodbye to clients: once each, while their rooms still exist (promise C7). */
+export class Departure {
+  constructor(
+    private readonly registry: HandlerRegistry,
+    private readonly executor: Executor,
+  ) {}
+
+  /** A client leaves a namespace. Runs its disconnect handler, unless it was never accepted. */
+  leave(connection: Connection, reason: string): void {
+    connection.calls.drain((left) => left());
+    forgetAnswers(connection.socket);
+    leaveExpiry(connection);
+    if (connection.state === 'leaving' || connection.state === 'gone') return;
+    const run = this.#runOf(connection, reason);
+    if (connection.state !== 'refused') connection.state = 'leaving';
+    if (connection.ready) void connection.ready.then(() => this.#run(connection, run));
+    else this.#run(connection, run);
+  }
+
+  /** What there is to run, made while the client's rooms exist. */
+  #runOf(connection: Connection, reason: string): Run | undefined {
+    const { socket } = connection;
+    const handler = this.registry.hook(socket.nsp.name, 'disconnect');
+    if (!handler) return undefined;
+    const request = new SocketRequest(connection, { message: 'disconnect', args: [reason] });
+    request.roomsLeft = roomsOf({ socket });
+    return { request, handler, values: request.event.args };
+  }
+
+  #run(connection: Connection, run: Run | undefined): void {
+    const running = run && connection.state !== 'refused' ? this.executor.quietly(run) : undefined;
+    void chain(running, () => this.#gone(connection));
+  }
+
+  #gone(connection: Connection): void {
+    if (connection.state !== 'refused') connection.state = 'gone';
+    this.executor.endConnection(connection);
+  }
+}

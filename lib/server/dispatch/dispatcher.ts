@@ -1,0 +1,130 @@
+import type { Socket } from 'socket.io';
+import { ANY, INTERNAL_ERROR } from '../../common/constants.js';
+import { isDispatchable } from '../../common/event-name.js';
+import type { FlaskSocketLogger } from '../../common/logger.js';
+import { describeThrown, printable } from '../../common/printable.js';
+import { isThenable } from '../../common/thenable.js';
+import type { Connection } from '../../context/connection.js';
+import { isExpired, watchExpiry } from '../../context/expiry.js';
+import {
+  connectionOf,
+  emitToListeners,
+  reportSocketError,
+  socketMiddlewaresOf,
+} from '../../context/socket-internals.js';
+import { SocketRequest, type Acknowledge } from '../../context/socket-request.js';
+import type { HandlerRegistry } from '../../handlers/handler.registry.js';
+import type { Executor, Run } from './executor.js';
+import { safeError } from './failures.js';
+import { runMiddlewares } from './middlewares.js';
+
+/** Takes events from sockets to their handlers. */
+export class Dispatcher {
+  /** What a socket calls for each decoded event; one function for all sockets. */
+  readonly listener: (this: Socket, event: unknown[]) => void;
+
+  constructor(
+    private readonly parts: {
+      registry: HandlerRegistry;
+      executor: Executor;
+      logger: FlaskSocketLogger;
+      /** Whether a client's events wait for each other where a handler does not say. */
+      serial: () => boolean;
+      /** Whether events without a handler are logged. */
+      debug: () => boolean;
+    },
+  ) {
+    const receive = (socket: Socket, event: unknown[]) => this.#receive(socket, event);
+    this.listener = function listener(event) {
+      receive(this, event);
+    };
+  }
+
+  /** The socket's own middlewares, then the handlers. `event` starts with the name. */
+  #receive(socket: Socket, event: unknown[]): void {
+    const middlewares = socketMiddlewaresOf(socket);
+    if (middlewares.length === 0) return this.#deliver(socket, event);
+    runMiddlewares(
+      middlewares.map((middleware) => (next) => middleware(event, next)),
+      {
+        failed: (thrown) => this.#broken(event, thrown),
+        done: (error) => (error ? reportSocketError(socket, error) : this.#deliver(socket, event)),
+      },
+    );
+  }
+
+  /** A socket middleware threw: the event goes no further, and its client hears so. */
+  #broken(event: unknown[], thrown: unknown): Error {
+    const acknowledge = event.at(-1);
+    this.parts.logger.error(
+      `Error in a socket middleware, at ${printable(event[0])}: ${describeThrown(thrown)}`,
+    );
+    if (typeof acknowledge === 'function') acknowledge(safeError(thrown));
+    return new Error(INTERNAL_ERROR);
+  }
+
+  #deliver(socket: Socket, event: unknown[]): void {
+    const connection = connectionOf(socket);
+    const [name] = event;
+    if (!connection || !socket.connected) return;
+    if (!isDispatchable(name)) return this.parts.executor.observer?.dropped('invalid_name');
+    if (isExpired(connection.client)) return watchExpiry(socket.client);
+    const handled = this.#toHandler(connection, name, event);
+    if (socket.listenerCount(name) > 0) this.#toListeners(socket, event, handled);
+    else if (!handled) this.#unknown(connection, name);
+  }
+
+  #toHandler(connection: Connection, name: string, event: readonly unknown[]): boolean {
+    const handler = this.parts.registry.eventHandler(connection.socket.nsp.name, name);
+    if (!handler) return false;
+    this.parts.executor.observer?.arrived(connection.socket, handler.catchAll ? ANY : name);
+    const last = event.at(-1);
+    const acknowledge = typeof last === 'function' ? (last as Acknowledge) : undefined;
+    const args = event.slice(1, acknowledge ? -1 : undefined);
+    const request = new SocketRequest(connection, { message: name, args });
+    request.acknowledge = acknowledge;
+    this.#start(connection, { request, handler, values: handler.catchAll ? [name, ...args] : args });
+    return true;
+  }
+
+  /** Now, or after what the event has to wait for: its connection's `@OnConnect()`, earlier serial events. */
+  #start(connection: Connection, run: Run): void {
+    const { client, ready } = connection;
+    const serial = run.handler.ordering ? run.handler.ordering === 'serial' : this.parts.serial();
+    const before = serial ? (client.tail ?? ready) : ready;
+    const done = before
+      ? after(before, connection, () => this.parts.executor.event(run))
+      : this.parts.executor.event(run);
+    if (!serial || !isThenable(done)) return;
+    client.tail = done;
+    void done.then(() => {
+      if (client.tail === done) client.tail = undefined;
+    });
+  }
+
+  /** Listeners of Nest's own gateways and of the application. */
+  #toListeners(socket: Socket, event: unknown[], handled: boolean): void {
+    if (!handled) this.parts.executor.observer?.arrived(socket, event[0] as string);
+    try {
+      emitToListeners(socket, event);
+    } catch (error) {
+      this.parts.logger.error(`Error in a listener of ${printable(event[0])}: ${describeThrown(error)}`);
+    }
+  }
+
+  #unknown({ socket }: Connection, name: string): void {
+    const { observer } = this.parts.executor;
+    observer?.arrived(socket, 'unknown');
+    observer?.dropped('no_handler');
+    if (!this.parts.debug()) return;
+    this.parts.logger.debug?.(
+      `No handler for ${printable(name)} in ${printable(socket.nsp.name)}, sid ${socket.id}`,
+    );
+  }
+}
+
+async function after(before: PromiseLike<void>, connection: Connection, start: () => unknown): Promise<void> {
+  await before;
+  if (connection.ready) await connection.ready;
+  if (connection.state !== 'refused' && !isExpired(connection.client)) await start();
+}

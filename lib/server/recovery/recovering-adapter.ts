@@ -1,0 +1,135 @@
+import type { Namespace, Socket } from 'socket.io';
+import { SessionAwareAdapter, type BroadcastOptions, type Session } from 'socket.io-adapter';
+import { plain } from '../../common/plain.js';
+import type { Connection } from '../../context/connection.js';
+import { connectionOf } from '../../context/socket-internals.js';
+import { keepConnections } from './kept-connections.js';
+
+/** What an adapter keeps of a client that is gone, with what is ours. */
+type Kept = Omit<Session, 'missedPackets'>;
+
+/** Where the data of a returning client's socket hold what came back with it, until it is admitted. */
+const RETURNED = Symbol('what a client came back to');
+const STATE = 'flask-socket:state';
+
+/** What is to be known of connections. */
+export interface Connections {
+  /** How long a client may be away, in milliseconds. */
+  readonly window: number;
+  /** What is to be kept of one that is gone. */
+  stateOf(connection: Connection): unknown;
+  /** The rooms of one that is back, and being admitted. */
+  roomsOf(connection: Connection): ReadonlySet<string>;
+}
+
+/** What a client comes back to. */
+export interface Returned {
+  /** What was sent to it meanwhile: each an event's name, its arguments, and the offset. */
+  missed: unknown[][];
+  /** What was kept of its connection. */
+  state: unknown;
+}
+
+/** A packet on its way to a socket. */
+interface Receiver {
+  client: { writeToEngine(packets: unknown, flags: unknown): void };
+  notifyOutgoingListeners?(packet: unknown): void;
+}
+
+/** The parts of an adapter that its types keep private, or give too narrowly. */
+interface Internals {
+  persistSession(kept: Kept): unknown;
+  restoreSession(pid: string, offset: string): Promise<Session | null>;
+  broadcast(packet: { data?: unknown }, opts: BroadcastOptions): unknown;
+  apply(opts: BroadcastOptions, callback: (receiver: Receiver) => void): void;
+}
+
+/**
+ * Makes an adapter that can recover connections do so for connections that are admitted first: missed packets wait
+ * for the acceptance, as do those that are sent during it; what is kept of packets is a copy; our part of a
+ * connection's state is kept with socket.io's. Source: promise N4.
+ */
+export function recoverConnections(namespace: Namespace, connections: Connections): void {
+  const adapter = namespace.adapter as unknown as Internals; // typed private
+  const persist = adapter.persistSession.bind(adapter);
+  const restore = adapter.restoreSession.bind(adapter);
+  const broadcast = adapter.broadcast.bind(adapter);
+  const apply = adapter.apply.bind(adapter);
+  const own: Internals = {
+    persistSession(kept) {
+      const socket = namespace.sockets.get(kept.sid);
+      const connection = socket && connectionOf(socket);
+      const state = connection && connections.stateOf(connection);
+      return persist({ ...kept, data: { ...(kept.data as object), [STATE]: state } });
+    },
+    async restoreSession(pid, offset) {
+      const session = await restore(pid, offset);
+      return session && { ...session, missedPackets: [], data: withheld(session) };
+    },
+    broadcast: (packet, opts) => broadcast({ ...packet, data: plain(packet.data) }, opts),
+    apply(opts, callback) {
+      apply(opts, callback);
+      for (const connection of connecting(namespace)) {
+        if (isFor(connections.roomsOf(connection), opts)) callback(waiting(connection));
+      }
+    },
+  };
+  Object.assign(adapter, own);
+  if (!(namespace.adapter instanceof SessionAwareAdapter)) keepForAll(namespace, adapter, connections.window);
+}
+
+/** What other processes can restore is kept while a client is here; that of a single process ends with it. */
+function keepForAll(namespace: Namespace, adapter: Internals, window: number): void {
+  const pidOf = (socket: Socket) => (socket as unknown as { pid: string }).pid; // typed private
+  const keep = (socket: Socket) => {
+    const { id: sid, rooms, data } = socket;
+    adapter.persistSession({ sid, pid: pidOf(socket), rooms: [...rooms], data });
+  };
+  const forget = (socket: Socket) => {
+    adapter.restoreSession(pidOf(socket), '0-0').catch(() => {}); // what is restored is kept no longer
+  };
+  const end = keepConnections(namespace, { keep, forget }, window);
+  const close = namespace.adapter.close.bind(namespace.adapter);
+  namespace.adapter.close = () => {
+    end();
+    return close();
+  };
+}
+
+/** What a socket came back to; once. */
+export function takeReturned({ data }: Socket): Returned | undefined {
+  const holder = data as { [RETURNED]?: Returned };
+  const returned = holder[RETURNED];
+  delete holder[RETURNED];
+  return returned;
+}
+
+function withheld({ data, missedPackets: missed }: Session): object {
+  const { [STATE]: state, ...rest } = data as { [STATE]?: unknown };
+  const returned: Returned = { missed, state };
+  return { ...rest, [RETURNED]: returned };
+}
+
+/** The returning clients that are being decided about: they are in their rooms, but not yet connected. */
+function connecting(namespace: Namespace): Connection[] {
+  const { _preConnectSockets: sockets } = namespace as unknown as { _preConnectSockets: Map<string, Socket> }; // typed private
+  const returning = [...sockets.values()].filter(({ recovered }) => recovered);
+  return returning.map(connectionOf).filter((connection) => connection !== undefined);
+}
+
+function isFor(own: ReadonlySet<string>, { rooms, except }: BroadcastOptions): boolean {
+  const isAddressed = rooms.size === 0 || [...rooms].some((room) => own.has(room));
+  return isAddressed && ![...(except ?? [])].some((room) => own.has(room));
+}
+
+/** Takes a packet as the socket would, and keeps it until the client has been told that it is connected. */
+function waiting({ socket, held }: Connection): Receiver {
+  const { client } = socket as unknown as Receiver; // typed private
+  return {
+    client: {
+      writeToEngine: (packets, flags) => {
+        held?.push(() => client.writeToEngine(packets, flags));
+      },
+    },
+  };
+}

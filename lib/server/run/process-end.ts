@@ -1,0 +1,39 @@
+import type { INestApplication } from '@nestjs/common';
+import { describeThrown } from '../../common/printable.js';
+import { FlaskSocketConfig } from '../flask-socket.config.js';
+import { Shutdown } from '../shutdown.js';
+
+/** What closing may take longer than `shutdownTimeout`, and what a process may take to end by itself, in milliseconds. */
+const GRACE = 1_000;
+const LAST_WORDS = 200;
+
+/** Ends the process with code 0 on SIGTERM and SIGINT, after the application; at once on the second one. */
+export function endOnSignals(app: INestApplication, afterwards: () => void = () => {}): () => void {
+  let ending: Promise<void> | undefined;
+  const end = () => void (ending ??= endProcess(app, afterwards));
+  const interrupt = () => (ending ? process.exit(130) : end());
+  process.on('SIGTERM', end).on('SIGINT', interrupt);
+  app.get(Shutdown).whenDrained(() => {
+    if (!ending) process.off('SIGTERM', end).off('SIGINT', interrupt); // closed by itself: nothing is left to end
+  });
+  return end;
+}
+
+async function endProcess(app: INestApplication, afterwards: () => void): Promise<void> {
+  const { logger, options } = app.get(FlaskSocketConfig);
+  setTimeout(() => {
+    logger.error(
+      'The application did not close in time: a shutdown hook of it still runs. The process ends now.',
+    );
+    process.exit(1);
+  }, options.shutdownTimeout + GRACE).unref();
+  try {
+    await app.close();
+    process.exitCode = 0;
+  } catch (error) {
+    logger.error(`Error while closing the application: ${describeThrown(error)}`);
+    process.exitCode = 1;
+  }
+  afterwards();
+  setTimeout(() => process.exit(), LAST_WORDS).unref(); // for what still keeps the process alive
+}

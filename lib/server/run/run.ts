@@ -1,0 +1,89 @@
+import { Logger, type INestApplication, type NestApplicationOptions, type Type } from '@nestjs/common';
+import { NestFactory, type AbstractHttpAdapter } from '@nestjs/core';
+import { runPrimary } from '../../cluster/primary.js';
+import { isWorker, WORKER_ENVIRONMENT } from '../../cluster/worker.js';
+import { failureFrom } from '../../common/errors.js';
+import { DEFAULTS, type FlaskSocketOptions } from '../../common/options.js';
+import { FlaskSocketConfig, loggerFrom } from '../flask-socket.config.js';
+import { Shutdown } from '../shutdown.js';
+import { countOf, readEnvironment, type Environment, type Workers } from './environment.js';
+import { endOnSignals } from './process-end.js';
+import { serveAsWorker } from './worker-process.js';
+
+/** Options of `run()`: where to listen, how to make the application, and those of `forRoot()`. */
+export interface RunOptions extends FlaskSocketOptions {
+  /** The address to listen on. Default: `HOST` of the environment, else 127.0.0.1. */
+  host?: string;
+  /** The port to listen on; 0 takes a free one. Default: `PORT` of the environment, else 5000. */
+  port?: number;
+  /**
+   * How many processes serve the port; `'auto'` is one for each core. They are one server without a message queue, or
+   * with `messageQueue` where it is set. Default: `WORKERS` of the environment, else this process alone. Source: P2.
+   */
+  workers?: Workers;
+  /** The HTTP platform, for example `new FastifyAdapter()`. Default: Express. */
+  adapter?: AbstractHttpAdapter;
+  /** Options for `NestFactory.create()`. */
+  nest?: NestApplicationOptions;
+}
+
+/**
+ * Creates the application, listens, and ends it gracefully on SIGTERM and SIGINT, with exit code 0. Options given here
+ * win over those of `forRoot()`, and both over `HOST`, `PORT`, `MESSAGE_QUEUE` and `WORKERS` of the environment.
+ * Resolves with the Nest application once it listens; with `workers`, in each of them (what follows runs there, not in
+ * the primary process, where it never resolves). Source: promises I2, I3, P2, P7; `socketio.run`.
+ *
+ * @example
+ * ```ts
+ * import { Module } from '@nestjs/common';
+ * import { FlaskSocketModule, run } from 'nestjs-flask-socket';
+ *
+ * @Module({ imports: [FlaskSocketModule.forRoot()] })
+ * class AppModule {}
+ *
+ * await run(AppModule, { port: 5000, workers: 'auto' });
+ * ```
+ */
+export async function run(module: Type, options: RunOptions = {}): Promise<INestApplication> {
+  const environment = readEnvironment(process.env);
+  const { workers = environment.workers } = options;
+  if (workers !== undefined && !isWorker())
+    return await runPrimary(primaryOptions(options, environment, workers));
+  return await serve(module, options, environment);
+}
+
+async function serve(module: Type, options: RunOptions, environment: Environment): Promise<INestApplication> {
+  const { host = environment.host, port = environment.port, adapter, nest, workers: _, ...own } = options;
+  const app = adapter
+    ? await NestFactory.create(module, adapter, nest)
+    : await NestFactory.create(module, nest);
+  const config = configOf(app, module);
+  config.merge(own);
+  const messageQueue = environment.messageQueue ?? (isWorker() ? 'workers://' : undefined);
+  if (config.options.messageQueue === undefined) config.merge({ messageQueue });
+  app.get(Shutdown).closeApplication = () => app.close();
+  if (isWorker()) return await serveAsWorker(app);
+  endOnSignals(app);
+  await app.listen(port ?? 5000, host ?? '127.0.0.1');
+  return app;
+}
+
+function primaryOptions(options: RunOptions, environment: Environment, workers: Workers) {
+  const { host = environment.host, port = environment.port, logger, shutdownTimeout } = options;
+  return {
+    workers: countOf(workers),
+    host: host ?? '127.0.0.1',
+    port: port ?? 5000,
+    shutdownTimeout: shutdownTimeout ?? DEFAULTS.shutdownTimeout,
+    logger: loggerFrom(logger, new Logger('FlaskSocket')),
+    env: WORKER_ENVIRONMENT,
+  };
+}
+
+function configOf(app: INestApplication, module: Type): FlaskSocketConfig {
+  try {
+    return app.get(FlaskSocketConfig);
+  } catch (cause) {
+    throw failureFrom(cause, 'FSK_MODULE_MISSING', module.name);
+  }
+}

@@ -1,0 +1,30 @@
+import type { Server as HttpServer } from 'node:http';
+import type { INestApplication } from '@nestjs/common';
+import { tell, workerConnectionId, WorkerConnections } from '../../cluster/worker.js';
+import { FlaskSocketRuntime } from '../flask-socket.runtime.js';
+import { Shutdown } from '../shutdown.js';
+import { allHaveArrived } from './arriving.js';
+import { endOnSignals } from './process-end.js';
+
+/** Serves what the primary process hands over, instead of a port of its own. */
+export async function serveAsWorker(app: INestApplication): Promise<INestApplication> {
+  await app.init();
+  await (app.getHttpAdapter().getInstance() as { ready?: () => PromiseLike<unknown> }).ready?.(); // Fastify
+  const connections = new WorkerConnections(app.getHttpServer() as HttpServer);
+  const { server } = app.get(FlaskSocketRuntime);
+  const { engine } = server;
+  const generateId = engine.generateId.bind(engine);
+  engine.generateId = async (request: Parameters<typeof generateId>[0]) =>
+    workerConnectionId(await generateId(request));
+  const end = endOnSignals(app, () => {
+    connections.close();
+    process.disconnect?.();
+  });
+  app.get(Shutdown).closeApplication = async () => {
+    tell({ fsk: 'stop' }); // all workers are to end, not this one alone
+    await app.close();
+  };
+  const retire = () => void allHaveArrived(server, () => connections.isAsked).then(end);
+  connections.start({ drain: end, retire });
+  return app;
+}
