@@ -34,7 +34,7 @@ export const backEnds: BackEnd[] = [
   {
     name: 'Redis, sharded',
     needs: 'redis-server',
-    broker: brokers.redisBroker,
+    broker: brokers.redisClusterBroker,
     queue: (url) => url.replace('redis:', 'redis-sharded:'),
     topics: clusterTopics,
     outage: 3_000,

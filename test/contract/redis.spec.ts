@@ -70,21 +70,46 @@ describe.skipIf(!have('redis-server'))('Redis as a message queue', { timeout: 60
     expect(timer).not.toHaveBeenCalled();
   });
 
-  it('P4 speaks TLS, and trusts no certificate that nobody vouches for', async () => {
-    const broker = await brokers.redisTlsBroker();
-    onTestFinished(() => broker.kill());
-    await broker.start();
-    ({ url } = broker);
-    const refused = await links.open();
-    await refused.away();
-    expect(refused.lines).toEqual([expect.stringContaining('self-signed certificate')]);
-    await refused.link.close();
+  describe('in a cluster', () => {
+    const topics = Array.from({ length: 8 }, (_, index) => `news ${index}`);
 
-    vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
-    onTestFinished(() => void vi.unstubAllEnvs());
-    const { one, heard } = await links.pair('news');
-    one.say('news', 'secret');
-    await vi.waitUntil(() => heard.length > 0, soon);
+    async function pairIn(broker: brokers.ClusterBroker, scheme = 'redis-sharded:') {
+      onTestFinished(() => broker.kill());
+      await broker.start();
+      url = broker.url.replace('redis:', scheme);
+      const [one, two] = [await links.open(), await links.open()];
+      await Promise.all([one.up(), two.up()]);
+      const heard = topics.map((topic) => two.hear(topic));
+      const allConnected = () => {
+        for (const messages of heard) messages.length = 0;
+        return Promise.all(topics.map((topic, index) => connected(one, heard[index]!, topic)));
+      };
+      await allConnected();
+      return { one, two, allConnected };
+    }
+
+    it('P4 P6 goes on when topics move to another node', async () => {
+      const broker = await brokers.redisClusterBroker();
+      const { one, allConnected } = await pairIn(broker);
+
+      for (const topic of topics) broker.move(topic);
+      await allConnected();
+
+      expect(one.link.state).toBe('up');
+    });
+
+    it.each(['redis-sharded:', 'redis-streams:'])(
+      'P6 %s goes on with the replica when a master is killed',
+      async (scheme) => {
+        const broker = await brokers.redisClusterBroker({ replicas: 1 });
+        const { one, allConnected } = await pairIn(broker, scheme);
+
+        await broker.failOver(topics[0]!);
+        await allConnected();
+
+        expect(one.link.state).toBe('up');
+      },
+    );
   });
 });
 
@@ -125,12 +150,16 @@ async function client(url: string): Promise<Socket> {
 describe.skipIf(!have('redis-server'))('Redis Streams as a message queue', { timeout: 60_000 }, () => {
   async function twoProcesses(secret?: string) {
     const broker = await brokers.redisBroker();
+    return { ...(await processesOn(broker, secret)), broker };
+  }
+
+  async function processesOn(broker: brokers.Broker, secret?: string) {
     onTestFinished(() => broker.kill());
     await broker.start();
     const url = broker.url.replace('redis:', 'redis-streams:');
     const [a, b] = [await start(url, secret), await start(url, secret)];
     await vi.waitUntil(() => a.queue.state === 'up' && b.queue.state === 'up', soon);
-    return { a, b, broker };
+    return { a, b };
   }
 
   it.each([undefined, 'secret'])(
@@ -180,6 +209,23 @@ describe.skipIf(!have('redis-server'))('Redis Streams as a message queue', { tim
 
     await broker.start();
     await vi.waitUntil(() => a.queue.state === 'up', soon);
+  });
+
+  it('P4 P6 goes on in a cluster when the stream moves to another node', async () => {
+    const broker = await brokers.redisClusterBroker();
+    const { a, b } = await processesOn(broker);
+    const socket = await client(b.url);
+    const heard: unknown[] = [];
+    socket.on('news', (news) => heard.push(news));
+    a.io.emit('news', 'before');
+    await vi.waitUntil(() => heard.includes('before'), soon);
+
+    broker.move('app#stream');
+
+    await vi.waitFor(() => {
+      a.io.emit('news', 'after');
+      expect(heard).toContain('after');
+    }, soon);
   });
 
   it('P6 leaves the event loop alone while Redis is away', async () => {

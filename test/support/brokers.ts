@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, chownSync, existsSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { freePort, scratchFolder, ServerProcess, wipe } from './server-process.js';
 
 /** A real message broker on a free port of this machine, not yet started. Whatever is left of it ends with the process. */
@@ -42,8 +43,13 @@ export async function redisBroker(...options: string[]): Promise<Broker> {
   return broker(server, `redis://127.0.0.1:${port}`);
 }
 
-/** Redis that speaks TLS only, with a certificate of its own: give `ca` to the process as NODE_EXTRA_CA_CERTS. */
-export async function redisTlsBroker(): Promise<Broker & { ca: string }> {
+/** A broker with a certificate that nobody vouches for; `ca` is for NODE_EXTRA_CA_CERTS of those who do. */
+export interface TlsBroker extends Broker {
+  readonly ca: string;
+}
+
+/** Redis that speaks TLS only. */
+export async function redisTlsBroker(): Promise<TlsBroker> {
   const port = await freePort();
   const { cert, key } = certificate();
   const tls = ['--tls-port', `${port}`, '--tls-cert-file', cert, '--tls-key-file', key];
@@ -95,6 +101,85 @@ export async function sentinelBroker(): Promise<SentinelBroker> {
   };
 }
 
+/** A Redis Cluster of three masters. */
+export interface ClusterBroker extends Broker {
+  /** Gives the slot of a key to another master, with the keys that are in it. */
+  move(key: string): void;
+  /** Kills the master of a key, and resolves when its replica is one in its place. */
+  failOver(key: string): Promise<void>;
+}
+
+/** A Redis Cluster, with so many replicas for each master. */
+export async function redisClusterBroker({ replicas = 0 } = {}): Promise<ClusterBroker> {
+  const nodes = await Promise.all(Array.from({ length: 3 * (1 + replicas) }, () => clusterNode()));
+  const ports = nodes.map(({ url }) => new URL(url).port);
+  const each = (what: (node: Broker) => unknown) => Promise.all(nodes.map(what));
+  const masterOf = (key: string) => {
+    const slot = Number(redisCli(ports[0]!, 'cluster', 'keyslot', key));
+    const shards = shardsOf(ports);
+    return { slot, shards, master: shards.find(({ from, to }) => from <= slot && slot <= to)! };
+  };
+  let isFormed = false;
+  return {
+    ...nodes[0]!,
+    async start() {
+      await each((node) => node.start());
+      if (!isFormed) {
+        const addresses = ports.map((port) => `127.0.0.1:${port}`);
+        const form = ['--cluster', 'create', ...addresses, '--cluster-replicas', `${replicas}`];
+        execFileSync('redis-cli', [...form, '--cluster-yes'], { stdio: 'ignore' });
+        isFormed = true;
+      }
+      while (!ports.every(isReady)) await delay(25);
+    },
+    stop: async () => void (await each((node) => node.stop())),
+    kill: async () => void (await each((node) => node.kill())),
+    pause: () => void each((node) => node.pause()),
+    resume: () => void each((node) => node.resume()),
+    move(key) {
+      const { slot, shards, master } = masterOf(key);
+      const other = shards.find(({ port }) => port !== master.port)!;
+      redisCli(other.port, 'cluster', 'setslot', `${slot}`, 'importing', master.id);
+      redisCli(master.port, 'cluster', 'setslot', `${slot}`, 'migrating', other.id);
+      const keys = redisCli(master.port, 'cluster', 'getkeysinslot', `${slot}`, '10').split('\n');
+      const migrate = ['migrate', '127.0.0.1', other.port, '', '0', '5000', 'keys'];
+      redisCli(master.port, ...migrate, ...keys.filter((found) => found !== ''));
+      for (const { port } of [other, master, ...shards])
+        redisCli(port, 'cluster', 'setslot', `${slot}`, 'node', other.id);
+    },
+    async failOver(key) {
+      const { master } = masterOf(key);
+      await nodes[ports.indexOf(master.port)]!.kill();
+      ports.splice(ports.indexOf(master.port), 1);
+      while (shardsOf(ports).some(({ port }) => port === master.port)) await delay(25);
+    },
+  };
+}
+
+async function clusterNode(): Promise<Broker> {
+  const settings = ['--cluster-node-timeout', '1000', '--cluster-port', `${await freePort()}`];
+  return await redisBroker('--cluster-enabled', 'yes', '--repl-diskless-sync-delay', '0', ...settings);
+}
+
+/** Whether a node of a cluster has found all others, and its master. */
+function isReady(port: string): boolean {
+  const isWhole = redisCli(port, 'cluster', 'info').includes('cluster_state:ok');
+  return isWhole && !redisCli(port, 'info', 'replication').includes('master_link_status:down');
+}
+
+const redisCli = (port: string, ...command: string[]) =>
+  execFileSync('redis-cli', ['-p', port, ...command], { encoding: 'utf8' });
+
+/** Which master of a cluster has which slots, as its first node knows them. */
+function shardsOf([port]: string[]) {
+  const slots = JSON.parse(redisCli(port!, '--json', 'cluster', 'slots')) as [
+    from: number,
+    to: number,
+    master: [host: string, port: number, id: string],
+  ][];
+  return slots.map(([from, to, [, own, id]]) => ({ from, to, port: `${own}`, id }));
+}
+
 /** A certificate for localhost, signed by itself. */
 function certificate(): { cert: string; key: string } {
   const folder = scratchFolder('certificate');
@@ -105,20 +190,27 @@ function certificate(): { cert: string; key: string } {
   return { cert, key };
 }
 
-/** NATS, which takes messages as large as ours: 1 MB unless it is told otherwise. */
-export async function natsBroker(): Promise<Broker> {
+/** NATS, which takes messages as large as ours: 1 MB unless it is told otherwise. `more` goes to its settings. */
+export async function natsBroker(more = ''): Promise<Broker> {
   const port = await freePort();
   const settings = join(scratchFolder('nats'), 'nats.conf');
-  writeFileSync(settings, `listen: 127.0.0.1:${port}\nmax_payload: 8MB\n`);
+  writeFileSync(settings, `listen: 127.0.0.1:${port}\nmax_payload: 8MB\n${more}`);
   const command: [string, ...string[]] = [natsServer, '-c', settings];
   const server = new ServerProcess({ command, port, hello: '', answer: /^INFO / });
   return broker(server, `nats://127.0.0.1:${port}`);
 }
 
+/** NATS that speaks TLS only. */
+export async function natsTlsBroker(): Promise<TlsBroker> {
+  const { cert, key } = certificate();
+  const plain = await natsBroker(`tls { cert_file: "${cert}", key_file: "${key}" }\n`);
+  return { ...plain, url: plain.url.replace('nats://127.0.0.1', 'tls://localhost'), ca: cert };
+}
+
 const natsServer = ['/usr/sbin/nats-server', '/usr/bin/nats-server'].find(existsSync) ?? 'nats-server';
 
-/** RabbitMQ; takes some seconds to start. */
-export async function rabbitBroker(): Promise<Broker> {
+/** RabbitMQ; takes some seconds to start. `more` goes to its settings. */
+export async function rabbitBroker(more = ''): Promise<Broker> {
   const [port, distribution, epmd] = [await freePort(), await freePort(), await freePort()];
   const home = scratchFolder('rabbitmq');
   const data = join(home, 'data');
@@ -139,7 +231,7 @@ export async function rabbitBroker(): Promise<Broker> {
   };
   writeFileSync(
     env.RABBITMQ_CONFIG_FILE,
-    'vm_memory_high_watermark.relative = 0.8\ndisk_free_limit.absolute = 1MB\n',
+    `vm_memory_high_watermark.relative = 0.8\ndisk_free_limit.absolute = 1MB\n${more}`,
   );
   writeFileSync(env.RABBITMQ_ENABLED_PLUGINS_FILE, '[].');
   // The names' server of Erlang would become a daemon and stay for ever.
@@ -163,11 +255,24 @@ export async function rabbitBroker(): Promise<Broker> {
   };
 }
 
+/** RabbitMQ, at its port for TLS. */
+export async function rabbitTlsBroker(): Promise<TlsBroker> {
+  const port = await freePort();
+  const { cert, key } = certificate();
+  const settings = [
+    `listeners.ssl.1 = 127.0.0.1:${port}`,
+    `ssl_options.certfile = ${cert}`,
+    `ssl_options.keyfile = ${key}`,
+  ];
+  const plain = await rabbitBroker(settings.join('\n'));
+  return { ...plain, url: `amqps://guest:guest@localhost:${port}`, ca: cert };
+}
+
 /** Where Debian has the programs themselves; those in the path change the user. */
 const rabbitPrograms = '/usr/lib/rabbitmq/bin';
 
-/** PostgreSQL. Its own programs refuse to run as root. */
-export async function postgresBroker(): Promise<Broker> {
+/** PostgreSQL. Its own programs refuse to run as root. `more` are settings of the server. */
+export async function postgresBroker(...more: string[]): Promise<Broker> {
   const port = await freePort();
   const home = scratchFolder('postgres');
   const data = join(home, 'data');
@@ -180,7 +285,7 @@ export async function postgresBroker(): Promise<Broker> {
     execFileSync(file, args, { stdio: 'ignore', cwd: home });
   };
   initialise();
-  const settings = ['fsync=off', 'listen_addresses=127.0.0.1', `unix_socket_directories=${home}`];
+  const settings = ['fsync=off', 'listen_addresses=127.0.0.1', `unix_socket_directories=${home}`, ...more];
   const options = settings.flatMap((setting) => ['-c', setting]);
   const server = new ServerProcess({
     command: asPostgres('postgres', '-D', data, '-p', `${port}`, ...options),
@@ -191,6 +296,14 @@ export async function postgresBroker(): Promise<Broker> {
     stop: 'SIGINT',
   });
   return { ...broker(server, `postgres://postgres@127.0.0.1:${port}/postgres`), empty: initialise };
+}
+
+/** PostgreSQL that is spoken to with TLS. */
+export async function postgresTlsBroker(): Promise<TlsBroker> {
+  const { cert, key } = certificate();
+  for (const path of [dirname(key), key, cert]) giveToPostgres(path);
+  const plain = await postgresBroker('ssl=on', `ssl_cert_file=${cert}`, `ssl_key_file=${key}`);
+  return { ...plain, url: `${plain.url}?sslmode=verify-full`, ca: cert };
 }
 
 /** How a client of PostgreSQL begins. */
@@ -215,11 +328,11 @@ function asPostgres(program: string, ...args: string[]): [string, ...string[]] {
 
 const postgresProgram = (version: string, program: string) => `/usr/lib/postgresql/${version}/bin/${program}`;
 
-function giveToPostgres(folder: string): void {
-  chmodSync(folder, 0o700);
+function giveToPostgres(path: string): void {
+  chmodSync(path, statSync(path).isDirectory() ? 0o700 : 0o600);
   if (!isRoot) return;
   const id = (flag: string) => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }));
-  chownSync(folder, id('-u'), id('-g'));
+  chownSync(path, id('-u'), id('-g'));
 }
 
 function broker(server: ServerProcess, url: string, data?: string): Broker {

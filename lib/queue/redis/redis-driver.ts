@@ -24,8 +24,9 @@ export class RedisDriver extends SessionDriver<RedisSession> {
   /** How many processes have subscribed to a topic. */
   async count(topic: string, as: Subscription): Promise<number> {
     const numSub = as === 'sharded' ? 'SHARDNUMSUB' : 'NUMSUB';
-    const { publisher } = this.session.clients;
-    const reply = await publisher.sendCommand<[string, number | string]>(['PUBSUB', numSub, topic]);
+    const reply = await this.session.ask(topic, ({ publisher }) =>
+      publisher.sendCommand<[string, number | string]>(['PUBSUB', numSub, topic]),
+    );
     return Number(reply[1]);
   }
 }

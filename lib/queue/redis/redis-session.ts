@@ -31,9 +31,10 @@ export interface RedisClients {
   reader?: RedisClientType;
 }
 
-/** A session with Redis, and the connections for those who ask Redis for more. */
+/** A session with Redis, for those who ask Redis for more. */
 export interface RedisSession extends Session {
-  readonly clients: RedisClients;
+  /** Asks the Redis that has a key. */
+  ask<T>(key: string, what: (clients: RedisClients) => Promise<T>): Promise<T>;
 }
 
 /** Connects clients that are not connected yet; `as` says how is published and, if an address does not say it, heard. */
@@ -45,16 +46,18 @@ export async function redisSession(
   const { publisher, subscriber } = clients;
   const all = Object.values(clients) as RedisClientType[];
   const destroy = () => all.forEach((client) => client.destroy());
-  for (const client of all) client.on('error', events.lost);
+  for (const client of all) client.on('error', () => {}); // `connect` rejects with it
   await connected(all, signal).catch((error: unknown) => {
     destroy();
     // A socket that is just being connected escapes, and would keep the process alive.
     for (const client of all) client.once('connect', () => client.destroy());
     throw error;
   });
+  for (const client of all) client.on('error', events.lost);
+  subscriber.on('sharded-channel-moved', () => events.lost(new Error('slots of the cluster have moved')));
   const unwatch = watch(() => Promise.all([publisher.ping(), subscriber.ping()]), events.lost);
   return {
-    clients,
+    ask: (_, what) => what(clients),
     publish: (topic, payload) =>
       as === 'sharded'
         ? publisher.sPublish(topic, leanest(payload))
@@ -86,6 +89,7 @@ async function connected(clients: RedisClientType[], signal: AbortSignal): Promi
   );
   try {
     await Promise.race([Promise.all(clients.map((client) => client.connect())), tooLate]);
+    if (!clients.every((client) => client.isReady)) throw new Error('Redis closed a connection');
   } finally {
     ended.abort();
   }
@@ -94,9 +98,10 @@ async function connected(clients: RedisClientType[], signal: AbortSignal): Promi
 /** A topic, and how it is subscribed to. */
 export const addressOf = (topic: string, as: Subscription) => `${as} ${topic}`;
 
+export const topicOfAddress = (address: string) => address.slice(address.indexOf(' ') + 1);
+
 function parsed(address: string): [as: Subscription, topic: string] {
-  const end = address.indexOf(' ');
-  return [address.slice(0, end) as Subscription, address.slice(end + 1)];
+  return [address.slice(0, address.indexOf(' ')) as Subscription, topicOfAddress(address)];
 }
 
 async function listen(client: RedisClientType, address: string, { hear }: SessionEvents): Promise<void> {

@@ -7,7 +7,7 @@ import type { Link } from '../link.js';
 import { localFirst } from '../local-first.js';
 import type { AdapterFactory } from '../queue.js';
 import { redisClientView } from './redis-client-view.js';
-import { redisDriver } from './redis-clients.js';
+import { shardedDriver } from './redis-clients.js';
 import type { RedisDriver } from './redis-driver.js';
 
 /** Redis 7 and later, through socket.io's own adapter on SPUBLISH and SSUBSCRIBE. */
@@ -15,7 +15,7 @@ export const backend: Backend = {
   name: 'Redis, sharded',
   packages: { driver: 'redis', adapter: '@socket.io/redis-adapter' },
   open({ url }) {
-    const driver = redisDriver(url.replace('-sharded', ''), 'sharded');
+    const driver = shardedDriver(url.replace('-sharded', ''));
     return { driver, adapter: (link) => shardedAdapter(link, driver) };
   },
 };

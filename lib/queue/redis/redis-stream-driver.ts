@@ -1,6 +1,6 @@
 import type { Broker } from '../session-driver.js';
 import { RedisDriver } from './redis-driver.js';
-import type { RedisSession } from './redis-session.js';
+import type { RedisClients, RedisSession } from './redis-session.js';
 import { isBefore } from './redis-stream-turns.js';
 
 /** So many entries are kept at least: what is older cannot be replayed. */
@@ -45,7 +45,7 @@ export class StreamDriver extends RedisDriver {
   override publish(topic: string, payload: Buffer): Promise<unknown> {
     if (topic !== this.stream) return super.publish(topic, payload);
     const trim = { strategy: 'MAXLEN', strategyModifier: '~', threshold: KEPT } as const;
-    return this.#ask(({ publisher }) =>
+    return this.#ask(topic, ({ publisher }) =>
       publisher.xAdd(topic, '*', { payload: payload.toString(this.#encoding) }, { TRIM: trim }),
     );
   }
@@ -53,7 +53,7 @@ export class StreamDriver extends RedisDriver {
   /** What is new in the stream; waits for some seconds. */
   async read(): Promise<Entry[]> {
     const key = { key: this.stream, id: this.#cursor ?? '$' };
-    const read = await this.#ask(({ reader }) => reader!.xRead([key], READ));
+    const read = await this.#ask(this.stream, ({ reader }) => reader!.xRead([key], READ));
     // Its type is that of several protocols and settings at once; this is what ours give.
     const entries = (read as unknown as { messages: Raw[] }[] | null)?.[0]?.messages ?? [];
     this.#cursor = entries.at(-1)?.id ?? this.#cursor;
@@ -61,30 +61,32 @@ export class StreamDriver extends RedisDriver {
   }
 
   async range(from: string, to: string): Promise<Entry[]> {
-    const entries = await this.#ask(({ publisher }) => publisher.xRange(this.stream, from, to));
+    const entries = await this.#ask(this.stream, ({ publisher }) => publisher.xRange(this.stream, from, to));
     return (entries ?? []).map((entry) => this.#entryOf(entry));
   }
 
   async store(key: string, value: string, milliseconds: number): Promise<void> {
-    await this.#ask(({ publisher }) => publisher.set(key, value, { PX: milliseconds }));
+    await this.#ask(key, ({ publisher }) => publisher.set(key, value, { PX: milliseconds }));
   }
 
   /** What was stored; it is there no longer. */
   async take(key: string): Promise<string | null> {
-    return await this.#ask(({ publisher }) => publisher.getDel(key));
+    return await this.#ask(key, ({ publisher }) => publisher.getDel(key));
   }
 
   #entryOf({ id, message }: Raw): Entry {
     return { id, sealed: Buffer.from(message['payload'] ?? '', this.#encoding) };
   }
 
-  async #ask<T>(what: (clients: RedisSession['clients']) => Promise<T>): Promise<T> {
-    return await what(this.session.clients);
+  async #ask<T>(key: string, what: (clients: RedisClients) => Promise<T>): Promise<T> {
+    return await this.session.ask(key, what);
   }
 
   /** At the end of the stream when there was none; at its beginning when it has begun anew, with a clock set back. */
-  async #findPlace({ clients: { publisher } }: RedisSession): Promise<void> {
-    const last = (await publisher.xRevRange(this.stream, '+', '-', { COUNT: 1 }))?.[0];
+  async #findPlace(session: RedisSession): Promise<void> {
+    const [last] = await session.ask(this.stream, async ({ publisher }) => {
+      return (await publisher.xRevRange(this.stream, '+', '-', { COUNT: 1 })) ?? [];
+    });
     if (this.#cursor === undefined) this.#cursor = last?.id ?? '0-0';
     else if (!last || isBefore(last.id, this.#cursor)) this.#cursor = '0-0';
   }

@@ -7,6 +7,7 @@ import type { Link } from '../link.js';
 import { localFirst } from '../local-first.js';
 import type { AdapterFactory, Command, Written } from '../queue.js';
 import { clientMaker, refuseNonsense } from './redis-clients.js';
+import { orCluster } from './redis-cluster.js';
 import { redisSession } from './redis-session.js';
 import { StreamDriver } from './redis-stream-driver.js';
 import { writeFields } from './redis-stream-fields.js';
@@ -21,13 +22,11 @@ export const backend: Backend = {
     const make = clientMaker();
     refuseNonsense(make, url);
     const stream = `${channel}#stream`;
-    const driver = new StreamDriver(
-      (events, signal) => {
-        const clients = { publisher: make({ url }), subscriber: make({ url }), reader: make({ url }) };
-        return redisSession(clients, 'exact', { events, signal });
-      },
-      { stream, isText: secret === undefined },
-    );
+    const connect = orCluster(url, (at, events, signal) => {
+      const [publisher, subscriber, reader] = [make({ url: at }), make({ url: at }), make({ url: at })];
+      return redisSession({ publisher, subscriber, reader }, 'exact', { events, signal });
+    });
+    const driver = new StreamDriver(connect, { stream, isText: secret === undefined });
     return {
       driver,
       adapter: (link) => streamsAdapter(link, driver, secret),
