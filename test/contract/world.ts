@@ -34,8 +34,13 @@ export class Application {
     child.once('exit', () => this.#end());
   }
 
-  static async start(main: string, options: FlaskSocketOptions): Promise<Application> {
+  static async start(
+    main: string,
+    options: FlaskSocketOptions,
+    env?: NodeJS.ProcessEnv,
+  ): Promise<Application> {
     const child = fork(main, [JSON.stringify(options)], {
+      env: { ...process.env, ...env },
       execArgv: ['--expose-gc'],
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
