@@ -70,7 +70,7 @@ async function connect(
   { events, signal }: { events: SessionEvents; signal: AbortSignal },
 ): Promise<Session> {
   const destroy = () => connection.unsafeDestroy();
-  refuseStrangers(connection);
+  refuseStrangers(socketOf(connection));
   signal.addEventListener('abort', destroy, { once: true });
   try {
     const channel = await opened(connection, events);
@@ -89,15 +89,33 @@ async function connect(
 }
 
 /** The client believes any length of a frame; what is no RabbitMQ would make it wait for a gigabyte, or throw. */
-function refuseStrangers(connection: Connection): void {
-  // Its types keep it private.
-  const { _socket: socket } = connection as unknown as { _socket: Socket };
+function refuseStrangers(socket: Socket): void {
   const read = socket.read.bind(socket);
   socket.read = (length: number) => {
     if (length <= FRAME) return read(length) as unknown;
     socket.destroy(new Error('what answers there is no RabbitMQ'));
     return null;
   };
+}
+
+/** The client writes each message by itself; here what is published in one turn leaves together, at its end. */
+function gathering(socket: Socket): () => void {
+  let isCorked = false;
+  const release = () => {
+    isCorked = false;
+    socket.uncork();
+  };
+  return () => {
+    if (isCorked) return;
+    isCorked = true;
+    socket.cork();
+    process.nextTick(release);
+  };
+}
+
+/** The client's types keep it private. */
+function socketOf(connection: Connection): Socket {
+  return (connection as unknown as { _socket: Socket })._socket;
 }
 
 function opened(connection: Connection, { lost, paused, resumed }: SessionEvents): Promise<Channel> {
@@ -136,8 +154,12 @@ function session(
     address === fanout
       ? { exchange: fanout, routingKey: '', ...TEXT }
       : { exchange: direct, routingKey: address };
+  const gather = gathering(socketOf(connection));
   return {
-    publish: (address, payload) => channel.basicPublish(at(address), payload),
+    publish(address, payload) {
+      gather();
+      return channel.basicPublish(at(address), payload);
+    },
     listen: (address) => channel.queueBind({ queue, ...at(address) }),
     unlisten: (address) => channel.queueUnbind({ queue, ...at(address) }),
     async end() {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { Socket } from 'node:net';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import * as brokers from '../support/brokers.js';
 import { changes, connected, Links } from '../support/links.js';
 import { have } from '../support/system-packages.mjs';
@@ -94,6 +95,17 @@ describe.each(kinds.filter(({ needs }) => have(needs)))(
       for (const text of sent) one.say('order', text);
       await vi.waitUntil(() => heard.length === sent.length, soon);
       expect(texts(heard)).toEqual(sent);
+    });
+
+    it('P4 hands over with few writes what is said in one turn', async () => {
+      const { one, heard } = await links.pair('turn');
+      const writes = ['_write', '_writev'] as const;
+      const spies = writes.map((method) => vi.spyOn(Socket.prototype, method));
+      onTestFinished(() => spies.forEach((spy) => spy.mockRestore()));
+      for (let count = 0; count < 20; count++) one.say('turn', 'a word');
+      await vi.waitUntil(() => heard.length === 20, soon);
+      const calls = spies.reduce((sum, { mock }) => sum + mock.calls.length, 0);
+      expect(calls).toBeLessThan(10);
     });
 
     it('P4 says the same twice if it was said twice', async () => {
