@@ -3,7 +3,7 @@ import { EXCEPTION_EVENT, EXPIRED, EXPIRED_REASON, LONGEST_TIMER } from '../comm
 import { failure } from '../common/errors.js';
 import { printable } from '../common/printable.js';
 import type { ClientState, Connection } from './connection.js';
-import { connectionOf, disconnectFor, sendEvent, socketsOf } from './socket-internals.js';
+import { connectionOf, disconnectFor, sendLast, socketsOf } from './socket-internals.js';
 
 /** Seconds since 1970 are in this range until the year 5138; as milliseconds they would lie before 1974. */
 const SECONDS = { from: 10 ** 8, to: 10 ** 11 };
@@ -60,7 +60,7 @@ function forgetExpiry(state: ClientState): void {
 
 /** The client learns why, then that it is disconnected. */
 function expire(socket: Connection['socket']): void {
-  sendEvent(socket, [EXCEPTION_EVENT, EXPIRED], {});
+  sendLast(socket, [EXCEPTION_EVENT, EXPIRED]);
   disconnectFor(socket, EXPIRED_REASON);
 }
 

@@ -189,6 +189,11 @@ export function sendEvent(socket: Socket, data: readonly unknown[], flags: Packe
   if (!mayBeKept || !keepEvent(socket, data, flags)) sendPacket(socket, { type: EVENT_PACKET, data }, flags);
 }
 
+/** Sends an event that is not kept for a client that comes back: it leaves at once, before what ends the connection. */
+export function sendLast(socket: Socket, data: readonly unknown[]): void {
+  sendPacket(socket, { type: EVENT_PACKET, data }, {});
+}
+
 /** Sends an event through the adapter, if that recovers connections: it is sent again to a client that comes back. */
 export function keepEvent(socket: Socket, data: readonly unknown[], flags: PacketFlags): boolean {
   const { adapter, server } = socket.nsp;

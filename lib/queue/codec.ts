@@ -1,16 +1,24 @@
 import { createRequire } from 'node:module';
+import { plain } from '../common/plain.js';
 
-/** msgpack as socket.io's own adapters speak it (it comes without types). */
-export const msgpack = createRequire(import.meta.url)('notepack.io') as {
+interface Codec {
   encode(value: unknown): Buffer;
   decode(bytes: Buffer): unknown;
+}
+
+const notepack = createRequire(import.meta.url)('notepack.io') as Codec; // it comes without types
+
+/** msgpack as socket.io's own adapters speak it; of bytes it takes buffers only as they are. */
+export const msgpack: Codec = {
+  encode: (value) => notepack.encode(hasBytes(value) ? plain(value) : value),
+  decode: (bytes) => notepack.decode(bytes),
 };
 
 const BRACE = 0x7b;
 
 /** JSON, which is fastest; msgpack where there are bytes. */
 export function encode(message: object): Buffer {
-  return hasBytes(message) ? msgpack.encode(message) : Buffer.from(JSON.stringify(message));
+  return hasBytes(message) ? notepack.encode(plain(message)) : Buffer.from(JSON.stringify(message));
 }
 
 /** What was encoded; throws for what was not. */

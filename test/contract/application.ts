@@ -127,6 +127,12 @@ function commandsOf(app: INestApplication): Commands {
     flood: (event: string, count: number) => {
       for (let n = 1; n <= count; n++) socketio.emit(event, n);
     },
+    emitOfAllKinds: (event: string) => {
+      const hiding = { id: 1, password: 'secret', toJSON: () => ({ id: 1 }) };
+      socketio.emit(event, { hiding, left: undefined, out() {} });
+      socketio.emit(event, viewsOf(Buffer.from([1, 2, 3, 4, 5, 6, 7, 8])));
+      socketio.emit(event, { hiding, views: viewsOf(Buffer.from([1, 2, 3, 4, 5, 6, 7, 8])) });
+    },
     startLoad: (name: string) => load.start(name),
     stopLoad: () => load.stop(),
     log: () => lines.splice(0),
@@ -143,6 +149,12 @@ function commandsOf(app: INestApplication): Commands {
 function forward(socketio: SocketIO, name: string) {
   const method = (socketio as unknown as Commands)[name]!;
   return (...values: unknown[]) => method.apply(socketio, values as never[]);
+}
+
+/** The same bytes, as all that may hold them. */
+function viewsOf(bytes: Buffer): object[] {
+  const buffer = new Uint8Array(bytes).buffer;
+  return [buffer, new DataView(buffer), new Float32Array(buffer), new Uint16Array(buffer), bytes];
 }
 
 /** Broadcasts numbers, one after the other, until it is told to stop. */

@@ -27,6 +27,15 @@ export function speaksAcross(world: World): void {
     expect(await world.heard(clients)).toEqual([heard, heard, heard]);
   });
 
+  it('P4 E5 what hides itself from JSON stays hidden, and bytes are bytes in whatever view', async () => {
+    const clients = await world.clients();
+    await world.a.order('emitOfAllKinds', 'all kinds');
+    const views = Array.from({ length: 5 }, () => Buffer.from([1, 2, 3, 4, 5, 6, 7, 8]));
+    const events = [{ hiding: { id: 1 } }, views, { hiding: { id: 1 }, views }];
+    const heard = events.map((data) => ['all kinds', data]);
+    expect(await world.heard(clients)).toEqual([heard, heard, heard]);
+  });
+
   it('P4 large messages arrive as they were', async () => {
     const clients = await world.clients();
     const bytes = Buffer.alloc(Math.min(4_000_000, canDo(world.backEnd).largest - 1_000), 'abc');

@@ -2,7 +2,7 @@ import type { Adapter } from 'socket.io-adapter';
 import { load } from '../../common/optional-package.js';
 import type { Backend } from '../back-end.js';
 import { checkClusterMessage, type ClusterMessage } from '../cluster-message.js';
-import { decode } from '../codec.js';
+import { decode, encode } from '../codec.js';
 import type { Link } from '../link.js';
 import { localFirst } from '../local-first.js';
 import type { AdapterFactory } from '../queue.js';
@@ -21,7 +21,8 @@ export const backend: Backend = {
 };
 
 /** The part of socket.io's sharded adapter that its types keep private. */
-interface Receiving {
+interface Internals {
+  encode(message: object): Buffer;
   onRawMessage(payload: Buffer): void;
   onMessage(message: ClusterMessage): void;
 }
@@ -41,12 +42,13 @@ function shardedAdapter(link: Link, driver: RedisDriver): AdapterFactory {
   };
 }
 
-/** Makes the adapter take only what it can bear; the link counts the rest. */
+/** Makes the adapter take only what it can bear, and give bytes of all kinds; the link counts the rest. */
 function guarded(adapter: Adapter): Adapter {
-  const own: Pick<Receiving, 'onRawMessage'> = {
+  const own: Pick<Internals, 'encode' | 'onRawMessage'> = {
+    encode,
     onRawMessage: (payload) =>
       // Its types keep it private.
-      (adapter as unknown as Receiving).onMessage(checkClusterMessage(decode(payload))),
+      (adapter as unknown as Internals).onMessage(checkClusterMessage(decode(payload))),
   };
   return Object.assign(adapter, own);
 }

@@ -1,4 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { TYPES } from '../cluster-message.js';
+import { msgpack } from '../codec.js';
 import type { Link } from '../link.js';
 import { seal, unseal } from '../seal.js';
 import { inTime } from './in-time.js';
@@ -9,6 +11,9 @@ import { StreamTurns } from './redis-stream-turns.js';
 
 /** How long to wait before a stream that could not be read is read again, in milliseconds. */
 const PACE = 200;
+
+/** The type of a broadcast, as the stream has it. */
+const EMITTED = String(TYPES.emit);
 
 /** An entry as the adapter takes it. */
 interface Message {
@@ -46,7 +51,7 @@ export function streamClientView(link: Link, driver: StreamDriver, secret?: stri
     xRead: async () => [{ messages: await turns.next(() => readOn(link, driver)) }],
     xRange: async (_: string, from: string, to: string) => {
       const range = async (end: string) => whole(link, driver, await inTime(driver.range(from, end)));
-      if (to === '+') return await turns.replay(range, driver.cursor);
+      if (to === '+') return (await turns.replay(range, driver.cursor)).map(withoutVolatile);
       await turns.reached(to, driver.cursor);
       return await range(to);
     },
@@ -64,6 +69,15 @@ async function readOn(link: Link, driver: StreamDriver): Promise<Message[]> {
     await delay(PACE, undefined, { ref: false });
     return [];
   }
+}
+
+/** What was sent to those alone who were there is none of the messages that a client missed. */
+function withoutVolatile(entry: Message): Message {
+  const { type, data = '{}' } = entry.message;
+  if (type !== EMITTED) return entry;
+  const sent = data.startsWith('{') ? JSON.parse(data) : msgpack.decode(Buffer.from(data, 'base64'));
+  const { opts } = sent as { opts?: { flags?: { volatile?: boolean } } };
+  return opts?.flags?.volatile ? { ...entry, message: { ...entry.message, type: '' } } : entry;
 }
 
 /** The entries that are signed as ours are, and have all fields; the link counts the others. */

@@ -1,5 +1,6 @@
 import type { ClusterAdapter } from 'socket.io-adapter';
 import { load } from '../../common/optional-package.js';
+import { plain } from '../../common/plain.js';
 import type { Backend } from '../back-end.js';
 import { checkClusterMessage, clusterMessage } from '../cluster-message.js';
 import { hasBytes, msgpack } from '../codec.js';
@@ -35,9 +36,10 @@ export const backend: Backend = {
   },
 };
 
-/** What an adapter calls for each message that it has decoded. */
-interface Receiving {
+/** What an adapter calls for each message that it has decoded, and for each that it is to encode. */
+interface Internals {
   onMessage(message: unknown, offset?: string): void;
+  doPublish(message: { data?: unknown }): Promise<string>;
 }
 
 /** The part of a namespace that says whether clients are to get what they missed. */
@@ -64,18 +66,25 @@ function streamsAdapter(link: Link, driver: StreamDriver, secret: string | undef
   };
 }
 
-/** Makes the adapter take only what it can bear, from the stream and from channels; the link counts the rest. */
+/**
+ * Makes the adapter take only what it can bear, from the stream and from channels, and the link count the rest. What it
+ * gives is as clients would get it: its codec knows nothing of `toJSON()`.
+ */
 function checking(adapter: ClusterAdapter, link: Link): ClusterAdapter {
-  const receiving = adapter as unknown as Receiving; // typed protected
-  const take = receiving.onMessage.bind(adapter);
-  receiving.onMessage = (message, offset) => {
-    try {
-      take(checkClusterMessage(message), offset);
-    } catch (error) {
-      link.refuse(error);
-    }
+  const internals = adapter as unknown as Internals; // typed protected
+  const take = internals.onMessage.bind(adapter);
+  const give = internals.doPublish.bind(adapter);
+  const own: Internals = {
+    onMessage(message, offset) {
+      try {
+        take(checkClusterMessage(message), offset);
+      } catch (error) {
+        link.refuse(error);
+      }
+    },
+    doPublish: (message) => give({ ...message, data: plain(message.data) }),
   };
-  return adapter;
+  return Object.assign(adapter, own);
 }
 
 /** A command as socket.io's streams adapter takes it. */

@@ -59,7 +59,8 @@ export function recoverConnections(namespace: Namespace, connections: Connection
     persistSession(kept) {
       const socket = namespace.sockets.get(kept.sid);
       const connection = socket && connectionOf(socket);
-      const state = connection && connections.stateOf(connection);
+      // Plain, because what is undefined would come back as null from another process.
+      const state = connection && plain(connections.stateOf(connection));
       return persist({ ...kept, data: { ...(kept.data as object), [STATE]: state } });
     },
     async restoreSession(pid, offset) {
