@@ -1,7 +1,7 @@
 /** What a worker tells the primary process. */
 export type FromWorker =
-  /** It takes connections. */
-  | { fsk: 'ready' }
+  /** It takes connections, and may take so many milliseconds to end. */
+  | { fsk: 'ready'; shutdownTimeout: number }
   /** It has the connection that it was given; they are answered in their order. */
   | { fsk: 'taken' }
   /** It is alive, and so many connections are open. */

@@ -9,19 +9,17 @@ export interface PrimaryOptions {
   workers: number;
   host: string;
   port: number;
-  /** How long the workers may take to end, in milliseconds. */
-  shutdownTimeout: number;
   logger: FlaskSocketLogger;
-  /** What the workers find in their environment, beside the primary's. */
-  env: NodeJS.ProcessEnv;
+  /** What the workers find in their environment, beside the primary's, for the address that is listened on. */
+  env: (address: AddressInfo) => NodeJS.ProcessEnv;
 }
 
 /** What killing the last ones may take longer than they have, in milliseconds. */
 const GRACE = 1_000;
 
 /**
- * Runs the workers until the process is told to end: SIGTERM and SIGINT end it with code 0, SIGHUP replaces the
- * workers one after the other. Never resolves. Source: promise P2.
+ * Runs the workers until the process is told to end: SIGTERM and SIGINT end it with code 0, a second SIGINT at once,
+ * SIGHUP replaces the workers one after the other. Never resolves. Source: promise P2.
  */
 export async function runPrimary(options: PrimaryOptions): Promise<never> {
   const { logger, host, port, workers } = options;
@@ -29,14 +27,19 @@ export async function runPrimary(options: PrimaryOptions): Promise<never> {
   const end = (code: number) => (closing ??= close(code));
   const close = async (code: number) => {
     balancer.drain();
-    const ended = await pool.close(options.shutdownTimeout + GRACE);
+    const ended = await pool.close(pool.shutdownTimeout + GRACE);
     balancer.server.close();
     if (!ended) logger.error('Some workers did not end in time and were killed.');
     process.exit(ended ? code : 1);
   };
+  let interrupts = 0;
+  const interrupt = () => {
+    if (++interrupts === 1) return void end(0);
+    pool.kill();
+    process.exit(130);
+  };
   const pool = new WorkerPool(workers, {
     logger,
-    env: options.env,
     events: {
       ready: () => balancer.retry(),
       failed: (code) => void end(code),
@@ -46,11 +49,11 @@ export async function runPrimary(options: PrimaryOptions): Promise<never> {
   const balancer = new Balancer((worker) => pool.takerFor(worker));
   balancer.server.listen(port, host);
   await once(balancer.server, 'listening');
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void end(0));
+  process.on('SIGTERM', () => void end(0)).on('SIGINT', interrupt);
   process.on('SIGHUP', () => void replace(pool, logger));
-  pool.start();
-  const { address, port: taken } = balancer.server.address() as AddressInfo;
-  logger.log(`${workers} workers on ${address}:${taken}, primary process ${process.pid}.`);
+  const taken = balancer.server.address() as AddressInfo;
+  pool.start(options.env(taken));
+  logger.log(`${workers} workers on ${taken.address}:${taken.port}, primary process ${process.pid}.`);
   return await new Promise<never>(() => {});
 }
 

@@ -1,5 +1,6 @@
 import cluster, { type Worker } from 'node:cluster';
 import type { FlaskSocketLogger } from '../common/logger.js';
+import { DEFAULTS } from '../common/options.js';
 import { BEAT, isFromWorker, type Published } from './messages.js';
 import { WorkerHandle } from './worker-handle.js';
 
@@ -22,7 +23,10 @@ export interface PoolEvents {
 export class WorkerPool {
   readonly #handles = new Map<number, WorkerHandle>();
   readonly #watch: NodeJS.Timeout;
+  #env: NodeJS.ProcessEnv = {};
   #pause = 0;
+  /** How long a worker may take to end, in milliseconds, as the last one has said that began. */
+  shutdownTimeout: number = DEFAULTS.shutdownTimeout;
   #everReady = false;
   #closing = false;
   /** The worker whose successor is starting. */
@@ -30,7 +34,7 @@ export class WorkerPool {
 
   constructor(
     private readonly size: number,
-    private readonly parts: { logger: FlaskSocketLogger; events: PoolEvents; env: NodeJS.ProcessEnv },
+    private readonly parts: { logger: FlaskSocketLogger; events: PoolEvents },
   ) {
     cluster.setupPrimary({ serialization: 'advanced' }); // otherwise bytes would not stay bytes
     cluster.on('message', (worker, message: unknown) => this.#hear(worker, message));
@@ -38,7 +42,9 @@ export class WorkerPool {
     this.#watch = setInterval(() => this.#killHanging(), BEAT).unref();
   }
 
-  start(): void {
+  /** `env` is what they find in their environment. */
+  start(env: NodeJS.ProcessEnv): void {
+    this.#env = env;
     for (let count = 0; count < this.size; count++) this.#fork();
   }
 
@@ -77,12 +83,17 @@ export class WorkerPool {
     clearInterval(this.#watch);
     for (const handle of this.#handles.values()) handle.drain();
     const ended = await this.#until(() => this.#handles.size === 0, timeout);
-    for (const handle of this.#handles.values()) handle.kill();
+    this.kill();
     return ended;
   }
 
+  /** Ends all workers at once. */
+  kill(): void {
+    for (const handle of this.#handles.values()) handle.kill();
+  }
+
   #fork(): WorkerHandle {
-    const handle = new WorkerHandle(cluster.fork(this.parts.env));
+    const handle = new WorkerHandle(cluster.fork(this.#env));
     this.#handles.set(handle.id, handle);
     return handle;
   }
@@ -95,6 +106,7 @@ export class WorkerPool {
     else if (message.fsk === 'stop') this.parts.events.stop();
     else if (message.fsk === 'ready') {
       this.#everReady = true;
+      this.shutdownTimeout = message.shutdownTimeout;
       this.parts.events.ready();
     }
     this.#changed();

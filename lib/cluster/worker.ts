@@ -1,13 +1,26 @@
 import cluster from 'node:cluster';
 import type { Server as HttpServer, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { BEAT, idOfWorker, isFromPrimary, requestLineOf, workerOf, type FromWorker } from './messages.js';
 
 /** Whether this process is a worker of `run({ workers })`. */
 export const isWorker = (): boolean => cluster.isWorker && process.env['FLASK_SOCKET_WORKER'] === '1';
 
-/** What the workers' environment says. */
-export const WORKER_ENVIRONMENT = { FLASK_SOCKET_WORKER: '1' };
+/** What the workers' environment says, where the primary process listens. */
+export const workerEnvironment = ({ address, family, port }: AddressInfo) => ({
+  FLASK_SOCKET_WORKER: '1',
+  FLASK_SOCKET_URL: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`,
+});
+
+/** Where a worker's clients find it. */
+export const workerUrl = () => process.env['FLASK_SOCKET_URL'] ?? '';
+
+/** What becomes of a worker when the primary process says so. */
+interface Orders {
+  drain: () => void;
+  retire: () => void;
+  shutdownTimeout: number;
+}
 
 /** This process's connections, which the primary process takes from the port and hands over. */
 export class WorkerConnections {
@@ -20,9 +33,9 @@ export class WorkerConnections {
 
   /**
    * Takes connections from now on. `drain` is called when the primary process wants this one to end, or is gone;
-   * `retire` when it is to end as soon as nobody is arriving any more.
+   * `retire` when it is to end as soon as nobody is arriving any more; that may take `shutdownTimeout` milliseconds.
    */
-  start({ drain, retire }: { drain: () => void; retire: () => void }): void {
+  start({ drain, retire, shutdownTimeout }: Orders): void {
     this.httpServer.prependListener('request', oneRequestOnly);
     process.on('message', (message: unknown, socket: Socket | undefined) => {
       if (!isFromPrimary(message)) return;
@@ -32,7 +45,7 @@ export class WorkerConnections {
     });
     process.on('disconnect', drain);
     this.#beat = setInterval(() => tell({ fsk: 'beat', open: this.#open.size }), BEAT).unref();
-    tell({ fsk: 'ready' });
+    tell({ fsk: 'ready', shutdownTimeout });
   }
 
   /** Ends what is still open. */

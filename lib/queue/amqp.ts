@@ -155,14 +155,17 @@ function session(
       ? { exchange: fanout, routingKey: '', ...TEXT }
       : { exchange: direct, routingKey: address };
   const gather = gathering(socketOf(connection));
+  let last: Promise<unknown> = Promise.resolve();
   return {
     publish(address, payload) {
       gather();
-      return channel.basicPublish(at(address), payload);
+      last = channel.basicPublish(at(address), payload);
+      return last;
     },
     listen: (address) => channel.queueBind({ queue, ...at(address) }),
     unlisten: (address) => channel.queueUnbind({ queue, ...at(address) }),
     async end() {
+      await last.catch(() => {}); // what is not confirmed when the channel closes counts as lost
       await channel.close();
       await connection.close();
     },

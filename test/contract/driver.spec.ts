@@ -108,6 +108,17 @@ describe.each(kinds.filter(({ needs }) => have(needs)))(
       expect(calls).toBeLessThan(10);
     });
 
+    it('P4 P7 publishes what was said just before the end', async () => {
+      const { one, heard } = await links.pair('end');
+      for (let count = 0; count < 200; count++) one.say('end', `${count}`);
+      await one.link.close();
+      await vi.waitUntil(() => heard.length === 200, soon);
+      expect([one.link.counts.lost, one.lines.filter((line) => line.includes('not published'))]).toEqual([
+        0,
+        [],
+      ]);
+    });
+
     it('P4 says the same twice if it was said twice', async () => {
       const { one, heard } = await links.pair('twice');
       for (const text of ['same', 'same', 'same', 'end']) one.say('twice', text);

@@ -297,6 +297,62 @@ describe('run() with workers', { timeout: 120_000 }, () => {
     },
   );
 
+  it('P7 ends in time for what forRoot() allows', { timeout: 60_000 }, async () => {
+    const team = await Team.start({ module: { shutdownTimeout: 16_000 } });
+    const [client] = await team.connect(1);
+    const answer = ask(client!, 'slow', 12_000);
+    await pidOf(client!);
+
+    team.end('SIGTERM');
+
+    expect(await answer).toEqual(['done']);
+    expect(await team.exit()).toBe(0);
+  });
+
+  it('P7 lets handlers end in workers that hear of the end twice, as with Ctrl-C', async () => {
+    const team = await Team.start();
+    const clients = await team.connect(20);
+    const pids = new Set(await Promise.all(clients.map(pidOf)));
+    const answers = Promise.all(clients.map((client) => ask(client, 'slow', 2_000)));
+    await Promise.all(clients.map(pidOf)); // the handlers run
+
+    team.end('SIGINT');
+    await vi.waitFor(async () => expect((await fetch(team.url)).status).toBe(503), SOON);
+    for (const pid of pids) process.kill(pid, 'SIGINT');
+
+    expect(await answers).toEqual(clients.map(() => ['done']));
+    expect(await team.exit()).toBe(0);
+  });
+
+  it('P7 ends at once on the second SIGINT', async () => {
+    const team = await Team.start();
+    const [client] = await team.connect(1);
+    client!.emit('slow', 600_000);
+    await pidOf(client!);
+
+    team.end('SIGINT');
+    await vi.waitFor(async () => expect((await fetch(team.url)).status).toBe(503), SOON);
+    team.end('SIGINT');
+
+    expect(await team.exit()).toBe(130);
+  });
+
+  it('P2 I3 tells each worker the address that all have', async () => {
+    const team = await Team.start();
+    await vi.waitFor(() => {
+      expect(team.output.split(`found at ${team.url}\n`)).toHaveLength(WORKERS + 1);
+    }, SOON);
+  });
+
+  it('P2 refuses httpsOptions', async () => {
+    const options = { workers: 2, nest: { httpsOptions: {} } };
+    const primary = spawn(process.execPath, [program.main, JSON.stringify(options)]);
+    let output = '';
+    primary.stderr.on('data', (text: Buffer) => (output += text.toString()));
+    const [code] = (await once(primary, 'exit')) as [number];
+    expect([code, output.includes('httpsOptions')]).toEqual([1, true]);
+  });
+
   it('Q1 stop() in one worker ends them all', async () => {
     const team = await Team.start();
     const [client] = await team.connect(8);

@@ -44,6 +44,18 @@ describe.each(platforms)('a login over HTTP, on $platform', ({ adapter }) => {
     expect(await ask(client, 'who am i')).toEqual([{ parameter: ann, request: ann, session: 7 }]);
   });
 
+  it('A1 ends as passport does it', async () => {
+    const app = await startWithLogin({ adapter, providers: [UserGateway] });
+    const browser = new Browser(app);
+    await browser.login('ann');
+
+    const status = await browser.post('/log-me-out');
+
+    const client = await app.connect('/', browser.headers);
+    const nobody = { parameter: undefined, request: undefined, session: undefined };
+    expect([status, await ask(client, 'who am i')]).toEqual([201, [nobody]]);
+  });
+
   it.each(transports)('A1 that never happened leaves the user unknown, by %s', async (transport) => {
     const app = await startWithLogin({ adapter, providers: [UserGateway] });
     const browser = new Browser(app);

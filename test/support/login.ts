@@ -34,6 +34,7 @@ const USERS: readonly User[] = [
 interface PassportRequest {
   user: User;
   logout(done: (error: unknown) => void): void;
+  isAuthenticated(): boolean;
   session: { destroy(done: (error: unknown) => void): void };
 }
 
@@ -72,6 +73,12 @@ class LoginController {
   @Post('login')
   login(@Req() request: PassportRequest) {
     return request.user;
+  }
+
+  @Post('log-me-out')
+  async logMeOut(@Req() request: PassportRequest) {
+    await new Promise<void>((resolve) => request.logout(() => resolve()));
+    return request.isAuthenticated();
   }
 
   @Post('logout')

@@ -7,11 +7,12 @@ import { Shutdown } from '../shutdown.js';
 const GRACE = 1_000;
 const LAST_WORDS = 200;
 
-/** Ends the process with code 0 on SIGTERM and SIGINT, after the application; at once on the second one. */
+/** Ends the process with code 0 on SIGTERM and SIGINT, after the application; at once on the second SIGINT. */
 export function endOnSignals(app: INestApplication, afterwards: () => void = () => {}): () => void {
   let ending: Promise<void> | undefined;
   const end = () => void (ending ??= endProcess(app, afterwards));
-  const interrupt = () => (ending ? process.exit(130) : end());
+  let interrupts = 0; // a worker may have been told to end already: the first is not the second one, then
+  const interrupt = () => (++interrupts > 1 ? process.exit(130) : end());
   process.on('SIGTERM', end).on('SIGINT', interrupt);
   app.get(Shutdown).whenDrained(() => {
     if (!ending) process.off('SIGTERM', end).off('SIGINT', interrupt); // closed by itself: nothing is left to end

@@ -1,9 +1,9 @@
 import { Logger, type INestApplication, type NestApplicationOptions, type Type } from '@nestjs/common';
 import { NestFactory, type AbstractHttpAdapter } from '@nestjs/core';
 import { runPrimary } from '../../cluster/primary.js';
-import { isWorker, WORKER_ENVIRONMENT } from '../../cluster/worker.js';
-import { failureFrom } from '../../common/errors.js';
-import { DEFAULTS, type FlaskSocketOptions } from '../../common/options.js';
+import { isWorker, workerEnvironment } from '../../cluster/worker.js';
+import { failure, failureFrom } from '../../common/errors.js';
+import type { FlaskSocketOptions } from '../../common/options.js';
 import { FlaskSocketConfig, loggerFrom } from '../flask-socket.config.js';
 import { Shutdown } from '../shutdown.js';
 import { countOf, readEnvironment, type Environment, type Workers } from './environment.js';
@@ -26,6 +26,9 @@ export interface RunOptions extends FlaskSocketOptions {
   /** Options for `NestFactory.create()`. */
   nest?: NestApplicationOptions;
 }
+
+const NO_TLS =
+  "cannot be used with httpsOptions: the workers' one port speaks HTTP. Let a balancer end TLS before it";
 
 /**
  * Creates the application, listens, and ends it gracefully on SIGTERM and SIGINT, with exit code 0. Options given here
@@ -69,14 +72,14 @@ async function serve(module: Type, options: RunOptions, environment: Environment
 }
 
 function primaryOptions(options: RunOptions, environment: Environment, workers: Workers) {
-  const { host = environment.host, port = environment.port, logger, shutdownTimeout } = options;
+  const { host = environment.host, port = environment.port, logger, nest } = options;
+  if (nest?.httpsOptions) throw failure('FSK_INVALID_OPTION', 'workers', NO_TLS);
   return {
     workers: countOf(workers),
     host: host ?? '127.0.0.1',
     port: port ?? 5000,
-    shutdownTimeout: shutdownTimeout ?? DEFAULTS.shutdownTimeout,
     logger: loggerFrom(logger, new Logger('FlaskSocket')),
-    env: WORKER_ENVIRONMENT,
+    env: workerEnvironment,
   };
 }
 

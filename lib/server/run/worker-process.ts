@@ -1,6 +1,7 @@
 import type { Server as HttpServer } from 'node:http';
 import type { INestApplication } from '@nestjs/common';
-import { tell, workerConnectionId, WorkerConnections } from '../../cluster/worker.js';
+import { tell, workerConnectionId, WorkerConnections, workerUrl } from '../../cluster/worker.js';
+import { FlaskSocketConfig } from '../flask-socket.config.js';
 import { FlaskSocketRuntime } from '../flask-socket.runtime.js';
 import { Shutdown } from '../shutdown.js';
 import { allHaveArrived } from './arriving.js';
@@ -25,6 +26,10 @@ export async function serveAsWorker(app: INestApplication): Promise<INestApplica
     await app.close();
   };
   const retire = () => void allHaveArrived(server, () => connections.isAsked).then(end);
-  connections.start({ drain: end, retire });
+  const { shutdownTimeout } = app.get(FlaskSocketConfig).options;
+  connections.start({ drain: end, retire, shutdownTimeout });
+  // Nest would say that it does not listen. Its proxy takes definitions, but no assignments.
+  const getUrl = () => Promise.resolve(workerUrl());
+  Object.defineProperty(app, 'getUrl', { value: getUrl, configurable: true, writable: true });
   return app;
 }

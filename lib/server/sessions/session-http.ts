@@ -4,12 +4,16 @@ import type { SessionMiddleware } from '../../common/session.js';
 /** What express-style middlewares put on a request, and Fastify's handlers expect on theirs. */
 const SHARED = ['session', 'sessionID', 'sessionStore', 'user'];
 
+/** The methods among it: passport's. They expect the request that they were put on. */
+const METHODS = ['logIn', 'login', 'logOut', 'logout', 'isAuthenticated', 'isUnauthenticated'];
+
 interface Fastify {
   addHook(name: 'onRequest', hook: (request: FastifyRequest, reply: unknown, done: () => void) => void): void;
 }
 
 interface FastifyRequest {
   raw: Record<string, unknown>;
+  [key: string]: unknown;
 }
 
 /** Runs the middlewares for every HTTP request of the application, before its guards, routes and own middlewares. */
@@ -31,6 +35,10 @@ function share(request: FastifyRequest, _reply: unknown, done: () => void): void
       configurable: true,
       enumerable: true,
     });
+  }
+  for (const key of METHODS) {
+    const method = request.raw[key];
+    if (!(key in request) && typeof method === 'function') request[key] = method.bind(request.raw);
   }
   done();
 }

@@ -11,6 +11,7 @@ import {
   run,
   SocketGateway,
   SocketIO,
+  type FlaskSocketOptions,
   type RunOptions,
 } from 'nestjs-flask-socket';
 
@@ -69,16 +70,24 @@ class PageController {
   }
 }
 
+/** Options of `run()`, and which are given elsewhere. */
+interface Given extends RunOptions {
+  fastify?: boolean;
+  /** Those of `forRoot()`. */
+  module?: FlaskSocketOptions;
+}
+
+const { fastify, module, ...options } = JSON.parse(process.argv[2] ?? '{}') as Given;
+
 @Module({
-  imports: [FlaskSocketModule.forRoot({ logger: console })],
+  imports: [FlaskSocketModule.forRoot({ logger: console, ...module })],
   controllers: [PageController],
   providers: [TeamGateway],
 })
 class AppModule {}
 
-const { fastify, ...options } = JSON.parse(process.argv[2] ?? '{}') as RunOptions & { fastify?: boolean };
 const adapter = fastify ? { adapter: new FastifyAdapter() as never } : {};
-await run(AppModule, {
+const app = await run(AppModule, {
   port: 0,
   workers: 4,
   nest: { logger: false },
@@ -86,3 +95,4 @@ await run(AppModule, {
   ...adapter,
   ...options,
 });
+process.stdout.write(`found at ${await app.getUrl()}\n`);
