@@ -113,9 +113,8 @@ function gathering(socket: Socket): () => void {
   };
 }
 
-/** The client's types keep it private. */
 function socketOf(connection: Connection): Socket {
-  return (connection as unknown as { _socket: Socket })._socket;
+  return (connection as unknown as { _socket: Socket })._socket; // typed private
 }
 
 function opened(connection: Connection, { lost, paused, resumed }: SessionEvents): Promise<Channel> {
