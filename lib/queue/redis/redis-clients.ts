@@ -2,7 +2,7 @@ import type { RedisClientOptions, RedisClientType } from 'redis';
 import { failureFrom } from '../../common/errors.js';
 import { load } from '../../common/optional-package.js';
 import { withoutPassword } from '../without-password.js';
-import { orCluster } from './redis-cluster.js';
+import type { Connect } from './redis-cluster.js';
 import { RedisDriver } from './redis-driver.js';
 import { redisSession, SAFE } from './redis-session.js';
 
@@ -15,29 +15,25 @@ export function clientMaker(): MakeClient {
   return (options) => createClient({ ...SAFE, ...options, socket: { ...SAFE.socket, ...options.socket } });
 }
 
-/** A driver on one Redis. */
-export function redisDriver(url: string): RedisDriver {
+/** Connects to whatever node of the Redis at `url`; with `reads` it has a connection for what blocks. */
+export function connector(url: string, as: 'exact' | 'sharded', { reads = false } = {}): Connect {
   const make = clientMaker();
   refuseNonsense(make, url);
-  return new RedisDriver((events, signal) => {
-    const clients = { publisher: make({ url }), subscriber: make({ url }) };
-    return redisSession(clients, 'exact', { events, signal });
-  });
+  return (node, events, signal) => {
+    const client = () => make({ url: node });
+    const clients = { publisher: client(), subscriber: client(), ...(reads && { reader: client() }) };
+    return redisSession(clients, as, { events, signal });
+  };
 }
 
-/** A driver on the shards of a cluster, or on one Redis that is all of them. */
-export function shardedDriver(url: string): RedisDriver {
-  const make = clientMaker();
-  refuseNonsense(make, url);
-  const connect = orCluster(url, (node, events, signal) => {
-    const clients = { publisher: make({ url: node }), subscriber: make({ url: node }) };
-    return redisSession(clients, 'sharded', { events, signal });
-  });
-  return new RedisDriver(connect, 'sharded');
+/** A driver on one Redis. */
+export function redisDriver(url: string): RedisDriver {
+  const connect = connector(url, 'exact');
+  return new RedisDriver((events, signal) => connect(url, events, signal));
 }
 
 /** Throws `FSK_INVALID_QUEUE` for a URL that the client does not take. */
-export function refuseNonsense(make: MakeClient, url: string): void {
+function refuseNonsense(make: MakeClient, url: string): void {
   try {
     make({ url }).destroy();
   } catch (cause) {

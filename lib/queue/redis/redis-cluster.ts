@@ -4,7 +4,7 @@ import { topicOfAddress, type RedisSession } from './redis-session.js';
 import { SLOTS, slotOf } from './redis-slot.js';
 
 /** Connects to the one Redis at a URL. */
-type Connect = (url: string, events: SessionEvents, signal: AbortSignal) => Promise<RedisSession>;
+export type Connect = (url: string, events: SessionEvents, signal: AbortSignal) => Promise<RedisSession>;
 
 /** Slots of a cluster, and the master that has them. */
 interface Shard {

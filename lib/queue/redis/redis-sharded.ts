@@ -7,15 +7,17 @@ import type { Link } from '../link.js';
 import { localFirst } from '../local-first.js';
 import type { AdapterFactory } from '../queue.js';
 import { redisClientView } from './redis-client-view.js';
-import { shardedDriver } from './redis-clients.js';
-import type { RedisDriver } from './redis-driver.js';
+import { connector } from './redis-clients.js';
+import { orCluster } from './redis-cluster.js';
+import { RedisDriver } from './redis-driver.js';
 
 /** Redis 7 and later, through socket.io's own adapter on SPUBLISH and SSUBSCRIBE. */
 export const backend: Backend = {
   name: 'Redis, sharded',
   packages: { driver: 'redis', adapter: '@socket.io/redis-adapter' },
   open({ url }) {
-    const driver = shardedDriver(url.replace('-sharded', ''));
+    const node = url.replace('-sharded', '');
+    const driver = new RedisDriver(orCluster(node, connector(node, 'sharded')), 'sharded');
     return { driver, adapter: (link) => shardedAdapter(link, driver) };
   },
 };

@@ -7,9 +7,8 @@ import { hasBytes, msgpack } from '../codec.js';
 import type { Link } from '../link.js';
 import { localFirst } from '../local-first.js';
 import type { AdapterFactory, Command, Written } from '../queue.js';
-import { clientMaker, refuseNonsense } from './redis-clients.js';
+import { connector } from './redis-clients.js';
 import { orCluster } from './redis-cluster.js';
-import { redisSession } from './redis-session.js';
 import { StreamDriver } from './redis-stream-driver.js';
 import { writeFields } from './redis-stream-fields.js';
 import { streamClientView } from './redis-stream-view.js';
@@ -20,13 +19,8 @@ export const backend: Backend = {
   packages: { driver: 'redis', adapter: '@socket.io/redis-streams-adapter' },
   open({ url: given, channel, secret }) {
     const url = given.replace('-streams', '');
-    const make = clientMaker();
-    refuseNonsense(make, url);
     const stream = `${channel}#stream`;
-    const connect = orCluster(url, (at, events, signal) => {
-      const [publisher, subscriber, reader] = [make({ url: at }), make({ url: at }), make({ url: at })];
-      return redisSession({ publisher, subscriber, reader }, 'exact', { events, signal });
-    });
+    const connect = orCluster(url, connector(url, 'exact', { reads: true }));
     const driver = new StreamDriver(connect, { stream, isText: secret === undefined });
     return {
       driver,
