@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { FlaskSocketLogger } from '../common/logger.js';
 import { Balancer } from './balancer.js';
 import { WorkerPool } from './worker-pool.js';
+import { workerEnvironment } from './worker.js';
 
 /** Where the workers' one port is, and how they end. */
 export interface PrimaryOptions {
@@ -10,12 +11,7 @@ export interface PrimaryOptions {
   host: string;
   port: number;
   logger: FlaskSocketLogger;
-  /** What the workers find in their environment, beside the primary's, for the address that is listened on. */
-  env: (address: AddressInfo) => NodeJS.ProcessEnv;
 }
-
-/** What killing the last ones may take longer than they have, in milliseconds. */
-const GRACE = 1_000;
 
 /**
  * Runs the workers until the process is told to end: SIGTERM and SIGINT end it with code 0, a second SIGINT at once,
@@ -27,7 +23,7 @@ export async function runPrimary(options: PrimaryOptions): Promise<never> {
   const end = (code: number) => (closing ??= close(code));
   const close = async (code: number) => {
     balancer.drain();
-    const ended = await pool.close(pool.shutdownTimeout + GRACE);
+    const ended = await pool.close();
     balancer.server.close();
     if (!ended) logger.error('Some workers did not end in time and were killed.');
     process.exit(ended ? code : 1);
@@ -52,7 +48,7 @@ export async function runPrimary(options: PrimaryOptions): Promise<never> {
   process.on('SIGTERM', () => void end(0)).on('SIGINT', interrupt);
   process.on('SIGHUP', () => void replace(pool, logger));
   const taken = balancer.server.address() as AddressInfo;
-  pool.start(options.env(taken));
+  pool.start(workerEnvironment(taken));
   logger.log(`${workers} workers on ${taken.address}:${taken.port}, primary process ${process.pid}.`);
   return await new Promise<never>(() => {});
 }

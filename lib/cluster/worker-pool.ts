@@ -9,6 +9,9 @@ const LONG_LIFE = 10_000;
 const FIRST_PAUSE = 100;
 const LONGEST_PAUSE = 5_000;
 
+/** What ending the last ones may take longer than they have, in milliseconds. */
+const GRACE = 1_000;
+
 /** What the pool tells its owner. */
 export interface PoolEvents {
   /** A worker takes connections. */
@@ -26,7 +29,7 @@ export class WorkerPool {
   #env: NodeJS.ProcessEnv = {};
   #pause = 0;
   /** How long a worker may take to end, in milliseconds, as the last one has said that began. */
-  shutdownTimeout: number = DEFAULTS.shutdownTimeout;
+  #shutdownTimeout: number = DEFAULTS.shutdownTimeout;
   #everReady = false;
   #closing = false;
   /** The worker whose successor is starting. */
@@ -77,12 +80,12 @@ export class WorkerPool {
     }
   }
 
-  /** Ends all workers within `timeout` milliseconds. Resolves with whether all of them ended by themselves. */
-  async close(timeout: number): Promise<boolean> {
+  /** Ends all workers, in the time that they may take. Resolves with whether all of them ended by themselves. */
+  async close(): Promise<boolean> {
     this.#closing = true;
     clearInterval(this.#watch);
     for (const handle of this.#handles.values()) handle.drain();
-    const ended = await this.#until(() => this.#handles.size === 0, timeout);
+    const ended = await this.#until(() => this.#handles.size === 0, this.#shutdownTimeout + GRACE);
     this.kill();
     return ended;
   }
@@ -106,7 +109,7 @@ export class WorkerPool {
     else if (message.fsk === 'stop') this.parts.events.stop();
     else if (message.fsk === 'ready') {
       this.#everReady = true;
-      this.shutdownTimeout = message.shutdownTimeout;
+      this.#shutdownTimeout = message.shutdownTimeout;
       this.parts.events.ready();
     }
     this.#changed();

@@ -1,7 +1,7 @@
 import { Logger, type INestApplication, type NestApplicationOptions, type Type } from '@nestjs/common';
 import { NestFactory, type AbstractHttpAdapter } from '@nestjs/core';
 import { runPrimary } from '../../cluster/primary.js';
-import { isWorker, workerEnvironment } from '../../cluster/worker.js';
+import { isWorker } from '../../cluster/worker.js';
 import { failure, failureFrom } from '../../common/errors.js';
 import type { FlaskSocketOptions } from '../../common/options.js';
 import { FlaskSocketConfig, loggerFrom } from '../flask-socket.config.js';
@@ -79,7 +79,6 @@ function primaryOptions(options: RunOptions, environment: Environment, workers: 
     host: host ?? '127.0.0.1',
     port: port ?? 5000,
     logger: loggerFrom(logger, new Logger('FlaskSocket')),
-    env: workerEnvironment,
   };
 }
 
