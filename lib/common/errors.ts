@@ -49,6 +49,8 @@ const SENTENCES = {
   FSK_INVALID_ROOM: (room: string) => `Invalid room ${room}. Rooms are named by a string or a number.`,
   FSK_RESERVED_ROOM: (room: string) =>
     `Room ${room} is named like the room of a user, which a name cannot reach: it may come from a client. Use user(id) where you mean a user, and another name otherwise.`,
+  FSK_ROOM_OF_ANOTHER: (room: string) =>
+    `Room ${room} is named as another client's sid: whoever joins it would hear what is sent to that client alone. Choose another name, \`game:\${sid}\` for example; a client is in the room of its own sid from the start.`,
   FSK_INVALID_USER: (id: string) =>
     `Invalid user id ${id}. A user has a text that is not empty, or a finite number: check option "identify", or what user() and disconnectUser() were given.`,
   FSK_IDENTIFY_TIMEOUT: (timeout: number) =>

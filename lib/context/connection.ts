@@ -27,8 +27,8 @@ export interface ClientState {
   /** When the client's connection ends by itself; the timer that sees to it, while it is connected. */
   expiresAt?: Date | number | undefined;
   expiryTimer?: NodeJS.Timeout | undefined;
-  /** The namespaces that decide about the client right now. */
-  asking?: Set<string>;
+  /** Its sockets in the namespaces that decide about it right now. */
+  asking?: Map<string, Socket>;
   /** The end of the queue of events that are handled one after the other. */
   tail?: PromiseLike<void>;
   /** How many decoded packets wait for their turn. */
@@ -78,6 +78,10 @@ export class Connection {
   state: 'connecting' | 'connected' | 'leaving' | 'refused' | 'gone' = 'connecting';
   /** What was sent to this client before it was told that it is connected. */
   held: HeldPacket[] | undefined;
+  /** How much of that others have sent: it has a limit. */
+  heldOfOthers: { packets: number; bytes: number } | undefined;
+  /** Rooms of a returning client that it gets back once it is known to be the same user's. */
+  withheld: ReadonlySet<string> | undefined;
   /** Ends the calls that wait for this client. */
   readonly calls = new LazySet<() => void>();
   /** Ends when `@OnConnect()` has, where the client was accepted before (`alwaysConnect`). */

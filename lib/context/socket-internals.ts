@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
-import { Namespace, Socket, type Server } from 'socket.io';
-import type { ClientState, Connection, HeldPacket } from './connection.js';
+import { Namespace, type Server, type Socket } from 'socket.io';
+import type { ClientState, Connection } from './connection.js';
 
 /*
  * The parts of socket.io 4.8 that its types keep private, in one place. Each is stable since 3.0:
@@ -17,8 +17,6 @@ export interface Packet {
   id?: number;
 }
 
-/** Packet types that go out before the client is connected: CONNECT and CONNECT_ERROR. */
-const HANDSHAKE_PACKETS: ReadonlySet<number> = new Set([0, 4]);
 const DISCONNECT_PACKET = 1;
 const EVENT_PACKET = 2;
 
@@ -37,7 +35,6 @@ export interface PacketFlags {
 interface SocketInternals {
   readonly client: {
     readonly nsps: Map<string, Socket>;
-    writeToEngine(packets: unknown, flags: unknown): void;
   };
   readonly acks: Map<number, (...values: unknown[]) => void>;
   readonly _anyOutgoingListeners?: readonly unknown[];
@@ -65,7 +62,6 @@ interface ServerInternals {
 
 const inner = (socket: Socket) => socket as unknown as SocketInternals; // typed private by socket.io
 const innerNamespace = (namespace: Namespace) => namespace as unknown as NamespaceInternals; // likewise
-const socketPrototype = inner(Socket.prototype);
 const namespacePrototype = innerNamespace(Namespace.prototype);
 
 const CONNECTION = Symbol('nestjs-flask-socket connection');
@@ -87,19 +83,18 @@ export function clientStateOf(socket: Socket, create: () => ClientState): Client
   return (client[CLIENT_STATE] ??= create());
 }
 
-/** The socket of the same connection in another namespace. */
+/** The socket of the same connection in another namespace, also while that decides about it. */
 export function siblingOf(socket: Socket, namespace: string): Socket | undefined {
-  return namespace === socket.nsp.name ? socket : inner(socket).client.nsps.get(namespace);
+  if (namespace === socket.nsp.name) return socket;
+  const connected = inner(socket).client.nsps.get(namespace);
+  if (connected) return connected;
+  const asking = connectionOf(socket)?.client.asking?.get(namespace);
+  return asking?.nsp.adapter.sids.has(asking.id) ? asking : undefined; // the middlewares are done with it
 }
 
 /** The sockets of a client's connection, one for each namespace that it is connected to. */
 export function socketsOf(client: Socket['client']): Socket[] {
   return [...(client as unknown as SocketInternals['client']).nsps.values()]; // typed private by socket.io
-}
-
-/** The sockets of a namespace that are still being decided about. */
-export function connectingIn(namespace: Namespace): Iterable<Socket> {
-  return innerNamespace(namespace)._preConnectSockets.values();
 }
 
 /** The namespace, if it exists: asking for it creates none. */
@@ -155,26 +150,6 @@ export function reportSocketError(socket: Socket, error: unknown): void {
 /** Calls the socket's ordinary listeners (`socket.on`), which Nest's own gateways use. */
 export function emitToListeners(socket: Socket, event: unknown[]): void {
   EventEmitter.prototype.emit.apply(socket, event as [string, ...unknown[]]);
-}
-
-/** From now on the socket's packets wait in `connection.held`, encoded as they are now. */
-export function holdPackets(connection: Connection): void {
-  const { socket, runtime } = connection;
-  const held = (connection.held = [] as HeldPacket[]);
-  inner(socket).packet = function hold(packet, flags = {}) {
-    if (HANDSHAKE_PACKETS.has(packet.type)) return socketPrototype.packet.call(this, packet, flags);
-    const encoded = runtime.server.encoder.encode({ ...packet, nsp: socket.nsp.name });
-    held.push(() => inner(socket).client.writeToEngine(encoded, flags));
-  };
-}
-
-/** Lets the held packets go, in their order, or drops them. */
-export function releasePackets(connection: Connection, { send }: { send: boolean }): void {
-  const { held } = connection;
-  if (!held) return;
-  connection.held = undefined;
-  Reflect.deleteProperty(connection.socket, 'packet');
-  if (send) for (const write of held) write();
 }
 
 /** Sends a returning client what it missed: as soon as it is accepted, before anything else. */

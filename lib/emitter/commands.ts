@@ -4,6 +4,8 @@ import type { Command } from '../common/command.js';
 import { failure } from '../common/errors.js';
 import { checkConcreteNamespace } from '../common/namespace.js';
 import { outgoingOf } from '../common/outgoing.js';
+import { printable } from '../common/printable.js';
+import { isSid } from '../common/sid.js';
 
 /** An event, as an emitter's `emit` and `send` take it. */
 export interface Spoken {
@@ -46,7 +48,9 @@ export function roomCommand(
   room: Room,
   { sid, namespace }: { sid: string; namespace: string },
 ): Command {
-  return { kind, to: only(sid, namespace), rooms: [roomName(room)] };
+  const name = roomName(room);
+  if (kind === 'join' && isSid(name) && name !== sid) throw failure('FSK_ROOM_OF_ANOTHER', printable(name));
+  return { kind, to: only(sid, namespace), rooms: [name] };
 }
 
 /** One client's connection to a namespace ends. */

@@ -6,6 +6,7 @@ import { outgoingOf, type Outgoing } from '../common/outgoing.js';
 import { printable } from '../common/printable.js';
 import type { Connection, Runtime } from '../context/connection.js';
 import { connectionOf } from '../context/socket-internals.js';
+import { storage } from '../context/storage.js';
 import type { CallOptions } from './emit-options.js';
 import { askSocket, originOf, type Message } from './message.js';
 import { isRoom, singleClient } from './single-client.js';
@@ -33,7 +34,7 @@ export function valuesOf(
   outgoing: Outgoing,
   options: CallOptions,
 ): Promise<readonly unknown[]> {
-  if (connection.held) throw failure('FSK_CALL_BEFORE_CONNECT', printable(outgoing[0]));
+  if (isItsOwn(connection)) throw failure('FSK_CALL_BEFORE_CONNECT', printable(outgoing[0]));
   const { timeout = CALL_TIMEOUT } = options;
   return new Promise((resolve, reject) => {
     const end = () => {
@@ -55,6 +56,11 @@ export function valuesOf(
     const timer = setTimeout(late, Math.min(timeout, LONGEST_TIMER));
     connection.calls.add(left);
   });
+}
+
+/** Whoever is asked by its own `@OnConnect()` would be waited for by that, and wait for it. */
+function isItsOwn(connection: Connection): boolean {
+  return connection.held !== undefined && storage.getStore()?.connection === connection;
 }
 
 /** The values that a client of another process acknowledges with. */

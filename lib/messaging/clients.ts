@@ -2,10 +2,14 @@ import type { Socket } from 'socket.io';
 import { roomName, type Room } from '../common/address.js';
 import type { Audience } from '../common/command.js';
 import { DEFAULT_NAMESPACE } from '../common/constants.js';
+import { failure } from '../common/errors.js';
 import { checkConcreteNamespace } from '../common/namespace.js';
+import { printable } from '../common/printable.js';
 import { isUserRoom, USER_ID, type UserId } from '../common/user-room.js';
+import { clientIn, isSidOfAnother } from '../context/adapter-internals.js';
 import type { Connection, Runtime } from '../context/connection.js';
 import type { Member } from '../context/elsewhere.js';
+import { endConnecting } from '../context/held-packets.js';
 import { connectionOf, existingNamespace, siblingOf } from '../context/socket-internals.js';
 import type { ClientOptions } from './emit-options.js';
 import { reach, type Action } from './reach.js';
@@ -24,13 +28,16 @@ export function findClient(runtime: Runtime, options: ClientOptions, sender?: Co
   const nsp = namespaceOf(options, sender);
   const isSender = sid === undefined || (sid === sender?.socket.id && nsp === sender.socket.nsp.name);
   if (sender && isSender) return { runtime, nsp, sid, socket: siblingOf(sender.socket, nsp) };
-  const socket = sid === undefined ? undefined : existingNamespace(runtime.server, nsp)?.sockets.get(sid);
+  const socket = sid === undefined ? undefined : clientIn(existingNamespace(runtime.server, nsp), sid);
   return { runtime, nsp, sid, socket };
 }
 
 /** Puts a client into a room: at once where it is here, through the queue where it is not. */
 export function join(client: Client, room: Room): void | Promise<void> {
   const name = roomName(room);
+  const namespace = existingNamespace(client.runtime.server, client.nsp);
+  if (isSidOfAnother(namespace, name, client.socket?.id ?? client.sid))
+    throw failure('FSK_ROOM_OF_ANOTHER', printable(name));
   if (client.socket) return client.socket.join(name);
   reachRemote(client, (to) => ({ kind: 'join', to, rooms: [name] }));
 }
@@ -51,15 +58,14 @@ export function end(client: Client): void {
 /** Ends the connection of a client of this process; one that is still being decided about is refused. */
 export function endHere(socket: Socket): void {
   const connection = connectionOf(socket);
-  if (connection?.state === 'connecting' && connection.held) connection.state = 'refused';
-  else socket.disconnect();
+  if (!connection || !endConnecting(connection)) socket.disconnect();
 }
 
 function reachRemote({ runtime, nsp, sid }: Client, action: (to: Audience) => Action): void {
   if (sid !== undefined) reach(runtime, action({ nsp, rooms: [sid], except: [] }));
 }
 
-/** Puts everybody out of a room; the sender too, if it is still connecting. */
+/** Puts everybody out of a room. */
 export function close(
   runtime: Runtime,
   { room, namespace }: { room: Room; namespace?: string },
@@ -68,7 +74,6 @@ export function close(
   const name = roomName(room);
   const nsp = namespaceOf({ namespace }, sender);
   reach(runtime, { kind: 'leave', to: { nsp, rooms: [name], except: [] }, rooms: [name] });
-  if (sender?.held && nsp === sender.socket.nsp.name) void sender.socket.leave(name);
 }
 
 /** The rooms of a client, its own first. That of its user is not the application's to list and leave. */
@@ -97,7 +102,7 @@ export function membersHere({ server }: Runtime, nsp: string, room: string): Mem
   const namespace = existingNamespace(server, nsp);
   const sids = [...(namespace?.adapter.rooms.get(room) ?? [])];
   return sids.flatMap((sid) => {
-    const socket = namespace?.sockets.get(sid);
+    const socket = clientIn(namespace, sid);
     return socket ? [memberOf(socket)] : [];
   });
 }

@@ -12,7 +12,6 @@ import {
   siblingOf,
   type PacketFlags,
 } from '../context/socket-internals.js';
-import { storage } from '../context/storage.js';
 
 /** How an emit travels. */
 export interface DeliveryOptions extends PacketFlags {
@@ -36,8 +35,6 @@ export function deliver(
     const namespace = existingNamespace(runtime.server, address.namespace);
     if (namespace) broadcast(namespace, { address, outgoing, options });
     else if (!options.ignoreQueue) broadcastElsewhere(runtime, { address, outgoing, options });
-    const current = storage.getStore()?.connection; // SocketIO names no sender, but may speak in a handler, too
-    if (current?.runtime === runtime) includeConnecting(current, { address, outgoing, options });
   } catch (cause) {
     throw failureFrom(cause, 'FSK_NOT_SERIALIZABLE', printable(outgoing[0]));
   }
@@ -82,13 +79,4 @@ function broadcastElsewhere({ elsewhere }: Runtime, { address, outgoing, options
     to: { nsp, rooms, except, flags: { volatile, compress } },
     values: outgoing,
   });
-}
-
-/** A client whose `@OnConnect()` runs is in its rooms but not yet among the namespace's sockets (promise C1). */
-function includeConnecting(sender: Connection, { address, outgoing, options }: Delivery): void {
-  const { socket, held } = sender;
-  if (!held || sender.state !== 'connecting' || address.namespace !== socket.nsp.name) return;
-  const addressed = address.kind === 'everybody' || address.rooms.some((room) => socket.rooms.has(room));
-  const left = address.except.some((room) => socket.rooms.has(room));
-  if (addressed && !left) sendEvent(socket, outgoing, options);
 }

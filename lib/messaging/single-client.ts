@@ -1,5 +1,6 @@
 import type { Server, Socket } from 'socket.io';
 import type { Address } from '../common/address.js';
+import { clientIn } from '../context/adapter-internals.js';
 import type { Connection } from '../context/connection.js';
 import { existingNamespace } from '../context/socket-internals.js';
 import { recipient } from './deliver.js';
@@ -17,10 +18,11 @@ function namedClient(server: Server, address: Address, sender?: Connection): Soc
   const { namespace } = address;
   if (sender && sid === sender.socket.id && namespace === sender.socket.nsp.name)
     return recipient(sender, namespace);
-  return existingNamespace(server, namespace)?.sockets.get(sid);
+  return clientIn(existingNamespace(server, namespace), sid);
 }
 
 /** Whether an address names a room that has clients. */
 export function isRoom(server: Server, { kind, namespace, rooms: [room = ''] }: Address): boolean {
-  return kind === 'rooms' && existingNamespace(server, namespace)?.adapter.rooms.has(room) === true;
+  const { adapter } = existingNamespace(server, namespace) ?? {};
+  return kind === 'rooms' && adapter?.rooms.has(room) === true && !adapter.sids.has(room);
 }

@@ -1,8 +1,6 @@
 import type { Namespace, Server } from 'socket.io';
 import { Adapter } from 'socket.io-adapter';
 import { user, type UserId } from '../common/user-room.js';
-import { connectingIn } from '../context/socket-internals.js';
-import { endHere } from './clients.js';
 
 /** What processes tell each other: the connections of a user end. */
 const END_USER = 'flask-socket:end user';
@@ -12,7 +10,6 @@ export function endUser(server: Server, id: UserId): void {
   const room = String(user(id));
   for (const namespace of server._nsps.values()) {
     namespace.in(room).disconnectSockets();
-    endConnecting(namespace, room);
   }
   // Another process may have namespaces that are not open here.
   const main = server.of('/');
@@ -24,16 +21,8 @@ export function followOthers(server: Server): void {
   server.of('/').on(END_USER, (room: string) => {
     for (const namespace of server._nsps.values()) {
       namespace.local.in(room).disconnectSockets();
-      endConnecting(namespace, room);
     }
   });
-}
-
-/** Those whose `@OnConnect()` still runs: they are refused. */
-function endConnecting(namespace: Namespace, room: string): void {
-  for (const socket of connectingIn(namespace)) {
-    if (socket.rooms.has(room)) endHere(socket);
-  }
 }
 
 /** The adapter of a single process only warns when it is asked to tell others. */

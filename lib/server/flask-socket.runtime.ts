@@ -81,7 +81,7 @@ export class FlaskSocketRuntime implements Runtime {
       options,
       isStopping,
     });
-    this.#namespaces = new Namespaces(registry, admission, recovery);
+    this.#namespaces = new Namespaces({ registry, admission, departure, recovery, logger });
     this.messageQueue = new MessageQueue(options, logger);
     this.app = currentApp(moduleRef, platform);
     this.host = this.#serverHost(isStopping);

@@ -1222,6 +1222,53 @@ describe('a connection', () => {
       expect({ answer, connected: client.connected }).toEqual({ answer: ['went on'], connected: true });
     });
 
+    it('C9 is the last that the client hears: what @OnDisconnect() emits reaches the others', async () => {
+      @SocketGateway()
+      class LastWordsGateway {
+        constructor(private readonly socketio: SocketIO) {}
+
+        @OnConnect()
+        connect() {
+          joinRoom('lobby');
+        }
+
+        @OnEvent('leave')
+        leave() {
+          disconnect();
+        }
+
+        @OnDisconnect()
+        async left() {
+          const { sid } = request;
+          emit('own', 1);
+          emit('room', 1, { to: 'lobby' });
+          emit('sid', 1, { to: sid });
+          emit('all', 1, { broadcast: true });
+          this.socketio.server.to('lobby').emit('raw', 1);
+          const gone = await this.socketio.call('ask', 1, { to: sid }).catch(({ code }) => code as string);
+          emit('gone', gone, { to: 'lobby' });
+        }
+      }
+      const app = await startApp({ providers: [LastWordsGateway] });
+      const other = await app.connect();
+      const received = inbox(other);
+      const wire = await Wire.open(app);
+      await wire.join();
+      const gone = next(other, 'gone');
+
+      wire.send('42["leave"]');
+      await gone;
+      await wire.flushed();
+
+      expect(wire.packets.slice(1)).toEqual(['41']);
+      expect(received).toEqual([
+        ['room', 1],
+        ['all', 1],
+        ['raw', 1],
+        ['gone', 'FSK_CALL_NO_RECIPIENT'],
+      ]);
+    });
+
     it('C9 refuses the client when @OnConnect calls it', async () => {
       @SocketGateway()
       class RefusingGateway {

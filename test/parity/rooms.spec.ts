@@ -357,6 +357,73 @@ describe('the room of a client', () => {
   });
 });
 
+describe('a room named as the sid of another client', () => {
+  const OF_ANOTHER = { code: 'FSK_ROOM_OF_ANOTHER' };
+
+  /** Whoever listens, in vain. */
+  async function eavesdropper() {
+    const app = await start();
+    const [client, victim] = await Promise.all([app.connect(), app.connect()]);
+    const received = inbox(client);
+    const hears = async () => {
+      app.get(SocketIO).emit('secret', 1, { to: victim.id! });
+      await flushed(client);
+      return received.some(([name]) => name === 'secret');
+    };
+    return { app, client, sid: client.id!, victim: victim.id!, hears };
+  }
+
+  it('M2 is joined by no handler: that is an error of its own', async () => {
+    const { client, sid, victim, hears, app } = await eavesdropper();
+
+    await ask(client, 'join', victim);
+
+    expect(await ask(client, 'rooms')).toEqual([[sid]]);
+    expect(app.log.of('error')).toEqual([expect.stringContaining('FSK_ROOM_OF_ANOTHER')]);
+    expect(await hears()).toBe(false);
+  });
+
+  it('M2 is joined by nobody through SocketIO, for a client here or elsewhere', async () => {
+    const { app, sid, victim } = await eavesdropper();
+    const socketio = app.get(SocketIO);
+
+    expect(() => socketio.joinRoom(victim, { sid })).toThrow(expect.objectContaining(OF_ANOTHER));
+    expect(() => socketio.joinRoom(victim, { sid: 'elsewhere' })).toThrow(expect.objectContaining(OF_ANOTHER)); // prettier-ignore
+  });
+
+  it.each(['socket.join', 'socketsJoin'])(
+    'M2 is left out by %s, which joins the others, and the log says so',
+    async (way) => {
+      // prettier-ignore
+      const { app, client, sid, victim, hears } = await eavesdropper();
+      const namespace = app.get(SocketIO).server.of('/');
+
+      if (way === 'socketsJoin') namespace.in(sid).socketsJoin([victim, 'lobby']);
+      else await namespace.sockets.get(sid)!.join([victim, 'lobby']);
+
+      expect(await ask(client, 'rooms')).toEqual([[sid, 'lobby']]);
+      expect(app.log.of('warn')).toEqual([expect.stringContaining(`${sid} does not join '${victim}'`)]);
+      expect(await hears()).toBe(false);
+    },
+  );
+
+  it('M2 is told from other names of its form', async () => {
+    const { client, sid } = await eavesdropper();
+    const names = ['aaaaaaaaaaaaaaaaaaaa', 'Zx8Qm2Lr0Kd7Wp4Vt1Bn', `game:${sid}`];
+
+    for (const name of names) await ask(client, 'join', name);
+
+    expect(await ask(client, 'rooms')).toEqual([[sid, ...names]]);
+  });
+
+  it('M2 may be the own one, which was left', async () => {
+    const { client, sid } = await eavesdropper();
+    await ask(client, 'leave', sid);
+
+    expect(await ask(client, 'join', sid)).toEqual([[sid]]);
+  });
+});
+
 describe('the rooms of a client that goes', () => {
   it('M3 are left', async () => {
     const app = await start();

@@ -94,14 +94,13 @@ export class FlaskSocketioAdapter extends Adapter implements Receiver {
     const opts = { rooms: new Set(rooms), except: new Set(except), flags: {} };
     if (!callback || !rooms || from === undefined) return super.broadcast(packet, opts);
     const answer = (...given: unknown[]) => this.bus.answer(from, callback, given);
-    super.broadcastWithAck(packet, opts, () => this.#forgetLater(packet.id, rooms), answer);
+    super.broadcastWithAck(packet, opts, () => void this.#forgetLater(packet.id, opts), answer);
   }
 
   /** A client that never acknowledges must not be remembered for ever. */
-  #forgetLater(id: number | undefined, rooms: readonly string[] = []): void {
-    const sids = rooms.flatMap((room) => [...(this.rooms.get(room) ?? [])]);
-    const sockets = sids.map((sid) => this.namespace.sockets.get(sid) as Acknowledging | undefined);
-    const forget = () => sockets.forEach((socket) => socket?.acks.delete(id));
+  async #forgetLater(id: number | undefined, opts: BroadcastOptions): Promise<void> {
+    const sockets = (await super.fetchSockets(opts)) as unknown as Acknowledging[]; // its types say less than it gives
+    const forget = () => sockets.forEach(({ acks }) => acks.delete(id));
     if (sockets.length > 0) setTimeout(forget, CALL_TIMEOUT).unref();
   }
 }

@@ -1,27 +1,29 @@
 import type { Namespace, Socket } from 'socket.io';
 import { toArguments } from '../../common/args.js';
 import { ConnectionRefusedError } from '../../common/connection-refused.error.js';
-import { ANY, CONNECTION_REJECTED, INTERNAL_ERROR, INVALID_NAMESPACE } from '../../common/constants.js';
+import { ANY, INTERNAL_ERROR, INVALID_NAMESPACE } from '../../common/constants.js';
 import type { FlaskSocketLogger } from '../../common/logger.js';
 import type { ResolvedOptions } from '../../common/options.js';
 import { describeThrown, printable } from '../../common/printable.js';
 import { chain, guarded, isThenable } from '../../common/thenable.js';
+import { giveSid } from '../../context/adapter-internals.js';
 import { Connection, type Runtime } from '../../context/connection.js';
 import { onArrivals } from '../../context/decoder-internals.js';
-import { adoptExpiry, expiredRefusal, isExpired, watchExpiry } from '../../context/expiry.js';
-import { attachConnection, clientStateOf, connectionOf, forget, holdPackets, middlewaresOf, onEvents, releasePackets, socketsOf } from '../../context/socket-internals.js'; // prettier-ignore
+import { adoptExpiry, watchExpiry } from '../../context/expiry.js';
+import { holdPackets, releasePackets } from '../../context/held-packets.js';
+import { attachConnection, clientStateOf, connectionOf, forget, middlewaresOf, onEvents, socketsOf } from '../../context/socket-internals.js'; // prettier-ignore
 import { authOf, SocketRequest } from '../../context/socket-request.js';
 import type { Handler } from '../../handlers/handler.js';
 import type { HandlerRegistry } from '../../handlers/handler.registry.js';
 import type { Dispatcher } from '../dispatch/dispatcher.js';
 import type { Executor, Run } from '../dispatch/executor.js';
-import { safeError } from '../dispatch/failures.js';
 import { runMiddlewares } from '../dispatch/middlewares.js';
 import type { Recovery } from '../recovery/recovery.js';
 import type { Sessions } from '../sessions/sessions.js';
 import { receive } from './arrivals.js';
 import type { Departure } from './departure.js';
 import type { Identification } from './identification.js';
+import { lateRefusal, refusalFor, toldOf } from './refusal.js';
 
 /** Tells socket.io whether a client is connected: with an error it is refused. */
 type Done = (error?: Error) => void;
@@ -90,13 +92,21 @@ export class Admission {
     const admitted = connectionOf(socket);
     const connection = admitted ?? this.#attach(socket);
     if (!admitted) this.parts.recovery.settle(connection);
+    const isEnded = connection.state === 'refused';
     connection.state = 'connected';
     connection.client.asking?.delete(socket.nsp.name);
     releasePackets(connection, { send: true });
     socket.on('disconnecting', this.#leaving);
+    if (isEnded) return this.#endAtOnce(connection);
     if (!admitted) this.#identifyRecovered(connection);
     if (connection.client.expiresAt !== undefined) watchExpiry(socket.client);
     if (this.parts.options().alwaysConnect) this.#askAfterwards(connection);
+  }
+
+  /** Somebody has disconnected the client between the decision and the acceptance. */
+  #endAtOnce(connection: Connection): void {
+    if (this.parts.options().alwaysConnect) connection.state = 'refused'; // nobody has asked `@OnConnect()`
+    connection.socket.disconnect();
   }
 
   /** socket.io has given a returning client its rooms back, its user's among them; it may be another's by now. */
@@ -111,17 +121,19 @@ export class Admission {
       onArrivals(socket, receive);
       return sessions.begin(socket.request);
     });
+    giveSid(socket);
     const params = registry.paramsOf(socket.nsp.name);
     const connection = new Connection(socket, { runtime, client, params });
     attachConnection(socket, connection);
     onEvents(socket, dispatcher.listener);
     holdPackets(connection);
-    void socket.join(socket.id);
     this.parts.recovery.begin(connection);
     return connection;
   }
 
+  /** From here on the client has its place: others find it, and it is in the room of its sid. */
   #ask(connection: Connection, done: Done): void | PromiseLike<void> {
+    void connection.socket.join(connection.socket.id);
     if (this.parts.options().alwaysConnect) return done();
     return chain(this.#verdict(connection), (refusal) => {
       if (refusal) return this.#refuse(connection, refusal, done);
@@ -150,26 +162,12 @@ export class Admission {
   }
 
   #refuse(connection: Connection, refusal: Error, done: Done): void {
-    const { data } = refusal as Error & { data?: unknown };
-    const told = refusal.message ? refusal : new ConnectionRefusedError(undefined, data);
     connection.state = 'refused';
     connection.client.asking?.delete(connection.socket.nsp.name);
     releasePackets(connection, { send: false });
+    connection.calls.drain((left) => left());
     this.parts.executor.endConnection(connection);
-    done(this.#isEncodable(told) ? told : new Error(told.message));
-  }
-
-  /** socket.io encodes the refusal where nobody could catch an error. */
-  #isEncodable(refusal: Error): boolean {
-    const { runtime, logger } = this.parts;
-    const { message, data } = refusal as Error & { data?: unknown };
-    try {
-      runtime.server.encoder.encode({ type: 4, nsp: '/', data: { message, data } }); // a CONNECT_ERROR
-      return true;
-    } catch (error) {
-      logger.error(`The data of a refusal cannot be sent and is left out: ${describeThrown(error)}`);
-      return false;
-    }
+    done(toldOf(refusal, this.parts.runtime));
   }
 
   /** What `@OnConnect()`, option `identify` and the time say: nothing, or why not. */
@@ -210,15 +208,9 @@ export class Admission {
     if (error instanceof ConnectionRefusedError) return error;
     return this.parts.executor.answerTo(run, error).then((answer) => {
       if (answer === true && !run.request.denied) return undefined;
-      return new ConnectionRefusedError(messageFor(error));
+      return refusalFor(error);
     });
   }
-}
-
-/** Why a client is refused although all have agreed: its time has come meanwhile, or it has been disconnected. */
-function lateRefusal({ client, state }: Connection): ConnectionRefusedError | undefined {
-  if (isExpired(client)) return expiredRefusal();
-  return state === 'refused' ? new ConnectionRefusedError() : undefined;
 }
 
 /**
@@ -232,15 +224,8 @@ function sendElsewhere(socket: Socket): void {
 
 /** Whether the client waits for an answer from the namespace already; the first answer serves both. */
 function isAskedTwice({ client, socket }: Connection): boolean {
-  const asking = (client.asking ??= new Set());
+  const asking = (client.asking ??= new Map());
   if (asking.has(socket.nsp.name)) return true;
-  asking.add(socket.nsp.name);
+  asking.set(socket.nsp.name, socket);
   return false;
-}
-
-/** The text that a refused client gets for an error. */
-function messageFor(error: unknown): string {
-  const { message } = safeError(error);
-  if (Array.isArray(message)) return message.join(', ');
-  return typeof message === 'string' && message !== '' ? message : CONNECTION_REJECTED;
 }

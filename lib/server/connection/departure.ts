@@ -1,3 +1,4 @@
+import type { Socket } from 'socket.io';
 import { chain } from '../../common/thenable.js';
 import type { Connection } from '../../context/connection.js';
 import { leaveExpiry } from '../../context/expiry.js';
@@ -9,6 +10,9 @@ import type { Executor, Run } from '../dispatch/executor.js';
 
 /** Says goodbye to clients: once each, while their rooms still exist (promise C7). */
 export class Departure {
+  /** Those who leave at this moment: their rooms still exist, and they have been told that it is over. */
+  readonly leaving = new Set<Socket>();
+
   constructor(
     private readonly registry: HandlerRegistry,
     private readonly executor: Executor,
@@ -23,7 +27,13 @@ export class Departure {
     const run = this.#runOf(connection, reason);
     if (connection.state !== 'refused') connection.state = 'leaving';
     if (connection.ready) void connection.ready.then(() => this.#run(connection, run));
-    else this.#run(connection, run);
+    else this.#runWhileLeaving(connection, run);
+  }
+
+  #runWhileLeaving(connection: Connection, run: Run | undefined): void {
+    this.leaving.add(connection.socket);
+    this.#run(connection, run);
+    this.leaving.delete(connection.socket);
   }
 
   /** What there is to run, made while the client's rooms exist. */

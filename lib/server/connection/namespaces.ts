@@ -1,9 +1,12 @@
 import type { Namespace, Server, Socket } from 'socket.io';
+import type { FlaskSocketLogger } from '../../common/logger.js';
+import { refuseSidsAsRooms, seeConnecting } from '../../context/adapter-internals.js';
 import { isEmpty, onAdmission, onEmptied } from '../../context/socket-internals.js';
 import type { HandlerRegistry } from '../../handlers/handler.registry.js';
 import { followOthers } from '../../messaging/users.js';
 import type { Recovery } from '../recovery/recovery.js';
 import type { Admission } from './admission.js';
+import type { Departure } from './departure.js';
 
 type DynamicNamespaces = { children: Set<Namespace> };
 
@@ -13,9 +16,13 @@ export class Namespaces {
   #areAdaptersFinal = false;
 
   constructor(
-    private readonly registry: HandlerRegistry,
-    private readonly admission: Admission,
-    private readonly recovery: Recovery,
+    private readonly parts: {
+      registry: HandlerRegistry;
+      admission: Admission;
+      departure: Departure;
+      recovery: Recovery;
+      logger: FlaskSocketLogger;
+    },
   ) {}
 
   /** Every namespace of the server, present and future, whoever made it. */
@@ -23,7 +30,7 @@ export class Namespaces {
     this.#take(server, server.of('/'));
     followOthers(server);
     server.on('new_namespace', (namespace) => this.#take(server, namespace));
-    const dynamic = server.of((name, _auth, next) => next(null, this.admission.serves(name)));
+    const dynamic = server.of((name, _auth, next) => next(null, this.parts.admission.serves(name)));
     this.#dynamic = dynamic as unknown as DynamicNamespaces; // typed private
   }
 
@@ -35,19 +42,26 @@ export class Namespaces {
   /** The adapters will not be changed any more. */
   keepAdapters(server: Server): void {
     this.#areAdaptersFinal = true;
-    for (const namespace of server._nsps.values()) this.recovery.watch(namespace);
+    for (const namespace of server._nsps.values()) this.#dress(namespace);
+  }
+
+  /** What its adapter is to know of clients. */
+  #dress(namespace: Namespace): void {
+    seeConnecting(namespace, this.parts.departure.leaving);
+    refuseSidsAsRooms(namespace, this.parts.logger);
+    this.parts.recovery.watch(namespace);
   }
 
   #take(server: Server, namespace: Namespace): void {
-    if (this.#areAdaptersFinal) this.recovery.watch(namespace);
-    onAdmission(namespace, (socket, done) => this.admission.admit(socket, done));
+    if (this.#areAdaptersFinal) this.#dress(namespace);
+    onAdmission(namespace, (socket, done) => this.parts.admission.admit(socket, done));
     namespace.on('connect', this.#connected);
     if (this.#dynamic?.children.has(namespace)) onEmptied(namespace, () => this.#emptied(server, namespace));
   }
 
   /** A namespace that was opened for a client goes with its last one, or when that cannot come back any more. */
   #emptied(server: Server, namespace: Namespace): void {
-    const { window } = this.recovery;
+    const { window } = this.parts.recovery;
     if (window === 0) return this.#drop(server, namespace);
     setTimeout(() => {
       if (isEmpty(namespace) && server._nsps.get(namespace.name) === namespace) this.#drop(server, namespace);
@@ -58,8 +72,8 @@ export class Namespaces {
     void namespace.adapter.close();
     server._nsps.delete(namespace.name);
     this.#dynamic?.children.delete(namespace);
-    this.registry.forget(namespace.name);
+    this.parts.registry.forget(namespace.name);
   }
 
-  readonly #connected = (socket: Socket): void => this.admission.connected(socket);
+  readonly #connected = (socket: Socket): void => this.parts.admission.connected(socket);
 }

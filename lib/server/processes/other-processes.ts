@@ -3,6 +3,7 @@ import { MEMBERS_TIMEOUT } from '../../common/constants.js';
 import { failure, FlaskSocketError } from '../../common/errors.js';
 import type { Outgoing } from '../../common/outgoing.js';
 import { printable } from '../../common/printable.js';
+import { clientIn } from '../../context/adapter-internals.js';
 import type { Runtime } from '../../context/connection.js';
 import type { Elsewhere, Member, RemoteCall } from '../../context/elsewhere.js';
 import { connectionOf, existingNamespace } from '../../context/socket-internals.js';
@@ -63,7 +64,7 @@ export class OtherProcesses implements Elsewhere {
   }
 
   async #callHere({ namespace, sid, outgoing, timeout }: RemoteCall): Promise<CallAnswer | typeof NOT_MINE> {
-    const socket = existingNamespace(this.runtime.server, namespace)?.sockets.get(sid);
+    const socket = clientIn(existingNamespace(this.runtime.server, namespace), sid);
     const connection = socket && connectionOf(socket);
     if (!connection) return NOT_MINE;
     checkPacket({ type: EVENT_PACKET, data: outgoing });

@@ -18,8 +18,6 @@ export interface Connections {
   readonly window: number;
   /** What is to be kept of one that is gone. */
   stateOf(connection: Connection): unknown;
-  /** The rooms of one that is back, and being admitted. */
-  roomsOf(connection: Connection): ReadonlySet<string>;
 }
 
 /** What a client comes back to. */
@@ -30,31 +28,23 @@ export interface Returned {
   state: unknown;
 }
 
-/** A packet on its way to a socket. */
-interface Receiver {
-  client: { writeToEngine(packets: unknown, flags: unknown): void };
-  notifyOutgoingListeners?(packet: unknown): void;
-}
-
 /** The parts of an adapter that its types keep private, or give too narrowly. */
 interface Internals {
   persistSession(kept: Kept): unknown;
   restoreSession(pid: string, offset: string): Promise<Session | null>;
   broadcast(packet: { data?: unknown }, opts: BroadcastOptions): unknown;
-  apply(opts: BroadcastOptions, callback: (receiver: Receiver) => void): void;
 }
 
 /**
  * Makes an adapter that can recover connections do so for connections that are admitted first: missed packets wait
- * for the acceptance, as do those that are sent during it; what is kept of packets is a copy; our part of a
- * connection's state is kept with socket.io's. Source: promise N4.
+ * for the acceptance; what is kept of packets is a copy; our part of a connection's state is kept with socket.io's.
+ * Source: promise N4.
  */
 export function recoverConnections(namespace: Namespace, connections: Connections): void {
   const adapter = namespace.adapter as unknown as Internals; // typed private
   const persist = adapter.persistSession.bind(adapter);
   const restore = adapter.restoreSession.bind(adapter);
   const broadcast = adapter.broadcast.bind(adapter);
-  const apply = adapter.apply.bind(adapter);
   const own: Internals = {
     persistSession(kept) {
       const socket = namespace.sockets.get(kept.sid);
@@ -68,12 +58,6 @@ export function recoverConnections(namespace: Namespace, connections: Connection
       return session && { ...session, missedPackets: [], data: withheld(session) };
     },
     broadcast: (packet, opts) => broadcast({ ...packet, data: plain(packet.data) }, opts),
-    apply(opts, callback) {
-      apply(opts, callback);
-      for (const connection of connecting(namespace)) {
-        if (isFor(connections.roomsOf(connection), opts)) callback(waiting(connection));
-      }
-    },
   };
   Object.assign(adapter, own);
   if (!(namespace.adapter instanceof SessionAwareAdapter)) keepForAll(namespace, adapter, connections.window);
@@ -109,28 +93,4 @@ function withheld({ data, missedPackets: missed }: Session): object {
   const { [STATE]: state, ...rest } = data as { [STATE]?: unknown };
   const returned: Returned = { missed, state };
   return { ...rest, [RETURNED]: returned };
-}
-
-/** The returning clients that are being decided about: they are in their rooms, but not yet connected. */
-function connecting(namespace: Namespace): Connection[] {
-  const { _preConnectSockets: sockets } = namespace as unknown as { _preConnectSockets: Map<string, Socket> }; // typed private
-  const returning = [...sockets.values()].filter(({ recovered }) => recovered);
-  return returning.map(connectionOf).filter((connection) => connection !== undefined);
-}
-
-function isFor(own: ReadonlySet<string>, { rooms, except }: BroadcastOptions): boolean {
-  const isAddressed = rooms.size === 0 || [...rooms].some((room) => own.has(room));
-  return isAddressed && ![...(except ?? [])].some((room) => own.has(room));
-}
-
-/** Takes a packet as the socket would, and keeps it until the client has been told that it is connected. */
-function waiting({ socket, held }: Connection): Receiver {
-  const { client } = socket as unknown as Receiver; // typed private
-  return {
-    client: {
-      writeToEngine: (packets, flags) => {
-        held?.push(() => client.writeToEngine(packets, flags));
-      },
-    },
-  };
 }

@@ -26,8 +26,6 @@ interface State {
 /** A returning client, while it is being admitted. */
 interface Returning {
   missed: number;
-  /** Rooms that it gets back when it is known to be the same user. */
-  rooms: ReadonlySet<string>;
   userId: unknown;
   keys: string[];
 }
@@ -47,7 +45,6 @@ export class Recovery {
     recoverConnections(namespace, {
       window: this.window,
       stateOf: (connection) => this.#stateOf(connection),
-      roomsOf: (connection) => this.#roomsOf(connection),
     });
   }
 
@@ -60,18 +57,19 @@ export class Recovery {
     const keys = this.#restore(connection, returned.state ?? {});
     const { data } = connection.socket;
     const userId = (data as Record<string, unknown>)[USER_ID];
-    const rooms = this.#withheldRooms(connection);
-    this.#returning.set(connection, { missed: returned.missed.length, rooms, userId, keys });
+    connection.withheld = this.#withheldRooms(connection);
+    this.#returning.set(connection, { missed: returned.missed.length, userId, keys });
   }
 
   /** The client is accepted. If it is somebody else by now, it gets nothing of what it had. */
   settle(connection: Connection): void {
     const returning = this.#returning.get(connection);
     if (!returning) return;
-    const { socket, client, held } = connection;
+    const { socket, client, held, withheld = NO_ROOMS } = connection;
+    connection.withheld = undefined;
     this.#returning.delete(connection);
     if ((socket.data as Record<string, unknown>)[USER_ID] === returning.userId)
-      return void socket.join([...returning.rooms]);
+      return void socket.join([...withheld]);
     held?.splice(0, returning.missed);
     for (const key of returning.keys) Reflect.deleteProperty(client.session, key);
     Object.assign(socket, { recovered: false, pid: randomUUID() });
@@ -94,11 +92,6 @@ export class Recovery {
     const rooms = [...socket.rooms].filter((room) => room !== socket.id && !isUserRoom(room));
     for (const room of rooms) void socket.leave(room);
     return new Set(rooms);
-  }
-
-  #roomsOf(connection: Connection): ReadonlySet<string> {
-    const { rooms = NO_ROOMS } = this.#returning.get(connection) ?? {};
-    return rooms.size > 0 ? new Set([...connection.socket.rooms, ...rooms]) : connection.socket.rooms;
   }
 
   #stateOf({ client, socket }: Connection): State {
