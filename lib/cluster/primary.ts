@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import type { FlaskSocketLogger } from '../common/logger.js';
+import { counted } from '../common/printable.js';
 import { Balancer } from './balancer.js';
 import { WorkerPool } from './worker-pool.js';
 import { workerEnvironment } from './worker.js';
@@ -49,7 +50,9 @@ export async function runPrimary(options: PrimaryOptions): Promise<never> {
   process.on('SIGHUP', () => void replace(pool, logger));
   const taken = balancer.server.address() as AddressInfo;
   pool.start(workerEnvironment(taken));
-  logger.log(`${workers} workers on ${taken.address}:${taken.port}, primary process ${process.pid}.`);
+  logger.log(
+    `${counted(workers, 'worker')} on ${taken.address}:${taken.port}, primary process ${process.pid}.`,
+  );
   return await new Promise<never>(() => {});
 }
 

@@ -1,7 +1,7 @@
 import { DEFAULT_NAMESPACE } from './constants.js';
 import { failure } from './errors.js';
 import { checkConcreteNamespace } from './namespace.js';
-import { printable } from './printable.js';
+import { printableValue } from './printable.js';
 import { isUserRoom, UserRoom } from './user-room.js';
 
 /** The name of a room, 7 and '7' are the same; or the room of a user, made by `user(id)`. */
@@ -65,10 +65,10 @@ export function resolveAddress(recipients: Recipients, origin?: Origin): Address
  */
 export function roomName(room: unknown): string {
   if (room instanceof UserRoom) return room.toString();
-  if (typeof room === 'string' && isUserRoom(room)) throw failure('FSK_RESERVED_ROOM', printable(room));
+  if (typeof room === 'string' && isUserRoom(room)) throw failure('FSK_RESERVED_ROOM', printableValue(room));
   if (typeof room === 'string') return room;
   if (typeof room === 'number') return String(room);
-  throw failure('FSK_INVALID_ROOM', printable(room));
+  throw failure('FSK_INVALID_ROOM', printableValue(room));
 }
 
 function listOf<T>(value: T | readonly T[] | undefined): T[] {

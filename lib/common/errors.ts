@@ -3,13 +3,13 @@ const MODULE = 'FlaskSocketModule';
 /** Every error of the library: code → *what happened. Where. What to do.* */
 const SENTENCES = {
   FSK_UNKNOWN_OPTION: (option: string, nearest?: string, owner: string = MODULE) =>
-    `Unknown option "${option}" of ${owner}.${nearest ? ` Did you mean "${nearest}"?` : ''} The options are listed in docs/reference/options.md${owner === MODULE ? '; raw Socket.IO options go into "server"' : ''}.`,
+    `Unknown option "${option}" of ${owner}.${nearest ? ` Did you mean "${nearest}"?` : ''} They are listed on the page "Options" of the documentation${owner === MODULE ? '; raw Socket.IO options go into "server"' : ''}.`,
   FSK_INVALID_OPTION: (option: string, problem: string, owner: string = MODULE) =>
     `Option "${option}" of ${owner} ${problem}.`,
   FSK_UNKNOWN_QUEUE: (scheme: string, known: string) =>
     `Unknown scheme "${scheme}" of a message queue. Use one of: ${known}. A server's option "messageQueue" takes an adapter factory of Socket.IO, too.`,
   FSK_INVALID_QUEUE: (url: string, problem: string) =>
-    `The message queue ${url} cannot be used: ${problem}. docs/message-queues.md shows the URLs of each broker.`,
+    `The message queue ${url} cannot be used: ${problem}. The page "Message queues" of the documentation shows the URLs of each broker.`,
   FSK_QUEUE_AWAY: () =>
     'The message queue is away, so the other processes cannot be asked. Try again later; clients of this process are served.',
   FSK_QUEUE_SILENT: (silent: number, all: number, timeout: number) =>
@@ -64,7 +64,7 @@ const SENTENCES = {
   FSK_HANDLER_NOT_FUNCTION: (place: string) =>
     `${place} is not a method. Handler decorators go on methods of a class, and onEvent() and its siblings take a function.`,
   FSK_UNSUPPORTED_PARAMETER: (decorator: string, place: string) =>
-    `${decorator} has no meaning for a Socket.IO handler. Remove it from ${place}; docs/reference/decorators.md lists the parameter decorators.`,
+    `${decorator} has no meaning for a Socket.IO handler. Remove it from ${place}; the page "Decorators" of the documentation lists the parameter decorators.`,
   FSK_NO_CONTEXT: (name: string) =>
     `${name} works only while a Socket.IO handler runs, and none is running here. Inject SocketIO and use its methods to speak first (from a route, a job or a timer).`,
   FSK_NO_SOCKET_REQUEST: (name: string) =>

@@ -1,6 +1,6 @@
 import { ANY } from './constants.js';
 import { failure } from './errors.js';
-import { printable } from './printable.js';
+import { printableValue } from './printable.js';
 
 const VALID = /^\/[^\s,?#*]*$/;
 const PARAMETER = /^:([A-Za-z_]\w*)$/;
@@ -12,7 +12,7 @@ export type NamespaceParams = Readonly<Record<string, string>>;
 export function checkNamespace(namespace: unknown, place: string): string {
   if (namespace === ANY) return ANY;
   if (typeof namespace !== 'string' || !VALID.test(namespace)) {
-    throw failure('FSK_INVALID_NAMESPACE', printable(namespace), place);
+    throw failure('FSK_INVALID_NAMESPACE', printableValue(namespace), place);
   }
   return namespace;
 }
@@ -21,7 +21,7 @@ export function checkNamespace(namespace: unknown, place: string): string {
 export function checkConcreteNamespace(namespace: unknown, place: string): string {
   const name = checkNamespace(namespace, place);
   if (name === ANY || isPattern(name)) {
-    throw failure('FSK_INVALID_NAMESPACE', printable(name), `${place}, which speaks to one namespace`);
+    throw failure('FSK_INVALID_NAMESPACE', printableValue(name), `${place}, which speaks to one namespace`);
   }
   return name;
 }

@@ -1,5 +1,5 @@
 import { failure } from './errors.js';
-import { printable } from './printable.js';
+import { printableValue } from './printable.js';
 
 /** Who a user is: not empty, finite; 7 and '7' are the same user. */
 export type UserId = string | number;
@@ -16,7 +16,7 @@ export class UserRoom {
 
   constructor(id: UserId) {
     const isId = typeof id === 'string' ? id !== '' : typeof id === 'number' && Number.isFinite(id);
-    if (!isId) throw failure('FSK_INVALID_USER', printable(id));
+    if (!isId) throw failure('FSK_INVALID_USER', printableValue(id));
     this.#name = `${PREFIX}${id}`;
   }
 

@@ -3,7 +3,7 @@ import { ANY } from './constants.js';
 import { failure } from './errors.js';
 import { checkNamespace } from './namespace.js';
 import { DEFAULTS, type FlaskSocketOptions, type RecoveryOptions, type ResolvedOptions } from './options.js';
-import { printable } from './printable.js';
+import { printableValue } from './printable.js';
 
 /** Says what is wrong with a value, or nothing. */
 export type Check = (value: unknown) => string | undefined;
@@ -11,7 +11,7 @@ export type Check = (value: unknown) => string | undefined;
 const must =
   (what: string, holds: (value: unknown) => boolean): Check =>
   (value) =>
-    holds(value) ? undefined : `must be ${what}, not ${printable(value)}`;
+    holds(value) ? undefined : `must be ${what}, not ${printableValue(value)}`;
 
 const aBoolean = must('true or false', (value) => typeof value === 'boolean');
 /** A number above 0. */
@@ -58,7 +58,7 @@ export const CHECKS: Record<keyof FlaskSocketOptions, Check> = {
   alwaysConnect: aBoolean,
   namespaces: (value) => {
     if (value === ANY) return undefined;
-    if (!Array.isArray(value)) return `must be '*' or a list of namespaces, not ${printable(value)}`;
+    if (!Array.isArray(value)) return `must be '*' or a list of namespaces, not ${printableValue(value)}`;
     value.forEach((namespace) => checkNamespace(namespace, 'option "namespaces"'));
     return undefined;
   },

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Server, Socket } from 'socket.io';
-import type { FlaskSocketLogger } from '../common/logger.js';
+import type { Log } from '../common/logger.js';
 import type { NamespaceParams } from '../common/namespace.js';
 import type { Elsewhere } from './elsewhere.js';
 import type { SessionKeeper } from './session-keeper.js';
@@ -52,7 +52,7 @@ export type Token<T> = (abstract new (...values: never[]) => T) | string | symbo
 export interface Runtime {
   readonly server: Server;
   readonly app: CurrentApp;
-  readonly logger: FlaskSocketLogger;
+  readonly logger: Log;
   /** The clients of other processes, if a message queue reaches any. */
   readonly elsewhere: Elsewhere | undefined;
   /** Calls a callback in a context of its own, if it is a client's; what it throws goes to the error handlers. */

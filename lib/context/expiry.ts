@@ -1,7 +1,7 @@
 import { ConnectionRefusedError } from '../common/connection-refused.error.js';
 import { EXCEPTION_EVENT, EXPIRED, EXPIRED_REASON, LONGEST_TIMER } from '../common/constants.js';
 import { failure } from '../common/errors.js';
-import { printable } from '../common/printable.js';
+import { printableValue } from '../common/printable.js';
 import type { ClientState, Connection } from './connection.js';
 import { connectionOf, disconnectFor, sendLast, socketsOf } from './socket-internals.js';
 
@@ -67,6 +67,6 @@ function expire(socket: Connection['socket']): void {
 function checkedTime(time: unknown): Date | number | undefined {
   if (time === undefined || time === null) return undefined;
   const isTime = time instanceof Date || typeof time === 'number';
-  if (!isTime || Number.isNaN(Number(time))) throw failure('FSK_INVALID_EXPIRY', printable(time));
+  if (!isTime || Number.isNaN(Number(time))) throw failure('FSK_INVALID_EXPIRY', printableValue(time));
   return time;
 }

@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { failure } from '../common/errors.js';
-import { printable } from '../common/printable.js';
+import { printableValue } from '../common/printable.js';
 
 /** When an event of a client starts: after its earlier events have ended, or as it comes. */
 export type Ordering = 'serial' | 'concurrent';
@@ -40,7 +40,7 @@ export function addHandler(prototype: object, method: string | symbol, metadata:
 /** The ordering as given, or an error that says where it stands. */
 export function checkOrdering(ordering: Ordering | undefined, place: string): Ordering | undefined {
   if (ordering === undefined || ordering === 'serial' || ordering === 'concurrent') return ordering;
-  throw failure('FSK_INVALID_ORDERING', printable(ordering), place);
+  throw failure('FSK_INVALID_ORDERING', printableValue(ordering), place);
 }
 
 /** The handlers on a method, those of a base class included. */

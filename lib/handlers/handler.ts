@@ -25,7 +25,7 @@ export interface Handler {
 
 /** An exception filter. */
 export interface Filter {
-  catches(error: unknown): boolean;
+  catches(error: unknown, request: SocketRequest): boolean;
   catch(error: unknown, request: SocketRequest): unknown;
 }
 

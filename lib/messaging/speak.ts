@@ -3,7 +3,7 @@ import { resolveAddress, type Address } from '../common/address.js';
 import { CALL_TIMEOUT } from '../common/constants.js';
 import { FlaskSocketError } from '../common/errors.js';
 import { outgoingOf, type Outgoing } from '../common/outgoing.js';
-import { describeThrown, printable } from '../common/printable.js';
+import { summarizeThrown, printable } from '../common/printable.js';
 import type { Connection, Runtime } from '../context/connection.js';
 import { connectionOf } from '../context/socket-internals.js';
 import { deliver } from './deliver.js';
@@ -72,6 +72,6 @@ async function askRemote(
   } catch (error) {
     if (error instanceof FlaskSocketError && error.code === 'FSK_QUEUE_AWAY')
       deliver(runtime, { address, outgoing, options }, sender);
-    runtime.logger.debug?.(`No callback of ${printable(outgoing[0])}: ${describeThrown(error)}`);
+    runtime.logger.debug?.(`No callback of ${printable(outgoing[0])}: ${summarizeThrown(error)}`, 'callback');
   }
 }

@@ -1,6 +1,6 @@
 import { failure } from '../common/errors.js';
 import type { FlaskSocketLogger } from '../common/logger.js';
-import { describeThrown, oneLine } from '../common/printable.js';
+import { counted, oneLine, printableValue, summarizeThrown } from '../common/printable.js';
 import { Backlog } from './backlog.js';
 import type { Driver, Listener, QueueOptions, QueueState, Written } from './queue.js';
 import { seal, unseal } from './seal.js';
@@ -126,12 +126,12 @@ export class Link {
 
   /** Counts a message that could not be understood. */
   refuse(error: unknown): void {
-    this.#refused.add(1, describeThrown(error).split('\n', 1)[0] ?? '');
+    this.#refused.add(1, summarizeThrown(error));
   }
 
   /** Counts a message that could not be published. */
   lose(error: unknown): void {
-    this.#lost.add(1, describeThrown(error).split('\n', 1)[0] ?? '');
+    this.#lost.add(1, summarizeThrown(error));
   }
 
   /** Ends within `timeout` milliseconds, two seconds if not said. */
@@ -142,7 +142,7 @@ export class Link {
     clearTimeout(this.#firstAnswer);
     this.#lost.close();
     this.#refused.close();
-    await this.driver.close(timeout).catch((error: unknown) => this.logger.debug?.(describeThrown(error)));
+    await this.driver.close(timeout).catch((error: unknown) => this.logger.debug?.(summarizeThrown(error)));
   }
 
   #sealed(topic: string, payload: Buffer): Written | undefined {
@@ -177,7 +177,8 @@ export class Link {
     clearTimeout(this.#firstAnswer);
     this.#state = 'up';
     const waiting = this.#backlog.size;
-    const sent = waiting > 0 ? `; ${waiting} messages that waited are sent` : '';
+    const sent =
+      waiting > 0 ? `; ${counted(waiting, 'message')} that waited ${waiting === 1 ? 'is' : 'are'} sent` : '';
     this.logger.log(`${this.#queue} is ${this.#missed ? 'back' : 'connected'}${sent}.`);
     this.#missed = false;
     this.#holding = true;
@@ -199,13 +200,17 @@ export class Link {
     this.#reason = reason;
     if (this.#missed) return;
     this.#missed = true;
-    const why = reason instanceof Error ? reason.message || reason.name : String(reason);
     this.logger.warn(
-      `${this.#queue} is away (${oneLine(why)}). Clients of this process are served; others are, when it is back.`,
+      `${this.#queue} is away (${whyOf(reason)}). Clients of this process are served; others are, when it is back.`,
     );
   }
 
   get #queue(): string {
     return `Message queue ${this.options.name}`;
   }
+}
+
+/** Why a broker is away, in a few words. */
+function whyOf(reason: unknown): string {
+  return reason instanceof Error ? oneLine(reason.message || reason.name) : printableValue(reason);
 }

@@ -1,3 +1,5 @@
+import { counted } from '../common/printable.js';
+
 const QUIET = 60_000;
 
 /** Counts what goes wrong and says so: the first at once, what follows at most once a minute. */
@@ -24,7 +26,7 @@ export class Tally {
   }
 
   #tell(): void {
-    this.say(this.#unsaid === 1 ? '1 message' : `${this.#unsaid} messages`, this.#why);
+    this.say(counted(this.#unsaid, 'message'), this.#why);
     this.#unsaid = 0;
     this.#timer = setTimeout(() => this.#again(), QUIET).unref();
   }

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { FlaskSocketLogger } from '../common/logger.js';
-import { describeThrown } from '../common/printable.js';
+import type { Log } from '../common/logger.js';
+import { describeThrown, nameOfThrown } from '../common/printable.js';
 import { storage } from '../context/storage.js';
 
 /** A function for the background: its arguments, then a signal that says when to stop. */
@@ -35,14 +35,14 @@ export class BackgroundTask<Result = unknown> implements PromiseLike<Result | un
   readonly #result: Promise<Result | undefined>;
 
   /** @internal Started by `SocketIO.startBackgroundTask()`. */
-  constructor(run: (signal: AbortSignal) => Result | PromiseLike<Result>, logger: FlaskSocketLogger) {
+  constructor(run: (signal: AbortSignal) => Result | PromiseLike<Result>, logger: Log) {
     const { signal } = this.#abort;
     const start = () => currentSignal.run(signal, run, signal);
     this.#result = storage
       .exit(() => Promise.resolve().then(start))
       .catch((error: unknown) => {
         if (signal.aborted) return undefined;
-        logger.error(`Error in a background task: ${describeThrown(error)}`);
+        logger.error(`Error in a background task: ${describeThrown(error)}`, `task ${nameOfThrown(error)}`);
         throw error;
       });
     this.#result.catch(() => {}); // logged; who awaits the task hears of it, too

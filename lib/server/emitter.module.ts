@@ -1,4 +1,4 @@
-import { ConfigurableModuleBuilder, Inject, Logger, Module, type OnModuleInit } from '@nestjs/common';
+import { ConfigurableModuleBuilder, Inject, Module, type OnModuleInit } from '@nestjs/common';
 import { ApplicationConfig } from '@nestjs/core';
 import { failure } from '../common/errors.js';
 import type { FlaskSocketLogger } from '../common/logger.js';
@@ -6,7 +6,7 @@ import { setUp, type EmitterOptions, type EmitterQueue } from '../emitter/emitte
 import { Emitter } from '../emitter/emitter.js';
 import { EmittingSocketIO } from './emitting-socket-io.js';
 import { FlaskSocketAdapter } from './flask-socket.adapter.js';
-import { loggerFrom } from './flask-socket.config.js';
+import { logTo } from './flask-socket.config.js';
 import { SocketIO } from './socket-io.service.js';
 
 /** The options of `FlaskSocketModule.forEmitter()`: those of the servers on the same queue. */
@@ -43,7 +43,10 @@ export type EmitterModuleAsyncOptions = typeof ASYNC_OPTIONS_TYPE;
       useFactory: async ({ messageQueue, logger, ...options }: EmitterModuleOptions) => {
         const emitter = new Emitter(setUp(messageQueue, options, OWNER));
         await emitter.load();
-        return new EmittingSocketIO(emitter, loggerFrom(logger, new Logger('FlaskSocket')));
+        return new EmittingSocketIO(
+          emitter,
+          logTo(() => logger),
+        );
       },
     },
   ],

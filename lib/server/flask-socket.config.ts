@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { SILENT, type FlaskSocketLogger } from '../common/logger.js';
+import { GuardedLog, SILENT, type FlaskSocketLogger } from '../common/logger.js';
 import type { FlaskSocketOptions, ResolvedOptions } from '../common/options.js';
 import { given, resolveOptions } from '../common/validate-options.js';
 
@@ -28,25 +28,15 @@ export class FlaskSocketConfig {
     this.#resolved = resolveOptions(this.#given);
   }
 
-  /** A logger that writes where the options say at the time of writing. */
-  readonly logger: FlaskSocketLogger = {
-    log: (message: string) => this.#target.log(message),
-    error: (message: string) => this.#target.error(message),
-    warn: (message: string) => this.#target.warn(message),
-    debug: (message: string) => this.#target.debug?.(message),
-  };
-
-  readonly #default = new Logger('FlaskSocket');
-
-  get #target(): FlaskSocketLogger {
-    return loggerFrom(this.#resolved.logger, this.#default);
-  }
+  /** Writes where the options say at the time of writing. */
+  readonly logger = logTo(() => this.#resolved.logger);
 }
 
-/** The logger that option `logger` means. */
-export function loggerFrom(
-  logger: FlaskSocketOptions['logger'],
-  otherwise: FlaskSocketLogger,
-): FlaskSocketLogger {
-  return logger === false ? SILENT : (logger ?? otherwise);
+/** What writes to the logger that option `logger` means. */
+export function logTo(option: () => FlaskSocketOptions['logger']): GuardedLog {
+  const usual: FlaskSocketLogger = new Logger('FlaskSocket');
+  return new GuardedLog(() => {
+    const logger = option();
+    return logger === false ? SILENT : (logger ?? usual);
+  });
 }

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { Inject, Injectable } from '@nestjs/common';
 import { HttpAdapterHost, ModuleRef } from '@nestjs/core';
 import type { Server } from 'socket.io';
-import type { FlaskSocketLogger } from '../common/logger.js';
+import type { Log } from '../common/logger.js';
 import type { ResolvedOptions } from '../common/options.js';
 import { describeThrown } from '../common/printable.js';
 import { chain, guarded } from '../common/thenable.js';
@@ -35,7 +35,7 @@ import { Sessions } from './sessions/sessions.js';
 @Injectable()
 export class FlaskSocketRuntime implements Runtime {
   readonly registry = new HandlerRegistry();
-  readonly logger: FlaskSocketLogger;
+  readonly logger: Log;
   readonly app: CurrentApp;
   readonly host: ServerHost;
   readonly executor: Executor;
@@ -159,7 +159,7 @@ export class FlaskSocketRuntime implements Runtime {
   #callBackAlone(callback: AnyFunction, values: readonly unknown[]): void {
     void guarded<unknown>(
       () => callback(...(values as never[])),
-      (thrown) => this.logger.error(`Error in a callback: ${describeThrown(thrown)}`),
+      (thrown) => this.logger.error(`Error in a callback: ${describeThrown(thrown)}`, 'callback'),
     );
   }
 

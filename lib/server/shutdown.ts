@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { describeThrown } from '../common/printable.js';
+import { counted, describeThrown } from '../common/printable.js';
 import { storage } from '../context/storage.js';
 import { isInBackgroundTask, type BackgroundTask } from './background-task.js';
 import { bidFarewell } from './connection/farewell.js';
@@ -74,11 +74,12 @@ export class Shutdown {
     const tasksEnded = this.#running.idle(toWait());
     await this.#endHandlers(toWait);
     if (!(await tasksEnded))
-      logger.warn(`Stopping with ${this.#running.size} background tasks still running.`);
+      logger.warn(`Stopping with ${counted(this.#running.size, 'background task')} still running.`);
     await host.close();
     await messageQueue.close(left());
     this.#cutHttp(left());
     for (const listener of this.#afterwards) listener();
+    config.logger.flush();
   }
 
   /** Handlers first, then the clients, whose disconnect handlers are handlers, too. */
@@ -88,7 +89,7 @@ export class Shutdown {
     await executor.inFlight.idle(toWait());
     if (host.existing) await bidFarewell(host.existing, toWait() / 2);
     const finished = await executor.inFlight.idle(toWait());
-    if (!finished) logger.warn(`Stopping with ${executor.inFlight.size} handlers still running.`);
+    if (!finished) logger.warn(`Stopping with ${counted(executor.inFlight.size, 'handler')} still running.`);
   }
 
   /** An HTTP response that never ends (server-sent events) would keep the server from closing. */

@@ -1,4 +1,5 @@
 import {
+  BadRequestException,
   Catch,
   ForbiddenException,
   HttpException,
@@ -637,16 +638,37 @@ describe('errors', () => {
       expect(wire.packets.slice(1)).toEqual([`42["exception",${JSON.stringify(SAFE)}]`]);
     });
 
+    class Detail {
+      readonly seats = 0;
+    }
+
     it.each<[string, unknown, unknown]>([
-      ['a WsException', new WsException('no seats'), 'no seats'],
-      ['a WsException of an object', new WsException({ message: 'no seats', secret: 1 }), 'no seats'],
-      ['an HttpException', new ForbiddenException('members only'), 'members only'],
+      ['a WsException', new WsException('no seats'), { status: 'error', message: 'no seats' }],
+      [
+        'a WsException of an object',
+        new WsException({ code: 'ROOM_FULL', message: 'full' }),
+        { status: 'error', code: 'ROOM_FULL', message: 'full' },
+      ],
+      ['a WsException with a status of its own', new WsException({ status: 409 }), { status: 409 }],
+      ['a WsException of a list', new WsException([{ field: 'a' }]), [{ field: 'a' }]],
+      ['a WsException of an instance', new WsException(new Detail()), { seats: 0 }],
+      ['a WsException of an Error', new WsException(new Error('full')), { status: 'error', message: 'full' }],
+      [
+        'an HttpException',
+        new ForbiddenException('members only'),
+        { status: 'error', message: 'members only' },
+      ],
+      [
+        'an HttpException of a list',
+        new BadRequestException(['a', 'b']),
+        { status: 'error', message: ['a', 'b'] },
+      ],
       [
         'an HttpException of an object',
-        new HttpException({ message: ['a', 'b'], secret: 1 }, 400),
-        ['a', 'b'],
+        new HttpException({ message: ['a', 'b'], code: 1 }, 400),
+        { status: 'error', message: ['a', 'b'], code: 1 },
       ],
-    ])('X5 %s passes on its own message, and nothing else', async (_, thrown, message) => {
+    ])('X5 %s goes to the client as it was written', async (_, thrown, safe) => {
       @SocketGateway()
       class BrokenGateway {
         @OnEvent('x')
@@ -660,7 +682,6 @@ describe('errors', () => {
 
       const answer = await ask(client, 'x');
 
-      const safe = { status: 'error', message };
       expect({ answer, received }).toEqual({ answer: [safe], received: [['exception', safe]] });
     });
 
@@ -763,39 +784,58 @@ describe('errors', () => {
 
     it.each<[string, () => unknown]>([
       ['throws', () => { throw new RangeError('second'); }], // prettier-ignore
+      ['throws words for the client', () => { throw new WsException('second'); }], // prettier-ignore
       ['rejects', () => Promise.reject(new RangeError('second'))],
+      ['returns an Observable that fails', () => throwError(() => new RangeError('second'))],
       ['returns something cyclic', () => { const cyclic: unknown[] = []; cyclic.push(cyclic); return cyclic; }], // prettier-ignore
       ['returns a BigInt', () => 1n],
-    ])('X5 an error handler that %s is treated the same', async (_, answer) => {
-      @SocketGateway()
-      class BrokenGateway {
-        @OnEvent('x')
-        fail() {
-          throw new Error('first');
+    ])(
+      'X5 an error handler that %s: both errors are logged, the answer is to the first',
+      async (_, answer) => {
+        @SocketGateway()
+        class BrokenGateway {
+          @OnEvent('x')
+          fail() {
+            throw new WsException('first');
+          }
+
+          @OnError()
+          failed() {
+            return answer();
+          }
         }
+        const app = await startApp({ providers: [BrokenGateway] });
+        const client = await app.connect();
+        const received = inbox(client);
 
-        @OnError()
-        failed() {
-          return answer();
-        }
-      }
-      const app = await startApp({ providers: [BrokenGateway] });
-      const client = await app.connect();
+        const values = await ask(client, 'x');
 
-      const values = await ask(client, 'x');
+        const first = { status: 'error', message: 'first' };
+        expect({ values, received, lines: app.log.of('error'), connected: client.connected }).toEqual({
+          values: [first],
+          received: [['exception', first]],
+          lines: [
+            expect.stringMatching(/^Error in 'x'.*BrokenGateway\.fail.*WsException: first$/),
+            expect.stringMatching(/^Error while that error was handled, in 'x'.*BrokenGateway\.fail/),
+          ],
+          connected: true,
+        });
+      },
+    );
 
-      expect({ values, lines: app.log.of('error').length, connected: client.connected }).toEqual({
-        values: [SAFE],
-        lines: 1,
-        connected: true,
-      });
-    });
-
-    it('X5 an exception filter that throws is treated the same', async () => {
+    it.each<[string, (host: ArgumentsHost) => unknown]>([
+      ['that throws', () => { throw new RangeError('second'); }], // prettier-ignore
+      [
+        'that only knows HTTP',
+        (host) => host.switchToHttp().getResponse<{ status(code: number): void }>().status(500),
+      ],
+      ['whose promise rejects', () => Promise.reject(new RangeError('second'))],
+      ['whose Observable fails', () => throwError(() => new RangeError('second'))],
+    ])('X5 an exception filter %s is treated the same', async (_, fail) => {
       @Catch()
       class BrokenFilter implements ExceptionFilter {
-        catch() {
-          throw new RangeError('second');
+        catch(_error: unknown, host: ArgumentsHost) {
+          return fail(host);
         }
       }
       @UseFilters(BrokenFilter)
@@ -815,7 +855,12 @@ describe('errors', () => {
       expect({ values, received, lines: app.log.of('error') }).toEqual({
         values: [SAFE],
         received: [['exception', SAFE]],
-        lines: [expect.stringContaining('RangeError: second')],
+        lines: [
+          expect.stringMatching(/^Error in 'x'.*Error: first\n *at /),
+          expect.stringMatching(
+            /^Error while that error was handled, in 'x'.*(RangeError|TypeError): .*\n *at /,
+          ),
+        ],
       });
     });
 

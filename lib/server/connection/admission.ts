@@ -2,9 +2,9 @@ import type { Namespace, Socket } from 'socket.io';
 import { toArguments } from '../../common/args.js';
 import { ConnectionRefusedError } from '../../common/connection-refused.error.js';
 import { ANY, INTERNAL_ERROR, INVALID_NAMESPACE } from '../../common/constants.js';
-import type { FlaskSocketLogger } from '../../common/logger.js';
+import type { Log } from '../../common/logger.js';
 import type { ResolvedOptions } from '../../common/options.js';
-import { describeThrown, printable } from '../../common/printable.js';
+import { describeThrown, nameOfThrown, printable } from '../../common/printable.js';
 import { chain, guarded, isThenable } from '../../common/thenable.js';
 import { giveSid } from '../../context/adapter-internals.js';
 import { Connection, type Runtime } from '../../context/connection.js';
@@ -46,7 +46,7 @@ export class Admission {
       sessions: Sessions;
       identification: Identification;
       recovery: Recovery;
-      logger: FlaskSocketLogger;
+      logger: Log;
       options: () => ResolvedOptions;
       isStopping: () => boolean;
     },
@@ -83,6 +83,7 @@ export class Admission {
   #broken(socket: Socket, thrown: unknown): Error {
     this.parts.logger.error(
       `Error in a middleware of ${printable(socket.nsp.name)}: ${describeThrown(thrown)}`,
+      `namespace middleware ${nameOfThrown(thrown)}`,
     );
     return new Error(INTERNAL_ERROR);
   }

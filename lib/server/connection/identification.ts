@@ -2,9 +2,9 @@ import { toArguments } from '../../common/args.js';
 import { ConnectionRefusedError } from '../../common/connection-refused.error.js';
 import { IDENTIFY_TIMEOUT, INTERNAL_ERROR } from '../../common/constants.js';
 import { failure } from '../../common/errors.js';
-import type { FlaskSocketLogger } from '../../common/logger.js';
+import type { Log } from '../../common/logger.js';
 import type { Identify } from '../../common/options.js';
-import { describeThrown, printable } from '../../common/printable.js';
+import { describeThrown, nameOfThrown, printable } from '../../common/printable.js';
 import { chain, guarded, isThenable } from '../../common/thenable.js';
 import { withinTime } from '../../common/time-limit.js';
 import { USER_ID, user, type UserId } from '../../common/user-room.js';
@@ -16,7 +16,7 @@ import { endHere } from '../../messaging/clients.js';
 
 /** Finds out whose a connection is, and keeps it in that user's room (promise A3). */
 export class Identification {
-  constructor(private readonly parts: { identify: () => Identify | undefined; logger: FlaskSocketLogger }) {}
+  constructor(private readonly parts: { identify: () => Identify | undefined; logger: Log }) {}
 
   /** Asks option `identify`. What it throws is logged, and refuses the client. */
   ask(connection: Connection): void | PromiseLike<void> {
@@ -58,6 +58,7 @@ export class Identification {
   #refuse({ socket }: Connection, thrown: unknown): never {
     this.parts.logger.error(
       `Error in option "identify" for ${printable(socket.nsp.name)}, sid ${socket.id}: ${describeThrown(thrown)}`,
+      `identify ${nameOfThrown(thrown)}`,
     );
     throw new ConnectionRefusedError(INTERNAL_ERROR);
   }

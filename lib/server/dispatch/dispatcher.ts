@@ -1,8 +1,8 @@
 import type { Socket } from 'socket.io';
 import { ANY, INTERNAL_ERROR } from '../../common/constants.js';
 import { isDispatchable } from '../../common/event-name.js';
-import type { FlaskSocketLogger } from '../../common/logger.js';
-import { describeThrown, printable } from '../../common/printable.js';
+import type { Log } from '../../common/logger.js';
+import { describeThrown, nameOfThrown, printable } from '../../common/printable.js';
 import { isThenable } from '../../common/thenable.js';
 import type { Connection } from '../../context/connection.js';
 import { isExpired, watchExpiry } from '../../context/expiry.js';
@@ -15,8 +15,8 @@ import {
 import { SocketRequest, type Acknowledge } from '../../context/socket-request.js';
 import type { HandlerRegistry } from '../../handlers/handler.registry.js';
 import type { Executor, Run } from './executor.js';
-import { safeError } from './failures.js';
 import { runMiddlewares } from './middlewares.js';
+import { safeError } from './safe-error.js';
 
 /** Takes events from sockets to their handlers. */
 export class Dispatcher {
@@ -27,7 +27,7 @@ export class Dispatcher {
     private readonly parts: {
       registry: HandlerRegistry;
       executor: Executor;
-      logger: FlaskSocketLogger;
+      logger: Log;
       /** Whether a client's events wait for each other where a handler does not say. */
       serial: () => boolean;
       /** Whether events without a handler are logged. */
@@ -58,6 +58,7 @@ export class Dispatcher {
     const acknowledge = event.at(-1);
     this.parts.logger.error(
       `Error in a socket middleware, at ${printable(event[0])}: ${describeThrown(thrown)}`,
+      `socket middleware ${nameOfThrown(thrown)}`,
     );
     if (typeof acknowledge === 'function') acknowledge(safeError(thrown));
     return new Error(INTERNAL_ERROR);

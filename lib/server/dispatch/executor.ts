@@ -1,7 +1,7 @@
 import { isObservable, lastValueFrom } from 'rxjs';
 import { toArguments } from '../../common/args.js';
-import type { FlaskSocketLogger } from '../../common/logger.js';
-import { describeThrown } from '../../common/printable.js';
+import type { Log } from '../../common/logger.js';
+import { describeThrown, nameOfThrown } from '../../common/printable.js';
 import { isThenable } from '../../common/thenable.js';
 import type { Connection } from '../../context/connection.js';
 import { SessionCopy } from '../../context/session-copy.js';
@@ -13,6 +13,7 @@ import type { Failures } from './failures.js';
 import { InFlight } from './in-flight.js';
 import { endInstances } from './instance-hooks.js';
 import { watched, type Observer } from './observer.js';
+import { safeError } from './safe-error.js';
 
 /** A handler about to run. */
 export interface Run {
@@ -34,7 +35,7 @@ export class Executor {
   constructor(
     private readonly failures: Failures,
     private readonly scoped: ScopedInstances,
-    private readonly logger: FlaskSocketLogger,
+    private readonly logger: Log,
   ) {}
 
   /** Handles an event: the result, or what an error handler makes of an error, becomes the acknowledgement. */
@@ -65,7 +66,7 @@ export class Executor {
     try {
       return await settled(this.failures.handle(request, handler, error));
     } catch (second) {
-      return this.failures.report(request, handler, second);
+      return this.failures.twice(request, handler, { first: error, second });
     } finally {
       if (request.sessionKeeper) await this.#keepSession({ request, handler });
     }
@@ -81,7 +82,8 @@ export class Executor {
   }
 
   #reportSession({ request, handler }: Pick<Run, 'request' | 'handler'>, error: unknown): void {
-    this.logger.error(`Session of ${handler.place}, sid ${request.sid}: ${describeThrown(error)}`);
+    const line = `Session of ${handler.place}, sid ${request.sid}: ${describeThrown(error)}`;
+    this.logger.error(line, `session of ${handler.place} ${nameOfThrown(error)}`);
   }
 
   /** Tells a connection's durable instances that it is over. */
@@ -165,7 +167,9 @@ export class Executor {
     try {
       acknowledge(run.request, answer);
     } catch (second) {
-      acknowledge(run.request, this.failures.report(run.request, run.handler, second));
+      const { request, handler } = run;
+      const safe = this.failures.twice(request, handler, { first: error, second });
+      acknowledgeSafely(request, safe);
     }
   }
 
@@ -197,6 +201,15 @@ async function settledAndKept({ request }: Run, result: unknown): Promise<unknow
 /** Answers the client, if it asked and is still here. Throws what cannot be encoded. */
 function acknowledge({ acknowledge: answer, connection }: SocketRequest, result: unknown): void {
   if (answer && connection.socket.connected) answer(...toArguments(result));
+}
+
+/** Answers with what may be told of an error; where not even that can be encoded, with less. */
+function acknowledgeSafely(request: SocketRequest, safe: unknown): void {
+  try {
+    acknowledge(request, safe);
+  } catch {
+    acknowledge(request, safeError(undefined));
+  }
 }
 
 /** The value of a promise, the last one of an observable; of a promise of an observable, too. */

@@ -1,4 +1,4 @@
-import type { FlaskSocketLogger } from '../../common/logger.js';
+import type { Log } from '../../common/logger.js';
 import { describeThrown } from '../../common/printable.js';
 
 /** Hooks of request-scoped and durable providers, called when the event or the connection is over. */
@@ -15,11 +15,7 @@ type EndHook = 'onEventEnd' | 'onConnectionEnd';
  * Tells instances that their time is over; an error of one is logged and keeps no other from hearing it. Those that
  * have no hook, which is most, cost a look.
  */
-export function endInstances(
-  instances: Iterable<unknown>,
-  hook: EndHook,
-  logger: FlaskSocketLogger,
-): void | Promise<void> {
+export function endInstances(instances: Iterable<unknown>, hook: EndHook, logger: Log): void | Promise<void> {
   let concerned: unknown[] | undefined;
   for (const instance of instances) {
     if (wantsToKnow(instance, hook)) (concerned ??= []).push(instance);
@@ -33,7 +29,7 @@ function wantsToKnow(instance: unknown, hook: EndHook): boolean {
   return Boolean(hooked[hook] ?? hooked[Symbol.asyncDispose] ?? hooked[Symbol.dispose]);
 }
 
-async function tell(instances: readonly unknown[], hook: EndHook, logger: FlaskSocketLogger): Promise<void> {
+async function tell(instances: readonly unknown[], hook: EndHook, logger: Log): Promise<void> {
   for (const instance of instances) {
     const hooked = instance as Hooked;
     const name = (instance as object).constructor?.name;
@@ -45,11 +41,11 @@ async function tell(instances: readonly unknown[], hook: EndHook, logger: FlaskS
 
 async function call(
   hook: (() => unknown) | undefined,
-  { instance, logger, name }: { instance: unknown; logger: FlaskSocketLogger; name: string },
+  { instance, logger, name }: { instance: unknown; logger: Log; name: string },
 ): Promise<void> {
   try {
     await hook?.call(instance);
   } catch (error) {
-    logger.error(`Error in ${name}: ${describeThrown(error)}`);
+    logger.error(`Error in ${name}: ${describeThrown(error)}`, name);
   }
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { HttpAdapterHost } from '@nestjs/core';
 import { ANY } from '../../common/constants.js';
-import type { FlaskSocketLogger } from '../../common/logger.js';
+import type { Log } from '../../common/logger.js';
 import type { ResolvedOptions } from '../../common/options.js';
 import { describeThrown, printable } from '../../common/printable.js';
 import { isThenable } from '../../common/thenable.js';
@@ -17,7 +17,7 @@ export class OriginPolicy {
   constructor(
     private readonly options: ResolvedOptions,
     private readonly platform: HttpAdapterHost,
-    private readonly logger: FlaskSocketLogger,
+    private readonly logger: Log,
   ) {}
 
   /** Decides about a handshake, on either transport. A client that names no origin is no browser page. */
@@ -46,7 +46,7 @@ export class OriginPolicy {
 
   /** Logs that a check of the application threw. */
   reportBroken(check: string, thrown: unknown): void {
-    this.logger.error(`${check} threw, the client is refused: ${describeThrown(thrown)}`);
+    this.logger.error(`${check} threw, the client is refused: ${describeThrown(thrown)}`, check);
   }
 
   /** For the boot log. */

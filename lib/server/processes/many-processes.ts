@@ -13,7 +13,7 @@ const UNKNOWN_SID_EXPLAINED =
 export const NOT_JOINED =
   'This process seems to be one of several (Node cluster, PM2), and there is no message queue: they are not one ' +
   'server, and clients that poll cannot stay connected. Start it with run(AppModule, { workers }), or see ' +
-  'docs/deployment.md.';
+  'the page "Deployment" of the documentation.';
 
 /** Whether another program has forked this process to share a port with its siblings. */
 export function isOneOfMany(variables: NodeJS.ProcessEnv): boolean {

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { failure } from '../../common/errors.js';
-import { printable } from '../../common/printable.js';
+import { printableValue } from '../../common/printable.js';
 
 /** How many processes serve: a number, or as many as there are cores. */
 export type Workers = number | 'auto';
@@ -31,7 +31,7 @@ export function countOf(workers: Workers): number {
   throw failure(
     'FSK_INVALID_OPTION',
     'workers',
-    `must be a number of 1 or more, or 'auto', not ${printable(workers)}`,
+    `must be a number of 1 or more, or 'auto', not ${printableValue(workers)}`,
   );
 }
 
@@ -49,5 +49,5 @@ function integer(
   if (text === undefined) return undefined;
   const value = Number(text);
   if (Number.isInteger(value) && value >= least && value <= most) return value;
-  throw failure('FSK_INVALID_ENVIRONMENT', name, printable(text), `a number from ${least} to ${most}`);
+  throw failure('FSK_INVALID_ENVIRONMENT', name, printableValue(text), `a number from ${least} to ${most}`);
 }

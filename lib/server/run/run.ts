@@ -1,10 +1,10 @@
-import { Logger, type INestApplication, type NestApplicationOptions, type Type } from '@nestjs/common';
+import type { INestApplication, NestApplicationOptions, Type } from '@nestjs/common';
 import { NestFactory, type AbstractHttpAdapter } from '@nestjs/core';
 import { runPrimary } from '../../cluster/primary.js';
 import { isWorker } from '../../cluster/worker.js';
 import { failure, failureFrom } from '../../common/errors.js';
 import type { FlaskSocketOptions } from '../../common/options.js';
-import { FlaskSocketConfig, loggerFrom } from '../flask-socket.config.js';
+import { FlaskSocketConfig, logTo } from '../flask-socket.config.js';
 import { Shutdown } from '../shutdown.js';
 import { countOf, readEnvironment, type Environment, type Workers } from './environment.js';
 import { endOnSignals } from './process-end.js';
@@ -78,7 +78,7 @@ function primaryOptions(options: RunOptions, environment: Environment, workers: 
     workers: countOf(workers),
     host: host ?? '127.0.0.1',
     port: port ?? 5000,
-    logger: loggerFrom(logger, new Logger('FlaskSocket')),
+    logger: logTo(() => logger),
   };
 }
 

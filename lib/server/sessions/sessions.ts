@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { HttpAdapterHost } from '@nestjs/core';
-import type { FlaskSocketLogger } from '../../common/logger.js';
+import type { Log } from '../../common/logger.js';
 import type { ResolvedOptions } from '../../common/options.js';
-import { describeThrown, printable } from '../../common/printable.js';
+import { describeThrown, nameOfThrown, printable } from '../../common/printable.js';
 import { sessionInterface, sessionMiddlewares } from '../../common/session.js';
 import type { ClientState } from '../../context/connection.js';
 import { SessionCopy } from '../../context/session-copy.js';
@@ -39,7 +39,7 @@ export class Sessions {
     private readonly parts: {
       options: () => ResolvedOptions;
       platform: HttpAdapterHost;
-      logger: FlaskSocketLogger;
+      logger: Log;
     },
   ) {}
 
@@ -101,16 +101,22 @@ export class Sessions {
 
   readonly #lost = (keys: readonly string[]): void => {
     const names = keys.map(printable).join(', ');
-    this.parts.logger.debug?.(`A session ended while an event wrote to it; not brought back for ${names}.`);
+    this.parts.logger.debug?.(
+      `A session ended while an event wrote to it; not brought back for ${names}.`,
+      'lost sessions',
+    );
   };
 
   #report(error: unknown): string {
     const { cause } = error as Error;
     if (!(cause instanceof AnsweredByMiddleware)) {
-      this.parts.logger.error(`A client is refused: ${describeThrown(error)}`);
+      this.parts.logger.error(
+        `A client is refused: ${describeThrown(error)}`,
+        `session ${nameOfThrown(cause)}`,
+      );
       return UNAVAILABLE;
     }
-    this.parts.logger.warn(`${cause.message}: the client is refused.`);
+    this.parts.logger.warn(`${cause.message}: the client is refused.`, 'refused by middleware');
     return REFUSED;
   }
 }

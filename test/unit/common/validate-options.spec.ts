@@ -90,7 +90,7 @@ describe('resolveOptions', () => {
   });
 
   it.each(['constructor', 'toString', 'hasOwnProperty', 'xyz', ''])('I1 names none for %s', (name) => {
-    expect(() => resolve({ [name]: 1 })).toThrow(/FSK_UNKNOWN_OPTION.*FlaskSocketModule\. The options/);
+    expect(() => resolve({ [name]: 1 })).toThrow(/FSK_UNKNOWN_OPTION.*FlaskSocketModule\. They are/);
   });
 });
 
