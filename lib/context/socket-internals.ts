@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { Namespace, type Server, type Socket } from 'socket.io';
+import { Socket, type Namespace, type Server } from 'socket.io';
 import type { ClientState, Connection } from './connection.js';
 
 /*
@@ -7,6 +7,7 @@ import type { ClientState, Connection } from './connection.js';
  * - Namespace.run(socket, done): the middlewares, before a client is connected;
  * - Socket.dispatch(event): after the decoder, before the listeners; Socket.fns: its middlewares;
  * - Socket.packet(packet, flags): the one way out; Client.nsps: the client's sockets by namespace;
+ * - Socket._onclose(reason): every way in which a socket that is connected ends;
  * - Socket.acks: the acknowledgements that are awaited, by the ids that Namespace._ids counts.
  */
 
@@ -44,25 +45,26 @@ interface SocketInternals {
   readonly fns: readonly SocketMiddleware[];
   _cleanup(): void;
   _onerror(error: unknown): void;
-  _onclose(reason: string): void;
+  _onclose: Close;
 }
+
+/** Ends a socket. */
+type Close = (this: Socket, reason: string, description?: unknown) => void;
 
 interface NamespaceInternals {
   readonly _fns: NamespaceMiddleware[];
   readonly _preConnectSockets: Map<string, Socket>;
   _ids: number;
   run(socket: Socket, done: (error?: Error) => void): void;
-  _remove(socket: Socket): void;
 }
 
 interface ServerInternals {
   readonly opts: { readonly connectionStateRecovery?: object };
-  readonly parentNsps: ReadonlyMap<unknown, { readonly children: ReadonlySet<Namespace> }>;
 }
 
 const inner = (socket: Socket) => socket as unknown as SocketInternals; // typed private by socket.io
 const innerNamespace = (namespace: Namespace) => namespace as unknown as NamespaceInternals; // likewise
-const namespacePrototype = innerNamespace(Namespace.prototype);
+const socketPrototype = inner(Socket.prototype);
 
 const CONNECTION = Symbol('nestjs-flask-socket connection');
 const CLIENT_STATE = Symbol('nestjs-flask-socket client');
@@ -102,12 +104,6 @@ export function existingNamespace(server: Server, name: string): Namespace | und
   return server._nsps.get(name);
 }
 
-/** Whether a namespace was opened for a client that asked for it, by a pattern or a function, and not by its name. */
-export function isOpenedOnDemand(namespace: Namespace): boolean {
-  const { parentNsps } = namespace.server as unknown as ServerInternals; // typed private by socket.io
-  return [...parentNsps.values()].some(({ children }) => children.has(namespace));
-}
-
 /** Replaces what happens between a namespace's middlewares and the acceptance of a client. */
 export function onAdmission(namespace: Namespace, admit: NamespaceInternals['run']): void {
   innerNamespace(namespace).run = admit;
@@ -118,23 +114,19 @@ export function middlewaresOf(namespace: Namespace): readonly NamespaceMiddlewar
   return innerNamespace(namespace)._fns;
 }
 
-/** Whether a namespace has no client, and none is being admitted. */
-export function isEmpty(namespace: Namespace): boolean {
-  return namespace.sockets.size === 0 && innerNamespace(namespace)._preConnectSockets.size === 0;
-}
-
-/** Calls `emptied` when the last client of a namespace has gone and none is being admitted. */
-export function onEmptied(namespace: Namespace, emptied: () => void): void {
-  const internals = innerNamespace(namespace);
-  internals._remove = function remove(socket) {
-    namespacePrototype._remove.call(this, socket);
-    if (isEmpty(namespace)) emptied();
-  };
-}
-
 /** Every decoded event of the socket goes to `deliver`, after the socket's own middlewares. */
 export function onEvents(socket: Socket, deliver: (this: Socket, event: unknown[]) => void): void {
   inner(socket).dispatch = deliver;
+}
+
+/** However the socket ends, it ends by `close`. */
+export function onClose(socket: Socket, close: Close): void {
+  inner(socket)._onclose = close;
+}
+
+/** Ends a socket as socket.io does. */
+export function closeAsUsual(socket: Socket, reason: string, description: unknown): void {
+  socketPrototype._onclose.call(socket, reason, description);
 }
 
 /** The socket's own middlewares (`socket.use`), in their order. */
@@ -150,6 +142,12 @@ export function reportSocketError(socket: Socket, error: unknown): void {
 /** Calls the socket's ordinary listeners (`socket.on`), which Nest's own gateways use. */
 export function emitToListeners(socket: Socket, event: unknown[]): void {
   EventEmitter.prototype.emit.apply(socket, event as [string, ...unknown[]]);
+}
+
+/** Whether somebody waits for an event. socket.io's own listener of `error` does nothing: it is there lest Node throws. */
+export function hasListener(socket: Socket, event: string): boolean {
+  if (socket.listenerCount(event) === 0) return false;
+  return event !== 'error' || socket.listeners(event).some(({ name }) => name !== 'noop');
 }
 
 /** Sends a returning client what it missed: as soon as it is accepted, before anything else. */
@@ -210,10 +208,10 @@ export function forget(socket: Socket): void {
 export function disconnectFor(socket: Socket, reason: string): void {
   if (!socket.connected) return;
   inner(socket).packet({ type: DISCONNECT_PACKET });
-  inner(socket)._onclose(reason);
+  inner(socket)._onclose.call(socket, reason);
 }
 
 /** Ends the socket as a shutting down server does: handlers run, and the client will come back. */
 export function closeForShutdown(socket: Socket): void {
-  inner(socket)._onclose('server shutting down');
+  inner(socket)._onclose.call(socket, 'server shutting down');
 }

@@ -75,6 +75,15 @@ export class HandlerRegistry {
     return undefined;
   }
 
+  /** The same without those for every event, `*`: others handle this one. */
+  namedHandler(namespace: string, event: string): Handler | undefined {
+    for (const { events } of this.#entriesOf(namespace)) {
+      const handler = events.get(event);
+      if (handler) return handler;
+    }
+    return undefined;
+  }
+
   /** The connect, disconnect or error handler of a namespace. */
   hook(namespace: string, kind: 'connect' | 'disconnect' | 'error'): Handler | undefined {
     for (const { hooks } of this.#entriesOf(namespace)) {

@@ -1,6 +1,7 @@
 import type { Namespace, Server } from 'socket.io';
 import { Adapter } from 'socket.io-adapter';
 import { user, type UserId } from '../common/user-room.js';
+import { onServerSideEvent } from '../context/namespace-internals.js';
 
 /** What processes tell each other: the connections of a user end. */
 const END_USER = 'flask-socket:end user';
@@ -18,7 +19,7 @@ export function endUser(server: Server, id: UserId): void {
 
 /** Does what another process asks for. */
 export function followOthers(server: Server): void {
-  server.of('/').on(END_USER, (room: string) => {
+  onServerSideEvent(server.of('/'), END_USER, (room: string) => {
     for (const namespace of server._nsps.values()) {
       namespace.local.in(room).disconnectSockets();
     }

@@ -5,7 +5,6 @@ import { failure } from '../common/errors.js';
 import { isPattern } from '../common/namespace.js';
 import { HandlerExplorer } from '../handlers/handler.explorer.js';
 import type { HandlerDefinition } from '../handlers/handler.js';
-import { giveServer } from '../handlers/server-properties.js';
 import { FlaskSocketAdapter } from './flask-socket.adapter.js';
 import { FlaskSocketRuntime } from './flask-socket.runtime.js';
 import { explainUnknownConnections, isOneOfMany, NOT_JOINED } from './processes/many-processes.js';
@@ -40,7 +39,7 @@ export class FlaskSocketLifecycle implements OnApplicationBootstrap {
     if (messageQueue.adapter) server.adapter(messageQueue.adapter);
     this.runtime.keepAdapters();
     explainUnknownConnections(server);
-    for (const instance of this.explorer.instances()) giveServer(instance, server);
+    this.runtime.giveServer(this.explorer.instances());
     this.runtime.openNamespaces(this.#namespaces());
     this.#report(definitions);
   }

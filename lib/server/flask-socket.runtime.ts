@@ -13,6 +13,7 @@ import { HandlerCompiler } from '../handlers/handler.compiler.js';
 import type { Handler } from '../handlers/handler.js';
 import { HandlerRegistry } from '../handlers/handler.registry.js';
 import { ScopedInstances } from '../handlers/scoped-instances.js';
+import { giveServer } from '../handlers/server-properties.js';
 import { Admission } from './connection/admission.js';
 import { Departure } from './connection/departure.js';
 import { Identification } from './connection/identification.js';
@@ -80,8 +81,9 @@ export class FlaskSocketRuntime implements Runtime {
       logger,
       options,
       isStopping,
+      isOpen: (namespace) => this.#namespaces.isOpen(namespace),
     });
-    this.#namespaces = new Namespaces({ registry, admission, departure, recovery, logger });
+    this.#namespaces = new Namespaces({ registry, admission, departure, recovery, logger, options });
     this.messageQueue = new MessageQueue(options, logger);
     this.app = currentApp(moduleRef, platform);
     this.host = this.#serverHost(isStopping);
@@ -125,6 +127,13 @@ export class FlaskSocketRuntime implements Runtime {
   /** Opens namespaces, if there is a server by now. */
   openNamespaces(names: Iterable<string>): void {
     if (this.host.existing) this.#namespaces.open(this.host.existing, names);
+  }
+
+  /** Fills the `@WebSocketServer()` properties of gateways. */
+  giveServer(instances: Iterable<object>): void {
+    this.#namespaces.ours(() => {
+      for (const instance of instances) giveServer(instance, this.server);
+    });
   }
 
   callBack(connection: Connection | undefined, values: readonly unknown[], callback: AnyFunction): void {

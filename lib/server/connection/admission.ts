@@ -1,7 +1,7 @@
 import type { Namespace, Socket } from 'socket.io';
 import { toArguments } from '../../common/args.js';
 import { ConnectionRefusedError } from '../../common/connection-refused.error.js';
-import { ANY, INTERNAL_ERROR, INVALID_NAMESPACE } from '../../common/constants.js';
+import { INTERNAL_ERROR, INVALID_NAMESPACE } from '../../common/constants.js';
 import type { Log } from '../../common/logger.js';
 import type { ResolvedOptions } from '../../common/options.js';
 import { describeThrown, nameOfThrown, printable } from '../../common/printable.js';
@@ -11,7 +11,7 @@ import { Connection, type Runtime } from '../../context/connection.js';
 import { onArrivals } from '../../context/decoder-internals.js';
 import { adoptExpiry, watchExpiry } from '../../context/expiry.js';
 import { holdPackets, releasePackets } from '../../context/held-packets.js';
-import { attachConnection, clientStateOf, connectionOf, forget, middlewaresOf, onEvents, socketsOf } from '../../context/socket-internals.js'; // prettier-ignore
+import { attachConnection, clientStateOf, closeAsUsual, connectionOf, forget, middlewaresOf, onClose, onEvents, socketsOf } from '../../context/socket-internals.js'; // prettier-ignore
 import { authOf, SocketRequest } from '../../context/socket-request.js';
 import type { Handler } from '../../handlers/handler.js';
 import type { HandlerRegistry } from '../../handlers/handler.registry.js';
@@ -33,8 +33,8 @@ type Verdict = Error | undefined | PromiseLike<Error | undefined>;
 
 /** Decides about clients that want to connect to a namespace (promises C1 to C6). */
 export class Admission {
-  /** One listener for all sockets. */
-  readonly #leaving: (this: Socket, reason: string) => void;
+  /** How a socket ends; one function for all of them. It is no listener: an application may remove those. */
+  readonly #close: (this: Socket, reason: string, description?: unknown) => void;
 
   constructor(
     private readonly parts: {
@@ -49,25 +49,20 @@ export class Admission {
       logger: Log;
       options: () => ResolvedOptions;
       isStopping: () => boolean;
+      isOpen: (namespace: Namespace) => boolean;
     },
   ) {
-    this.#leaving = function leaving(reason) {
-      const connection = connectionOf(this);
+    this.#close = function close(reason, description) {
+      const connection = this.connected && connectionOf(this);
       if (connection) parts.departure.leave(connection, reason);
+      closeAsUsual(this, reason, description);
     };
-  }
-
-  /** Whether a namespace takes clients: it has handlers, stands in option `namespaces`, or others listen to it. */
-  serves(name: string, namespace?: Namespace): boolean {
-    const { namespaces } = this.parts.options();
-    if (namespaces === ANY || namespaces.includes(name) || this.parts.registry.serves(name)) return true;
-    return namespace !== undefined && namespace.listenerCount('connection') > 0;
   }
 
   /** Between the handshake and the acceptance of a client: middlewares, then `@OnConnect()`. */
   admit(socket: Socket, done: Done): void {
     if (this.parts.isStopping()) return sendElsewhere(socket);
-    if (!this.serves(socket.nsp.name, socket.nsp)) return done(new Error(INVALID_NAMESPACE));
+    if (!this.parts.isOpen(socket.nsp)) return done(new Error(INVALID_NAMESPACE));
     const connection = this.#attach(socket);
     if (isAskedTwice(connection)) return forget(socket);
     runMiddlewares(
@@ -97,7 +92,6 @@ export class Admission {
     connection.state = 'connected';
     connection.client.asking?.delete(socket.nsp.name);
     releasePackets(connection, { send: true });
-    socket.on('disconnecting', this.#leaving);
     if (isEnded) return this.#endAtOnce(connection);
     if (!admitted) this.#identifyRecovered(connection);
     if (connection.client.expiresAt !== undefined) watchExpiry(socket.client);
@@ -127,6 +121,7 @@ export class Admission {
     const connection = new Connection(socket, { runtime, client, params });
     attachConnection(socket, connection);
     onEvents(socket, dispatcher.listener);
+    onClose(socket, this.#close);
     holdPackets(connection);
     this.parts.recovery.begin(connection);
     return connection;

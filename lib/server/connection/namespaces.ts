@@ -1,19 +1,39 @@
-import type { Namespace, Server, Socket } from 'socket.io';
+import type { Namespace, Server } from 'socket.io';
+import { ANY } from '../../common/constants.js';
 import type { FlaskSocketLogger } from '../../common/logger.js';
+import type { ResolvedOptions } from '../../common/options.js';
 import { refuseSidsAsRooms, seeConnecting } from '../../context/adapter-internals.js';
-import { isEmpty, onAdmission, onEmptied } from '../../context/socket-internals.js';
+import {
+  adopt,
+  dropNamespace,
+  isEmpty,
+  onConnected,
+  onEmptied,
+  onNamespaceAsked,
+  onNamespaceMade,
+  parentsFor,
+  type ParentNamespace,
+} from '../../context/namespace-internals.js';
+import { onAdmission } from '../../context/socket-internals.js';
 import type { HandlerRegistry } from '../../handlers/handler.registry.js';
 import { followOthers } from '../../messaging/users.js';
 import type { Recovery } from '../recovery/recovery.js';
 import type { Admission } from './admission.js';
 import type { Departure } from './departure.js';
 
-type DynamicNamespaces = { children: Set<Namespace> };
+const MAIN = '/';
 
 /** Ties the namespaces of a server to the handlers, as they come and go. */
 export class Namespaces {
-  #dynamic: DynamicNamespaces | undefined;
+  /** The parent of the namespaces that are opened because handlers, or option `namespaces`, are for them. */
+  #dynamic: ParentNamespace | undefined;
   #areAdaptersFinal = false;
+  /** Whether it is we who make a namespace right now, and not the application. */
+  #isOurs = false;
+  /** Who lets a client into the namespace that is being opened for it. */
+  #asked: readonly ParentNamespace[] | undefined;
+  /** Those that the application made: they take clients, whoever handles their events. */
+  readonly #applications = new WeakSet<Namespace>();
 
   constructor(
     private readonly parts: {
@@ -22,21 +42,47 @@ export class Namespaces {
       departure: Departure;
       recovery: Recovery;
       logger: FlaskSocketLogger;
+      options: () => ResolvedOptions;
     },
   ) {}
 
   /** Every namespace of the server, present and future, whoever made it. */
   install(server: Server): void {
-    this.#take(server, server.of('/'));
+    onNamespaceMade(server, (namespace) => this.#take(server, namespace));
+    onNamespaceAsked(server, (name, parents) => this.#opened(server, name, parents));
+    this.ours(() => this.#take(server, server.of(MAIN)));
     followOthers(server);
-    server.on('new_namespace', (namespace) => this.#take(server, namespace));
-    const dynamic = server.of((name, _auth, next) => next(null, this.parts.admission.serves(name)));
-    this.#dynamic = dynamic as unknown as DynamicNamespaces; // typed private
+    const dynamic = server.of((name, _auth, next) => next(null, this.#serves(name)));
+    this.#dynamic = dynamic as unknown as ParentNamespace; // typed private
   }
 
   /** Opens the namespaces that are known by name, so that they exist before their first client. */
   open(server: Server, names: Iterable<string>): void {
-    for (const name of names) server.of(name);
+    this.ours(() => {
+      for (const name of names) server.of(name);
+    });
+  }
+
+  /** What is made meanwhile is not the application's: it takes clients as long as something is there for them. */
+  ours<T>(make: () => T): T {
+    const before = this.#isOurs;
+    this.#isOurs = true;
+    try {
+      return make();
+    } finally {
+      this.#isOurs = before;
+    }
+  }
+
+  /** Whether a namespace takes clients: something is there for them (promise C5), or it is the application's. */
+  isOpen(namespace: Namespace): boolean {
+    return this.#serves(namespace.name) || this.#applications.has(namespace) || hasListeners(namespace);
+  }
+
+  /** Whether a namespace stands in option `namespaces`, or has handlers. */
+  #serves(name: string): boolean {
+    const { namespaces } = this.parts.options();
+    return namespaces === ANY || namespaces.includes(name) || this.parts.registry.serves(name);
   }
 
   /** The adapters will not be changed any more. */
@@ -52,14 +98,39 @@ export class Namespaces {
     this.parts.recovery.watch(namespace);
   }
 
-  #take(server: Server, namespace: Namespace): void {
-    if (this.#areAdaptersFinal) this.#dress(namespace);
-    onAdmission(namespace, (socket, done) => this.parts.admission.admit(socket, done));
-    namespace.on('connect', this.#connected);
-    if (this.#dynamic?.children.has(namespace)) onEmptied(namespace, () => this.#emptied(server, namespace));
+  /** A client asked for a namespace that does not exist, and these parents, in their order, let it in. */
+  #opened(server: Server, name: string, parents: readonly ParentNamespace[]): Namespace {
+    const isOurs = parents.every((parent) => parent === this.#dynamic);
+    this.#asked = parents;
+    const make = () => server._nsps.get(name) ?? parents[0]!.createChild(name);
+    const namespace = isOurs ? this.ours(make) : make();
+    this.#asked = undefined;
+    if (!isOurs) this.#applications.add(namespace);
+    adoptAll(parents, namespace); // if another client has opened it meanwhile
+    return namespace;
   }
 
-  /** A namespace that was opened for a client goes with its last one, or when that cannot come back any more. */
+  #take(server: Server, namespace: Namespace): void {
+    const { admission } = this.parts;
+    const isOurs = this.#isOurs;
+    if (!isOurs) this.#applications.add(namespace);
+    if (this.#areAdaptersFinal) this.#dress(namespace);
+    adoptAll(this.#asked ?? parentsOf(server, namespace), namespace);
+    onAdmission(namespace, (socket, done) => {
+      if (isOurs) adoptAll(parentsOf(server, namespace), namespace); // those that were made after it
+      admission.admit(socket, done);
+    });
+    onConnected(namespace, (socket) => admission.connected(socket));
+    if (this.#isCleanedUp(namespace)) onEmptied(namespace, () => this.#emptied(server, namespace));
+  }
+
+  /** Unless the raw option says otherwise, a namespace that was opened for a client goes with its last one. */
+  #isCleanedUp(namespace: Namespace): boolean {
+    const { server: raw } = this.parts.options();
+    return raw?.cleanupEmptyChildNamespaces !== false && this.#dynamic?.children.has(namespace) === true;
+  }
+
+  /** It goes now, or when its last client cannot come back any more. */
   #emptied(server: Server, namespace: Namespace): void {
     const { window } = this.parts.recovery;
     if (window === 0) return this.#drop(server, namespace);
@@ -70,10 +141,20 @@ export class Namespaces {
 
   #drop(server: Server, namespace: Namespace): void {
     void namespace.adapter.close();
-    server._nsps.delete(namespace.name);
-    this.#dynamic?.children.delete(namespace);
+    dropNamespace(server, namespace);
     this.parts.registry.forget(namespace.name);
   }
+}
 
-  readonly #connected = (socket: Socket): void => this.parts.admission.connected(socket);
+function hasListeners(namespace: Namespace): boolean {
+  return namespace.listenerCount('connection') + namespace.listenerCount('connect') > 0;
+}
+
+function adoptAll(parents: readonly ParentNamespace[], namespace: Namespace): void {
+  for (const parent of parents) adopt(parent, namespace);
+}
+
+/** The main namespace is there before any parent, and is nobody's child; in socket.io, too. */
+function parentsOf(server: Server, { name }: Namespace): ParentNamespace[] {
+  return name === MAIN ? [] : parentsFor(server, name);
 }

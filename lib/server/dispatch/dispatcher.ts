@@ -9,10 +9,12 @@ import { isExpired, watchExpiry } from '../../context/expiry.js';
 import {
   connectionOf,
   emitToListeners,
+  hasListener,
   reportSocketError,
   socketMiddlewaresOf,
 } from '../../context/socket-internals.js';
 import { SocketRequest, type Acknowledge } from '../../context/socket-request.js';
+import type { Handler } from '../../handlers/handler.js';
 import type { HandlerRegistry } from '../../handlers/handler.registry.js';
 import type { Executor, Run } from './executor.js';
 import { runMiddlewares } from './middlewares.js';
@@ -70,14 +72,22 @@ export class Dispatcher {
     if (!connection || !socket.connected) return;
     if (!isDispatchable(name)) return this.parts.executor.observer?.dropped('invalid_name');
     if (isExpired(connection.client)) return watchExpiry(socket.client);
-    const handled = this.#toHandler(connection, name, event);
-    if (socket.listenerCount(name) > 0) this.#toListeners(socket, event, handled);
-    else if (!handled) this.#unknown(connection, name);
+    const isHeard = hasListener(socket, name);
+    const handler = this.#handlerFor(socket.nsp.name, name, isHeard);
+    if (handler) this.#toHandler(handler, connection, event);
+    if (isHeard) this.#toListeners(socket, event, handler !== undefined);
+    else if (!handler) this.#unknown(connection, name);
   }
 
-  #toHandler(connection: Connection, name: string, event: readonly unknown[]): boolean {
-    const handler = this.parts.registry.eventHandler(connection.socket.nsp.name, name);
-    if (!handler) return false;
+  /** `'*'` is for events that nobody handles: one that a listener waits for is none of its own. */
+  #handlerFor(namespace: string, name: string, isHeard: boolean): Handler | undefined {
+    const handler = this.parts.registry.eventHandler(namespace, name);
+    if (!isHeard || !handler?.catchAll) return handler;
+    return this.parts.registry.namedHandler(namespace, name);
+  }
+
+  #toHandler(handler: Handler, connection: Connection, event: readonly unknown[]): void {
+    const name = event[0] as string;
     this.parts.executor.observer?.arrived(connection.socket, handler.catchAll ? ANY : name);
     const last = event.at(-1);
     const acknowledge = typeof last === 'function' ? (last as Acknowledge) : undefined;
@@ -85,7 +95,6 @@ export class Dispatcher {
     const request = new SocketRequest(connection, { message: name, args });
     request.acknowledge = acknowledge;
     this.#start(connection, { request, handler, values: handler.catchAll ? [name, ...args] : args });
-    return true;
   }
 
   /** Now, or after what the event has to wait for: its connection's `@OnConnect()`, earlier serial events. */
