@@ -16,19 +16,29 @@ describe('package.json', () => {
   });
 
   it('takes from the application what must be there once', () => {
-    const once = ['reflect-metadata', 'rxjs', 'socket.io'];
+    const once = ['reflect-metadata', 'rxjs', '@nestjs/websockets', '@nestjs/platform-socket.io'];
     expect(Object.keys(manifest.peerDependencies)).toEqual(expect.arrayContaining(once));
     expect(Object.keys(manifest.dependencies).filter((name) => name in manifest.peerDependencies)).toEqual(
       [],
     );
   });
 
+  // As a peer, npm would take the newest one, and lay a second copy beside the one that Nest's platform package pins.
+  it('takes the very copy of Socket.IO that the platform package of Nest brings', () => {
+    const platform = readJson('node_modules/@nestjs/platform-socket.io/package.json') as typeof manifest;
+    const { 'socket.io': range } = manifest.dependencies;
+    expect(range).toBe('~4.8.3');
+    expect(isAtLeast(platform.dependencies['socket.io']!, range!.slice(1))).toBe(true);
+    expect(manifest.peerDependencies).not.toHaveProperty(['socket.io']);
+  });
+
   it('is an ES module without side effects', () => {
     expect(manifest).toMatchObject({ type: 'module', sideEffects: false });
   });
 
-  it('publishes the built library and its history', () => {
-    expect(manifest.files).toEqual(['dist', 'CHANGELOG.md']);
+  it('publishes the built library, its documentation, its samples and its history', () => {
+    const texts = ['CHANGELOG.md', 'CONTRIBUTING.md'];
+    expect(manifest.files).toEqual(['dist', 'docs', 'sample', '!sample/**/*.spec.ts', ...texts]);
     expect(manifest.exports['./package.json']).toBe('./package.json');
   });
 
@@ -39,10 +49,18 @@ describe('package.json', () => {
     expect(manifest.typesVersions).toEqual({ '*': Object.fromEntries(types) });
   });
 
-  it.each(entries)('names the types of $name first, then its code', ({ target, source }) => {
-    expect(Object.keys(target)).toEqual(['types', 'default']);
-    expect(target.types).toBe(target.default.replace(/\.js$/, '.d.ts'));
+  it.each(entries)('names the types of $name before its code', ({ target, source }) => {
+    for (const place of [target, target.require, target['module-sync']]) {
+      expect(Object.keys(place).slice(-2)).toEqual(['types', 'default']);
+      expect(place.types).toBe(place.default.replace(/\.js$/, '.d.ts'));
+    }
     expect(existsSync(root + source), source).toBe(true);
+  });
+
+  it.each(entries)('R1 gives Node one copy of $name, whether it is imported or required', ({ target }) => {
+    expect(Object.keys(target)).toEqual(['module-sync', 'require', 'types', 'default']);
+    expect(target['module-sync'].default).toBe(target.default);
+    expect(target.require.default).toBe(target.default.replace('./dist/', './dist/cjs/'));
   });
 });
 
@@ -51,7 +69,7 @@ describe('package-lock.json', () => {
 
   // What these repaired reached every server that is open to strangers.
   it.each([
-    ['socket.io', '4.8.4'],
+    ['socket.io', '4.8.3'],
     ['engine.io', '6.6.12'],
     ['socket.io-parser', '4.2.7'],
     ['ws', '8.23.0'],

@@ -1,6 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { root } from './source.js';
 
+/** Where something is, and its types. */
+interface Target {
+  types: string;
+  default: string;
+}
+
 interface Manifest {
   name: string;
   type: string;
@@ -11,7 +17,7 @@ interface Manifest {
   main: string;
   types: string;
   typesVersions: Record<string, Record<string, string[]>>;
-  exports: Record<string, string | { types: string; default: string }>;
+  exports: Record<string, string | ({ 'module-sync': Target; require: Target } & Target)>;
   bin?: Record<string, string>;
   dependencies: Record<string, string>;
   peerDependencies: Record<string, string>;
