@@ -1,5 +1,6 @@
 import type { Namespace, Socket } from 'socket.io';
 import type { BroadcastOptions } from 'socket.io-adapter';
+import { CALL_TIMEOUT } from '../common/constants.js';
 import { isSid, newSid } from '../common/sid.js';
 import { printable } from '../common/printable.js';
 import type { FlaskSocketLogger } from '../common/logger.js';
@@ -12,7 +13,8 @@ import { connectionOf } from './socket-internals.js';
  * private, each stable since 3.0:
  * - Adapter.apply(opts, callback): all that an adapter does to clients of its process goes through it; it finds those
  *   that are connected, in Namespace.sockets;
- * - Adapter.addAll(sid, rooms): every join; Namespace._preConnectSockets: who is being decided about.
+ * - Adapter.addAll(sid, rooms): every join; Namespace._preConnectSockets: who is being decided about;
+ * - Namespace._ids: the id of the next packet that asks for acknowledgements; Socket.acks: those that are awaited.
  */
 interface AdapterInternals {
   readonly rooms: ReadonlyMap<string, ReadonlySet<string>>;
@@ -66,6 +68,36 @@ export function seeConnecting(namespace: Namespace, leaving: ReadonlySet<Socket>
     if (arriving.size === 0) return;
     for (const connection of addressed(namespace, opts)) callback(standIn(connection));
   };
+}
+
+/**
+ * Makes an adapter forget the acknowledgements that a raw broadcast no longer waits for: socket.io 4.8.3 keeps them as
+ * long as their clients are here, and every version on the processes other than the one that asks.
+ */
+export function forgetLateAnswers(namespace: Namespace): void {
+  const adapter = inner(namespace);
+  const apply = adapter.apply.bind(adapter);
+  adapter.apply = (opts, callback) => {
+    const id = (namespace as unknown as { _ids: number })._ids - 1; // typed private
+    let asked: Socket[] | undefined;
+    let isFirst = true;
+    apply(opts, (socket) => {
+      callback(socket);
+      if (isFirst && acksOf(socket)?.has(id)) asked = [];
+      isFirst = false;
+      asked?.push(socket);
+    });
+    // The official adapter for Redis does not say how long the process that asks is going to wait.
+    if (asked) setTimeout(forget, opts.flags?.timeout ?? CALL_TIMEOUT, asked, id).unref();
+  };
+}
+
+function forget(asked: readonly Socket[], id: number): void {
+  for (const socket of asked) acksOf(socket)?.delete(id);
+}
+
+function acksOf(socket: Socket): Map<number, unknown> | undefined {
+  return (socket as unknown as { acks?: Map<number, unknown> }).acks; // typed private; a stand-in may have none
 }
 
 /** Makes an adapter refuse rooms that are named as another client's sid, whoever joins them, and however. */

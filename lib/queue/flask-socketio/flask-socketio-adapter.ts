@@ -18,10 +18,6 @@ interface EventPacket {
 interface Hearing {
   _onServerSideEmit(values: readonly unknown[]): void;
 }
-interface Acknowledging {
-  acks: Map<number | undefined, unknown>;
-}
-
 /**
  * socket.io's own adapter for the clients here, which tells the processes of python-socketio what it does, and does
  * what they tell. Clients here are served first, in the turn of the call. Source: promises P4, P6.
@@ -94,14 +90,8 @@ export class FlaskSocketioAdapter extends Adapter implements Receiver {
     const opts = { rooms: new Set(rooms), except: new Set(except), flags: {} };
     if (!callback || !rooms || from === undefined) return super.broadcast(packet, opts);
     const answer = (...given: unknown[]) => this.bus.answer(from, callback, given);
-    super.broadcastWithAck(packet, opts, () => void this.#forgetLater(packet.id, opts), answer);
-  }
-
-  /** A client that never acknowledges must not be remembered for ever. */
-  async #forgetLater(id: number | undefined, opts: BroadcastOptions): Promise<void> {
-    const sockets = (await super.fetchSockets(opts)) as unknown as Acknowledging[]; // its types say less than it gives
-    const forget = () => sockets.forEach(({ acks }) => acks.delete(id));
-    if (sockets.length > 0) setTimeout(forget, CALL_TIMEOUT).unref();
+    const flags = { timeout: CALL_TIMEOUT }; // a client that never acknowledges is not remembered for ever
+    super.broadcastWithAck(packet, { ...opts, flags }, () => {}, answer);
   }
 }
 

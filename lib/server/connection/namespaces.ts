@@ -2,7 +2,7 @@ import type { Namespace, Server } from 'socket.io';
 import { ANY } from '../../common/constants.js';
 import type { FlaskSocketLogger } from '../../common/logger.js';
 import type { ResolvedOptions } from '../../common/options.js';
-import { refuseSidsAsRooms, seeConnecting } from '../../context/adapter-internals.js';
+import { forgetLateAnswers, refuseSidsAsRooms, seeConnecting } from '../../context/adapter-internals.js';
 import {
   adopt,
   dropNamespace,
@@ -95,6 +95,7 @@ export class Namespaces {
   #dress(namespace: Namespace): void {
     seeConnecting(namespace, this.parts.departure.leaving);
     refuseSidsAsRooms(namespace, this.parts.logger);
+    forgetLateAnswers(namespace);
     this.parts.recovery.watch(namespace);
   }
 
