@@ -9,3 +9,8 @@ export function withinTime<T>(promise: PromiseLike<T>, milliseconds: number, lat
     );
   });
 }
+
+/** Resolves when the promise has settled, or after some milliseconds. */
+export async function waitFor(promise: PromiseLike<unknown>, milliseconds: number): Promise<void> {
+  await withinTime(promise, milliseconds, () => new Error('too late')).catch(() => {});
+}

@@ -3,6 +3,8 @@ import type { Socket as TcpSocket } from 'node:net';
 import type { HttpAdapterHost } from '@nestjs/core';
 import { Server, type ServerOptions } from 'socket.io';
 import { failure } from '../common/errors.js';
+import { waitFor } from '../common/time-limit.js';
+import { connectionsOf, cutOff, expectNobody, sendHome } from '../context/engine-internals.js';
 
 /** What makes the server, when it is time. */
 export interface ServerRecipe {
@@ -14,6 +16,8 @@ export interface ServerRecipe {
 export class ServerHost {
   #server: Server | undefined;
   #stopListening = () => {};
+  /** The TCP connections of the HTTP server: it does not know all of them itself. */
+  readonly #open = new Set<TcpSocket>();
 
   constructor(
     private readonly platform: HttpAdapterHost,
@@ -41,25 +45,43 @@ export class ServerHost {
     if (this.#server) return this.#server;
     const { httpServer } = this;
     const options = this.recipe.options(gateway);
-    if (httpServer) this.#surviveResets(httpServer);
+    if (httpServer) this.#follow(httpServer);
     this.#server = httpServer ? attach(httpServer, options) : new Server(options);
+    this.#server.engine?.on('connection', expectNobody);
     this.recipe.created(this.#server);
     return this.#server;
   }
 
-  /** Ends the transports; the HTTP server is the application's to close. */
-  async close(): Promise<void> {
+  /**
+   * Ends the transports; after `budget` milliseconds also those whose clients do not do their part. The HTTP server is
+   * the application's to close.
+   */
+  async close(budget: number): Promise<void> {
     const server = this.#server;
     if (!server) return;
+    const connections = connectionsOf(server);
+    const gone = connections.map((connection) => new Promise((resolve) => connection.once('close', resolve)));
+    for (const connection of connections) sendHome(connection);
+    await waitFor(Promise.all(gone), budget);
+    for (const connection of connectionsOf(server)) cutOff(connection);
     this.#stopListening();
     server.engine?.close();
-    await Promise.allSettled(
-      [...server._nsps.values()].map(({ adapter }) => Promise.resolve(adapter.close())),
-    );
+    const adapters = [...server._nsps.values()].map(({ adapter }) => adapter);
+    await waitFor(Promise.allSettled(adapters.map(async (adapter) => adapter.close())), budget);
+  }
+
+  /** Ends all TCP connections: those that are no HTTP any more, or not yet, would keep the HTTP server open. */
+  cut(): void {
+    for (const socket of this.#open) socket.destroy();
   }
 
   /** A TCP reset while a handshake is being decided about must find a listener, or it would end the process. */
-  #surviveResets(httpServer: HttpServer): void {
+  #follow(httpServer: HttpServer): void {
+    const open = this.#open;
+    const forget = function forget(this: TcpSocket) {
+      open.delete(this);
+    };
+    httpServer.on('connection', (socket) => open.add(socket) && socket.on('close', forget));
     httpServer.prependListener('upgrade', listenForErrors);
     this.#stopListening = () => void httpServer.off('upgrade', listenForErrors);
   }

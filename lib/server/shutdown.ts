@@ -75,7 +75,7 @@ export class Shutdown {
     await this.#endHandlers(toWait);
     if (!(await tasksEnded))
       logger.warn(`Stopping with ${counted(this.#running.size, 'background task')} still running.`);
-    await host.close();
+    await host.close(Math.min(CLOSING, left() / 2));
     await messageQueue.close(left());
     this.#cutHttp(left());
     for (const listener of this.#afterwards) listener();
@@ -94,7 +94,6 @@ export class Shutdown {
 
   /** An HTTP response that never ends (server-sent events) would keep the server from closing. */
   #cutHttp(after: number): void {
-    const { httpServer } = this.runtime.host;
-    setTimeout(() => httpServer?.closeAllConnections(), after).unref();
+    setTimeout(() => this.runtime.host.cut(), after).unref();
   }
 }

@@ -9,6 +9,7 @@ import { chain, guarded, isThenable } from '../../common/thenable.js';
 import { giveSid } from '../../context/adapter-internals.js';
 import { Connection, type Runtime } from '../../context/connection.js';
 import { onArrivals } from '../../context/decoder-internals.js';
+import { sendHome } from '../../context/engine-internals.js';
 import { adoptExpiry, watchExpiry } from '../../context/expiry.js';
 import { holdPackets, releasePackets } from '../../context/held-packets.js';
 import { attachConnection, clientStateOf, closeAsUsual, connectionOf, forget, middlewaresOf, onClose, onEvents, socketsOf } from '../../context/socket-internals.js'; // prettier-ignore
@@ -215,7 +216,7 @@ export class Admission {
  */
 function sendElsewhere(socket: Socket): void {
   forget(socket);
-  if (socketsOf(socket.client).length === 0) socket.client.conn.close();
+  if (socketsOf(socket.client).length === 0) sendHome(socket.client.conn);
 }
 
 /** Whether the client waits for an answer from the namespace already; the first answer serves both. */

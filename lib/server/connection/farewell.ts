@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Server, Socket } from 'socket.io';
+import { sendHome } from '../../context/engine-internals.js';
 import { closeForShutdown, socketsOf } from '../../context/socket-internals.js';
 
 type Client = Socket['client'];
@@ -31,5 +32,5 @@ export function clientsOf(server: Server): Set<Client> {
 /** Its disconnect handlers run; what it is still to get is sent; it will come back by itself. */
 function end(client: Client): void {
   for (const socket of socketsOf(client)) closeForShutdown(socket);
-  client.conn.close();
+  sendHome(client.conn);
 }

@@ -1,0 +1,70 @@
+import type { Server, Socket } from 'socket.io';
+
+/*
+ * The parts of engine.io 6.6 that its types keep private, in one place. Each is stable since 4.0:
+ * - Server.clients: the connections, by id;
+ * - Transport.onClose(): a transport has ended; over polling a request that waits is answered first;
+ * - Polling.dataReq: a request with data that is being read; Polling.shouldClose(): ends a transport that waits for
+ *   its client's next request to do so;
+ * - Socket.writeBuffer: the packets that wait for the transport;
+ * - WebSocket.socket: what serves that transport.
+ */
+
+/** A connection of the engine, whatever its transport. */
+export type EngineConnection = Socket['conn'];
+
+interface TransportInternals {
+  readonly name: string;
+  readonly socket?: { terminate?: () => void };
+  readonly dataReq?: { destroy(): void } | null;
+  readonly shouldClose?: (() => void) | null;
+  onClose(): void;
+}
+
+interface ConnectionInternals {
+  readonly transport: TransportInternals;
+  readonly writeBuffer: readonly unknown[];
+}
+
+const inner = (connection: EngineConnection) => connection as unknown as ConnectionInternals; // typed private
+
+/** The connections, those included that are in no namespace. */
+export function connectionsOf(server: Server): EngineConnection[] {
+  const { engine } = server as unknown as { engine?: { clients: Record<string, EngineConnection> } }; // typed private
+  return Object.values(engine?.clients ?? {});
+}
+
+/**
+ * Ends a connection so that every client comes back, after what waits for it has been sent. Over polling engine.io
+ * says goodbye with a packet that is final for some clients (python-socketio's); here the next request is refused, as
+ * that of an unknown client is.
+ */
+export function sendHome(connection: EngineConnection): void {
+  const { transport, writeBuffer } = inner(connection);
+  if (transport.name !== 'polling') return connection.close();
+  if (writeBuffer.length === 0) return endPolling(transport);
+  connection.once('drain', () => sendHome(connection)); // by then it may be another transport
+}
+
+/** Ends a connection at once, whatever its client does, and is still to get. */
+export function cutOff(connection: EngineConnection): void {
+  const { transport } = inner(connection);
+  if (transport.name === 'polling') return endPolling(transport);
+  connection.close(true);
+  transport.socket?.terminate?.();
+}
+
+/** A request that waits is answered, one that is still coming is not read. */
+function endPolling(transport: TransportInternals): void {
+  transport.dataReq?.destroy();
+  transport.onClose();
+}
+
+/**
+ * Once the connection is gone, nobody can ask for its transport's last word any more: engine.io would keep it for
+ * half a minute, and the process with it.
+ */
+export function expectNobody(connection: EngineConnection): void {
+  if (connection.transport.name !== 'polling') return;
+  connection.once('close', () => inner(connection).transport.shouldClose?.());
+}
