@@ -69,7 +69,7 @@ export type {
   EmitOptions,
   SendOptions,
 } from './messaging/emit-options.js';
-export type { Member } from './context/elsewhere.js';
+export type { Member, Members } from './context/elsewhere.js';
 export type { Room } from './common/address.js';
 export type { UserId, UserRoom } from './common/user-room.js';
 export type { BackgroundFunction } from './server/background-task.js';

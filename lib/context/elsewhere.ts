@@ -11,6 +11,12 @@ export interface Member {
   userId?: UserId;
 }
 
+/** The clients in a room, or of a namespace. */
+export interface Members extends Array<Member> {
+  /** Set where another process did not answer in time: its clients are not in the list. */
+  readonly partial?: boolean;
+}
+
 /** An event for one client, whose acknowledgement is wanted. */
 export interface RemoteCall {
   namespace: string;
@@ -27,6 +33,6 @@ export interface Elsewhere {
   send(command: Command): void;
   /** What a client of another process acknowledged; `undefined` if no process has that client. */
   call(question: RemoteCall): Promise<readonly unknown[] | undefined>;
-  /** The clients of other processes in a room. */
-  members(namespace: string, room: string): Promise<Member[]>;
+  /** The clients of other processes in a room, or without one all of a namespace. */
+  members(namespace: string, room: string | undefined): Promise<Members>;
 }

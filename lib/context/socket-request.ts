@@ -56,7 +56,7 @@ export class SocketRequest {
   /** @internal The handler that says that it needs no session. */
   withoutSession: string | undefined;
   /** @internal The rooms of a client that is leaving. */
-  roomsLeft: readonly string[] | undefined;
+  roomsLeft: ReadonlySet<string> | undefined;
   /** @internal The request-scoped instances of this event, by slot. */
   instances: unknown[] | undefined;
   /** @internal Instances that Nest's container built for this event. */

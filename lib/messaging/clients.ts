@@ -5,10 +5,9 @@ import { DEFAULT_NAMESPACE } from '../common/constants.js';
 import { failure } from '../common/errors.js';
 import { checkConcreteNamespace } from '../common/namespace.js';
 import { printable } from '../common/printable.js';
-import { isUserRoom, USER_ID, type UserId } from '../common/user-room.js';
+import { isUserRoom } from '../common/user-room.js';
 import { clientIn, isSidOfAnother } from '../context/adapter-internals.js';
 import type { Connection, Runtime } from '../context/connection.js';
-import type { Member } from '../context/elsewhere.js';
 import { endConnecting } from '../context/held-packets.js';
 import { connectionOf, existingNamespace, siblingOf } from '../context/socket-internals.js';
 import type { ClientOptions } from './emit-options.js';
@@ -76,42 +75,15 @@ export function close(
   reach(runtime, { kind: 'leave', to: { nsp, rooms: [name], except: [] }, rooms: [name] });
 }
 
-/** The rooms of a client, its own first. That of its user is not the application's to list and leave. */
+/** The rooms of a client, its own first. */
 export function roomsOf({ socket }: Pick<Client, 'socket'>): string[] {
-  if (!socket) return [];
-  const { id } = socket;
-  const rooms = [...socket.rooms].filter((room) => room !== id && !isUserRoom(room));
-  return socket.rooms.has(id) ? [id, ...rooms] : rooms;
+  return socket ? listed(socket.id, socket.rooms) : [];
 }
 
-/** The clients in a room, on every process. */
-export async function membersOf(
-  runtime: Runtime,
-  { room, namespace = DEFAULT_NAMESPACE }: { room: Room; namespace?: string },
-): Promise<Member[]> {
-  const name = roomName(room);
-  const nsp = checkConcreteNamespace(namespace, 'a namespace option');
-  const { elsewhere } = runtime;
-  if (elsewhere) return [...membersHere(runtime, nsp, name), ...(await elsewhere.members(nsp, name))];
-  const sockets = await existingNamespace(runtime.server, nsp)?.in(name).fetchSockets();
-  return (sockets ?? []).map(memberOf);
-}
-
-/** The clients in a room, of this process alone. Asks no adapter: some count the processes first, at the broker. */
-export function membersHere({ server }: Runtime, nsp: string, room: string): Member[] {
-  const namespace = existingNamespace(server, nsp);
-  const sids = [...(namespace?.adapter.rooms.get(room) ?? [])];
-  return sids.flatMap((sid) => {
-    const socket = clientIn(namespace, sid);
-    return socket ? [memberOf(socket)] : [];
-  });
-}
-
-/** `data` is what a socket, here or on another process, carries along; it may be anything that the application put. */
-function memberOf({ id, rooms, data }: { id: string; rooms: Set<string>; data: unknown }): Member {
-  const userId = (data as Record<string, UserId | undefined> | null | undefined)?.[USER_ID];
-  const member = { sid: id, rooms: [...rooms].filter((room) => !isUserRoom(room)) };
-  return userId === undefined ? member : { ...member, userId };
+/** A client's rooms in order. That of its user is not the application's to list and leave. */
+export function listed(sid: string, rooms: ReadonlySet<string>): string[] {
+  const others = [...rooms].filter((room) => room !== sid && !isUserRoom(room));
+  return rooms.has(sid) ? [sid, ...others] : others;
 }
 
 function namespaceOf({ namespace }: ClientOptions, sender?: Connection): string {

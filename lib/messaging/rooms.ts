@@ -1,6 +1,6 @@
 import type { Room } from '../common/address.js';
 import { currentRequest } from '../context/storage.js';
-import { close, findClient, join, leave, roomsOf } from './clients.js';
+import { close, findClient, join, leave, listed, roomsOf } from './clients.js';
 import type { ClientOptions } from './emit-options.js';
 
 /**
@@ -69,5 +69,6 @@ export function closeRoom(room: Room, options: { namespace?: string } = {}): voi
 export function rooms(options: ClientOptions = {}): string[] {
   const { connection, roomsLeft } = currentRequest('rooms()');
   const client = findClient(connection.runtime, options, connection);
-  return roomsLeft && client.socket === connection.socket ? [...roomsLeft] : roomsOf(client);
+  const { socket } = connection;
+  return roomsLeft && client.socket === socket ? listed(socket.id, roomsLeft) : roomsOf(client);
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { failure } from '../common/errors.js';
+import { failure, FlaskSocketError } from '../common/errors.js';
 import { decode, encode } from './codec.js';
 import type { Link } from './link.js';
 import { checkPeerMessage, type PeerAnswer, type PeerMessage, type PeerQuestion } from './peer-message.js';
@@ -21,6 +21,22 @@ export const NOT_MINE = Symbol('not mine');
 /** Answers questions of one kind from other processes, now or later; `NOT_MINE` where another one has to. */
 export type Responder = (question: unknown) => unknown;
 
+/** What the other processes answered. */
+interface Answers {
+  answers: unknown[];
+  /** Why some are missing, if they are. */
+  silence: FlaskSocketError | undefined;
+}
+
+/** A question. */
+interface Asked {
+  kind: string;
+  question: unknown;
+  timeout: number;
+  /** Waits also for those that were silent before. Default: true. */
+  patient?: boolean;
+}
+
 /** A question that waits for answers. */
 interface Pending {
   waitingFor: Set<string>;
@@ -38,6 +54,8 @@ export class Peers {
   readonly #id = randomUUID();
   readonly #topic: string;
   readonly #seen = new Map<string, number>();
+  /** Those that did not answer in time, until they answer again. */
+  readonly #silent = new Set<string>();
   readonly #pending = new Map<string, Pending>();
   readonly #responders = new Map<string, Responder>();
   readonly #heartbeat: NodeJS.Timeout;
@@ -65,17 +83,27 @@ export class Peers {
     this.#responders.set(kind, responder);
   }
 
-  /** The answers of all other processes. Rejects with `FSK_QUEUE_AWAY` or, when one is silent, `FSK_QUEUE_SILENT`. */
-  async askAll(kind: string, question: unknown, timeout: number): Promise<unknown[]> {
+  /**
+   * The answers of all other processes; where some are silent, those of the others, and an error that says so. One that
+   * was silent before is asked, but not waited for until it answers again. Rejects with `FSK_QUEUE_AWAY`.
+   */
+  async askAll(kind: string, question: unknown, timeout: number): Promise<Answers> {
     const answers: unknown[] = [];
-    await this.#ask({ kind, question, timeout }, (answer) => {
-      answers.push(answer.given);
+    const unheard = new Set(this.#silent);
+    const take = ({ from, mine, given }: PeerAnswer) => {
+      unheard.delete(from);
+      if (mine) answers.push(given);
       return false;
-    });
-    return answers;
+    };
+    const silence = await this.#ask({ kind, question, timeout, patient: false }, take).catch(silenceOf);
+    const isPartial = [...unheard].some((peer) => this.#seen.has(peer));
+    return { answers, silence: silence ?? (isPartial ? this.#silence(unheard, timeout) : undefined) };
   }
 
-  /** The answer of the one process that has one; `NOT_MINE` if none has. Errors as for `askAll`. */
+  /**
+   * The answer of the one process that has one; `NOT_MINE` if none has. Rejects with `FSK_QUEUE_AWAY` or, when one is
+   * silent, `FSK_QUEUE_SILENT`.
+   */
   async askOne(kind: string, question: unknown, timeout: number): Promise<unknown> {
     let given: unknown = NOT_MINE;
     await this.#ask({ kind, question, timeout }, (answer) => {
@@ -94,7 +122,7 @@ export class Peers {
 
   /** `take` sees each answer; `true` ends the question before the others have answered. */
   async #ask(
-    { kind, question, timeout }: { kind: string; question: unknown; timeout: number },
+    { kind, question, timeout, patient = true }: Asked,
     take: (answer: PeerAnswer) => boolean,
   ): Promise<void> {
     const id = randomUUID();
@@ -104,14 +132,14 @@ export class Peers {
     if (this.#seen.size === 0) return;
     return await new Promise<void>((resolve, reject) => {
       const pending: Pending = {
-        waitingFor: new Set(this.#seen.keys()),
+        waitingFor: this.#awaited(patient),
         take: (answer) => {
           if (take(answer)) pending.end();
         },
         end: () => resolve(this.#forget(id, timer)),
         fail: (error) => reject((this.#forget(id, timer), error)),
       };
-      const timer = setTimeout(() => pending.fail(this.#silence(pending, timeout)), timeout);
+      const timer = setTimeout(() => this.#giveUp(pending, timeout), timeout);
       this.#pending.set(id, pending);
       this.link.deliver(this.#topic, payload).catch(pending.fail);
     });
@@ -122,8 +150,20 @@ export class Peers {
     this.#pending.delete(id);
   }
 
-  #silence({ waitingFor }: Pending, timeout: number): Error {
-    return failure('FSK_QUEUE_SILENT', waitingFor.size, this.#seen.size, timeout);
+  /** Whom a question waits for. */
+  #awaited(isPatient: boolean): Set<string> {
+    const all = [...this.#seen.keys()];
+    const prompt = isPatient ? all : all.filter((peer) => !this.#silent.has(peer));
+    return new Set(prompt.length > 0 ? prompt : all);
+  }
+
+  #giveUp(pending: Pending, timeout: number): void {
+    for (const peer of pending.waitingFor) this.#silent.add(peer);
+    pending.fail(this.#silence(pending.waitingFor, timeout));
+  }
+
+  #silence({ size }: ReadonlySet<string>, timeout: number): FlaskSocketError {
+    return failure('FSK_QUEUE_SILENT', size, this.#seen.size, timeout);
   }
 
   #receive(message: PeerMessage): void {
@@ -150,6 +190,7 @@ export class Peers {
   }
 
   #take(answer: PeerAnswer): void {
+    this.#silent.delete(answer.from);
     const pending = this.#pending.get(answer.id);
     pending?.take(answer);
     if (pending) this.#heard(pending, answer.from);
@@ -157,6 +198,7 @@ export class Peers {
 
   #gone(peer: string): void {
     this.#seen.delete(peer);
+    this.#silent.delete(peer);
     this.#isBack(peer);
     for (const pending of this.#pending.values()) this.#heard(pending, peer);
   }
@@ -199,4 +241,10 @@ export class Peers {
   #topicOf(peer: string): string {
     return `${this.#topic}~${peer}`;
   }
+}
+
+/** The error of a process that was silent; any other is thrown on. */
+function silenceOf(error: unknown): FlaskSocketError {
+  if (error instanceof FlaskSocketError && error.code === 'FSK_QUEUE_SILENT') return error;
+  throw error;
 }

@@ -5,11 +5,12 @@ import { unnamedEvent } from '../common/outgoing.js';
 import type { EmitParameters, EventAnswer, EventName, ServerEvents } from '../common/typed-events.js';
 import type { UserId } from '../common/user-room.js';
 import type { AnyFunction } from '../context/connection.js';
-import type { Member } from '../context/elsewhere.js';
+import type { Members } from '../context/elsewhere.js';
 import type { OnEventOptions } from '../decorators/on-event.decorator.js';
 import { ask } from '../messaging/ask.js';
-import { close, end, findClient, join, leave, membersOf, roomsOf } from '../messaging/clients.js';
+import { close, end, findClient, join, leave, roomsOf } from '../messaging/clients.js';
 import type { CallOptions, EmitOptions, SendOptions } from '../messaging/emit-options.js';
+import { membersOf } from '../messaging/members.js';
 import { speak } from '../messaging/speak.js';
 import { endUser } from '../messaging/users.js';
 import { BackgroundTask, sleep, type BackgroundFunction } from './background-task.js';
@@ -111,8 +112,11 @@ export class SocketIO {
     return roomsOf(findClient(this.runtime, client));
   }
 
-  /** The clients in a room. Source: promise M6. */
-  members(room: Room, options: { namespace?: string } = {}): Promise<Member[]> {
+  /**
+   * The clients in a room, or without one all of the namespace, on every process. If a process does not answer in
+   * time, the list has the others' clients, `partial` is true, and the log says so. Source: promise M6.
+   */
+  members(room?: Room, options: { namespace?: string } = {}): Promise<Members> {
     return membersOf(this.runtime, { room, ...options });
   }
 

@@ -8,6 +8,7 @@ import { NestFactory } from '@nestjs/core';
 import {
   emit,
   FlaskSocketModule,
+  joinRoom,
   OnConnect,
   OnDisconnect,
   OnEvent,
@@ -55,6 +56,45 @@ class MainGateway {
   }
 }
 
+/** Where clients wait until they are let in. */
+class Door {
+  readonly waiting: string[] = [];
+  #open: () => void = () => {};
+  #opened = this.#wait();
+
+  pass(): Promise<void> {
+    this.waiting.push(request.sid);
+    return this.#opened;
+  }
+
+  open(): void {
+    this.waiting.length = 0;
+    this.#open();
+    this.#opened = this.#wait();
+  }
+
+  #wait(): Promise<void> {
+    return new Promise((resolve) => (this.#open = resolve));
+  }
+}
+
+const door = new Door();
+
+@SocketGateway('/door')
+class DoorGateway {
+  @OnConnect()
+  async connect() {
+    joinRoom('hall');
+    await door.pass();
+    emit('own', 1);
+  }
+
+  @OnEvent('my rooms')
+  myRooms() {
+    return rooms();
+  }
+}
+
 @SocketGateway('/job/:id')
 class JobGateway {
   @OnConnect()
@@ -76,7 +116,7 @@ function moduleWith(options: FlaskSocketOptions) {
         ...options,
       }),
     ],
-    providers: [MainGateway, JobGateway],
+    providers: [MainGateway, DoorGateway, JobGateway],
   })
   class AppModule {}
   return AppModule;
@@ -124,6 +164,15 @@ function commandsOf(app: INestApplication): Commands {
           callback: (...answer: unknown[]) => resolve(answer),
         });
       }),
+    partialMembers: async (room: string, options: object) => {
+      const began = performance.now();
+      const members = await socketio.members(room, options);
+      const took = performance.now() - began;
+      return { sids: members.map(({ sid }) => sid), partial: members.partial === true, took };
+    },
+    socketsJoin: (room: string, sid: string) => socketio.server.in(sid).socketsJoin(room),
+    openDoor: () => door.open(),
+    waiting: () => [...door.waiting],
     flood: (event: string, count: number) => {
       for (let n = 1; n <= count; n++) socketio.emit(event, n);
     },

@@ -3,6 +3,7 @@ import { have } from '../support/system-packages.mjs';
 import { backEnds } from './back-ends.js';
 import { asksAcross } from './suite.asking.js';
 import { movesAcross } from './suite.clients.js';
+import { welcomesAcross } from './suite.connecting.js';
 import { bearsHostility } from './suite.hostility.js';
 import { survivesAnOutage } from './suite.outage.js';
 import { speaksAcross } from './suite.speaking.js';
@@ -20,6 +21,9 @@ describe.each(installed)('three processes on $name', { timeout: 60_000 }, (backE
   });
   describe('their clients', () => {
     movesAcross(world);
+  });
+  describe('their clients that are connecting', () => {
+    welcomesAcross(world);
   });
   describe('asking', () => {
     asksAcross(world);

@@ -66,7 +66,7 @@ export function asksAcross(world: World): void {
     expect(await world.heard(clients)).toEqual([[], [], []]);
   });
 
-  it('P4 E7 M6 a process that is killed while it is asked is a clear error within the deadline', async () => {
+  it('P4 E7 M6 a process that is killed while it is asked is a clear error within the deadline, and a list without its clients says that it is partial', async () => {
     const d = await process(world);
     await world.together([...world.three, d]);
     const [onD] = await world.clients({ on: [d] });
@@ -74,15 +74,17 @@ export function asksAcross(world: World): void {
     const call = failed(world.a.call('question', 1, { to: onD!.sid, timeout: 1_500 }));
     await asked;
     await d.kill();
-    const members = failed(world.a.members('somebody'));
+    const [onB] = await world.clients({ on: [world.b] });
+    await world.a.log();
+    const members = world.a.partialMembers(onB!.sid);
     const { error, took } = await call;
     expect(error.code).toMatch(/^FSK_CALL_(TIMEOUT|DISCONNECTED)$/);
     expect(took).toBeLessThan(4_000);
-    expect((await members).error).toMatchObject({
-      code: 'FSK_QUEUE_SILENT',
-      message: expect.stringMatching(/^FSK_QUEUE_SILENT: 1 of 3|^1 of 3/),
-    });
-    expect((await members).took).toBeLessThan(6_500);
+    expect(await members).toEqual({ sids: [onB!.sid], partial: true, took: expect.toSatisfy((time) => time < 6_500) }); // prettier-ignore
+    const lines = (await world.a.log()).filter((line) => line.includes('members() is partial'));
+    expect(lines).toEqual([expect.stringContaining('1 of 3 other processes did not answer')]);
+    const again = await world.a.partialMembers(onB!.sid);
+    expect(again).toMatchObject({ sids: [onB!.sid], took: expect.toSatisfy((time) => time < 2_000) });
   });
 
   it(
@@ -91,7 +93,7 @@ export function asksAcross(world: World): void {
     async () => {
       const clients = await world.clients();
       clients[1]!.answer('question', 'yes');
-      await expect.poll(() => world.a.members(clients[1]!.sid).catch(() => []), { timeout: 15_000 }).toHaveLength(1); // prettier-ignore
+      await expect.poll(() => world.a.partialMembers(clients[1]!.sid), { timeout: 15_000 }).toMatchObject({ sids: [clients[1]!.sid], partial: false }); // prettier-ignore
       expect(await world.a.call('question', 1, { to: clients[1]!.sid })).toBe('yes');
     },
   );

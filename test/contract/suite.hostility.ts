@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { backendOf } from '../../lib/queue/back-ends.js';
+import { encode } from '../../lib/queue/codec.js';
 import { openLink, type OpenLink } from '../../lib/queue/open-link.js';
 import type { Command, Driver, Written } from '../../lib/queue/queue.js';
 import { seal } from '../../lib/queue/seal.js';
@@ -31,6 +33,26 @@ export function bearsHostility(world: World): void {
       await stranger.publish(message.topic, message.payload).catch(() => {}); // NATS refuses it itself
     await expectUnharmed(world, clients);
   });
+
+  // what it shows is the same with every broker, and takes ten seconds
+  it.runIf(world.backEnd.name === 'Redis')(
+    'P4 M6 an invented process that never answers makes lists partial once in ten seconds, and none fail',
+    async () => {
+      const channel = `${world.channel}-invented`;
+      const [d, e] = await Promise.all([1, 2].map(() => world.process({ channel })));
+      await world.together([d!, e!]);
+      const clients = await world.clients({ on: [d!, e!] });
+      const stranger = await strangerOn(world, channel);
+      const from = randomUUID();
+      await stranger.publish(`${channel}~peers`, encode({ is: 'here', from }));
+      await vi.waitUntil(async () => (await d!.partialMembers(undefined)).partial, SOON);
+      const { sids, partial, took } = await d!.partialMembers(undefined);
+      expect([sids.length, partial, took < 2_000]).toEqual([clients.length, true, true]);
+      await vi.waitUntil(async () => !(await d!.partialMembers(undefined)).partial, SOON);
+      expect((await d!.log()).filter((line) => line.includes('members() is partial'))).toHaveLength(1);
+      await Promise.all([d!.close(), e!.close()]);
+    },
+  );
 
   refusesTheUnsigned(world);
 }

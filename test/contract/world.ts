@@ -91,8 +91,26 @@ export class Application {
     return this.order('closeRoom', room, options);
   }
 
-  members(room: string, options?: object): Promise<Member[]> {
+  members(room: string | undefined, options?: object): Promise<Member[]> {
     return this.order('members', room, options);
+  }
+
+  /** The same, with what a list loses on its way to another process. */
+  partialMembers(
+    room: string | undefined,
+    options?: object,
+  ): Promise<{ sids: string[]; partial: boolean; took: number }> {
+    return this.order('partialMembers', room, options);
+  }
+
+  /** Lets in the clients that wait at `/door`. */
+  openDoor(): Promise<void> {
+    return this.order('openDoor');
+  }
+
+  /** The sids of the clients that wait at `/door`. */
+  waiting(): Promise<string[]> {
+    return this.order('waiting');
   }
 
   disconnect(client: object): Promise<void> {
@@ -276,6 +294,18 @@ export class World {
     const clients = on.map(({ url }) => clientOf(url, joining));
     await Promise.all(clients.map(({ socket }) => connected(socket)));
     return clients;
+  }
+
+  /** One client on each process that waits at `/door`, with its sid: its `@OnConnect()` runs. */
+  async waiting({ on = this.three }: Pick<Joining, 'on'> = {}): Promise<{ client: Client; sid: string }[]> {
+    const waiting: { client: Client; sid: string }[] = [];
+    for (const application of on) {
+      const client = clientOf(application.url, { namespace: '/door' });
+      await vi.waitUntil(async () => (await application.waiting()).length > 0, SOON);
+      waiting.push({ client, sid: (await application.waiting())[0]! });
+    }
+    onTestFinished(() => leave(waiting.map(({ client }) => client)));
+    return waiting;
   }
 
   /** What each of the clients has heard, when all that these processes have said so far has arrived. */

@@ -14,19 +14,37 @@ import { createEmitter } from 'nestjs-flask-socket/emitter';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { bootError, flushed, inbox, next, startApp, type RunningApp } from '../support/app.js';
 import { rabbitBroker, redisBroker, type Broker } from '../support/brokers.js';
-import { Journal } from '../support/journal.js';
+import { Gate, Journal } from '../support/journal.js';
 import { HOST, newChannel, PythonQueue } from '../support/python-queue.js';
 import { have } from '../support/system-packages.mjs';
 
 const left = new Journal();
 
+/** Who waits at `/door`, and what lets them in. */
+const waiting = new Journal();
+let door = new Gate();
+
 /** Python and brokers take their time on a busy machine. */
 const soon = <T>(look: () => T | Promise<T>): Promise<T> => vi.waitFor(look, 10_000);
+
+/** How many acknowledgements are awaited from a client that is connecting. */
+function acksOf({ server }: SocketIO, sid: string): number | undefined {
+  const { _preConnectSockets: arriving } = server.of('/door') as unknown as {
+    _preConnectSockets: Map<string, { acks: Map<unknown, unknown> }>;
+  };
+  return arriving.get(sid)?.acks.size;
+}
 
 @SocketGateway()
 class FleetGateway {
   @OnConnect('*')
   connect() {}
+
+  @OnConnect('/door')
+  async wait() {
+    waiting.add(request.sid);
+    await door.opened;
+  }
 
   @OnDisconnect('*')
   gone() {
@@ -174,6 +192,37 @@ describe.skipIf(!have('redis-server'))('a fleet with Flask-SocketIO processes, t
         id: 17,
         args: ['text', 2, null],
       });
+    });
+
+    it('M1 M2 C1 E6 reaches, moves and asks a client whose @OnConnect() runs: it hears so when it is accepted', async () => {
+      const { python, app, socketio } = await start();
+      door = new Gate();
+      const client = app.open('/door', { transports: ['websocket'] });
+      client.on('question', (answer: (value: string) => void) => answer('yes'));
+      const heard = inbox(client);
+      const [sid = ''] = (await waiting.reached(1)).splice(0);
+      const named = { sid, namespace: '/door' };
+      await python.say({ method: 'enter_room', room: 'red', ...named });
+      await python.emit('to sid', [1], { namespace: '/door', room: sid });
+      await python.emit('to room', [2], { namespace: '/door', room: 'red' });
+      await python.emit('to all', [3], { namespace: '/door' });
+      const callback = [sid, '/door', 5];
+      await python.emit('question', [null], { namespace: '/door', room: sid, callback });
+      await soon(() => expect(socketio.rooms(named)).toContain('red'));
+      await soon(() => expect(acksOf(socketio, sid)).toBe(1));
+      expect([client.connected, heard]).toEqual([false, []]);
+      door.open();
+      expect(await python.heard.find(({ method }) => method === 'callback')).toMatchObject({ sid, args: ['yes'] }); // prettier-ignore
+      expect(heard.map(([event]) => event)).toEqual(['to sid', 'to room', 'to all', 'question']);
+    });
+
+    it('M2 puts nobody into a room that is named as another client’s sid', async () => {
+      const { python, app, socketio } = await start();
+      const [client, victim] = await Promise.all([app.connect(), app.connect()]);
+      const named = { sid: client.id!, namespace: '/' };
+      await python.say({ method: 'enter_room', room: victim.id!, ...named });
+      await python.say({ method: 'enter_room', room: 'red', ...named });
+      await soon(() => expect(socketio.rooms(named)).toEqual([client.id, 'red']));
     });
 
     it('E6 says in the log that bytes cannot be brought back to Python', async () => {

@@ -11,6 +11,7 @@ import {
   send,
   SocketGateway,
   SocketIO,
+  user,
   type Room,
 } from 'nestjs-flask-socket';
 import { describe, expect, it } from 'vitest';
@@ -477,6 +478,43 @@ describe('the rooms of a client that goes', () => {
     expect(await seen.reached(1)).toEqual([[[id, 'lobby'], true]]);
   });
 
+  it('M3 M6 have the client among their members as long as its disconnect handler runs', async () => {
+    const seen = new Journal<unknown>();
+    @SocketGateway()
+    class LeavingGateway {
+      constructor(private readonly socketio: SocketIO) {}
+
+      @OnConnect()
+      connect() {
+        joinRoom('lobby');
+      }
+
+      @OnDisconnect()
+      async left() {
+        const list = async () =>
+          Promise.all([
+            this.socketio.members('lobby'),
+            this.socketio.members(request.sid),
+            this.socketio.members(),
+            this.socketio.members(user(7)),
+            this.socketio.members('cellar'),
+            this.socketio.members('lobby', { namespace: '/chat' }),
+          ]);
+        seen.add(await list());
+        seen.add(await list());
+      }
+    }
+    const app = await startApp({ providers: [LeavingGateway], options: { identify: () => 7 } });
+    const client = await app.connect();
+    const member = { sid: client.id, rooms: [client.id, 'lobby'], userId: 7 };
+    const listed = [[member], [member], [member], [member], [], []];
+
+    client.disconnect();
+
+    expect(await seen.reached(2)).toEqual([listed, listed]);
+    expect(await app.get(SocketIO).members('lobby')).toEqual([]);
+  });
+
   it('M3 are left also when the disconnect handler throws', async () => {
     @SocketGateway()
     class LeavingGateway {
@@ -747,6 +785,25 @@ describe('members', () => {
     await ask(client, 'join', '7');
 
     expect(await app.get(SocketIO).members(7)).toHaveLength(1);
+  });
+
+  it('M6 are all of a namespace without a room, also those that have left their own', async () => {
+    const app = await start();
+    const [first, second, other] = await Promise.all([app.connect(), app.connect(), app.connect('/chat')]);
+    await ask(second, 'leave', second.id);
+    const socketio = app.get(SocketIO);
+    const sids = async (members: ReturnType<SocketIO['members']>) => (await members).map(({ sid }) => sid);
+
+    expect((await sids(socketio.members())).toSorted()).toEqual([first.id!, second.id!].toSorted());
+    expect(await sids(socketio.members(undefined, { namespace: '/chat' }))).toEqual([other.id]);
+    expect(await sids(socketio.members(undefined, { namespace: '/nobody' }))).toEqual([]);
+  });
+
+  it('M6 are complete in a single process', async () => {
+    const app = await start();
+    await app.connect();
+
+    expect((await app.get(SocketIO).members()).partial).toBeUndefined();
   });
 
   it('M6 are those of a namespace that is named', async () => {

@@ -5,7 +5,6 @@ import { leaveExpiry } from '../../context/expiry.js';
 import { forgetAnswers } from '../../context/socket-internals.js';
 import { SocketRequest } from '../../context/socket-request.js';
 import type { HandlerRegistry } from '../../handlers/handler.registry.js';
-import { roomsOf } from '../../messaging/clients.js';
 import type { Executor, Run } from '../dispatch/executor.js';
 
 /** Says goodbye to clients: once each, while their rooms still exist (promise C7). */
@@ -42,7 +41,7 @@ export class Departure {
     const handler = this.registry.hook(socket.nsp.name, 'disconnect');
     if (!handler) return undefined;
     const request = new SocketRequest(connection, { message: 'disconnect', args: [reason] });
-    request.roomsLeft = roomsOf({ socket });
+    request.roomsLeft = new Set(socket.rooms);
     return { request, handler, values: request.event.args };
   }
 
