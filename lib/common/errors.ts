@@ -85,6 +85,8 @@ const SENTENCES = {
     `The client did not acknowledge ${event} within ${timeout} ms. Raise option timeout of call(), or check that the client's handler calls its callback.`,
   FSK_CALL_DISCONNECTED: (event: string) =>
     `The client left before it acknowledged ${event}. Nothing to do here but to catch this error.`,
+  FSK_CALL_ANSWER_TOO_LARGE: (event: string) =>
+    `The client acknowledged ${event} with more than is taken of one packet: too many arguments, keys or items, or data nested too deeply. Let it answer with less, or send it in parts.`,
   FSK_CALL_NO_RECIPIENT: (event: string) =>
     `call(${event}) found no client to ask. Name one that is connected: { to: sid }.`,
   FSK_CALL_MANY_RECIPIENTS: (event: string) =>

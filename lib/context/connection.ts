@@ -33,6 +33,8 @@ export interface ClientState {
   tail?: PromiseLike<void>;
   /** How many decoded packets wait for their turn. */
   undelivered?: number;
+  /** How many events wait for those before them, or for `@OnConnect()`. */
+  waiting?: number;
 }
 
 /** The running application as a handler sees it. */

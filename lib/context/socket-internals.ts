@@ -7,8 +7,7 @@ import type { ClientState, Connection } from './connection.js';
  * - Namespace.run(socket, done): the middlewares, before a client is connected;
  * - Socket.dispatch(event): after the decoder, before the listeners; Socket.fns: its middlewares;
  * - Socket.packet(packet, flags): the one way out; Client.nsps: the client's sockets by namespace;
- * - Socket._onclose(reason): every way in which a socket that is connected ends;
- * - Socket.acks: the acknowledgements that are awaited, by the ids that Namespace._ids counts.
+ * - Socket._onclose(reason): every way in which a socket that is connected ends.
  */
 
 /** A packet of the Socket.IO protocol. */
@@ -16,6 +15,8 @@ export interface Packet {
   type: number;
   data?: unknown;
   id?: number;
+  /** Ours: why the data of a client's packet is not taken, if it is not. */
+  problem?: string;
 }
 
 const DISCONNECT_PACKET = 1;
@@ -37,7 +38,6 @@ interface SocketInternals {
   readonly client: {
     readonly nsps: Map<string, Socket>;
   };
-  readonly acks: Map<number, (...values: unknown[]) => void>;
   readonly _anyOutgoingListeners?: readonly unknown[];
   notifyOutgoingListeners(packet: Packet): void;
   dispatch(event: unknown[]): void;
@@ -54,7 +54,6 @@ type Close = (this: Socket, reason: string, description?: unknown) => void;
 interface NamespaceInternals {
   readonly _fns: NamespaceMiddleware[];
   readonly _preConnectSockets: Map<string, Socket>;
-  _ids: number;
   run(socket: Socket, done: (error?: Error) => void): void;
 }
 
@@ -176,24 +175,8 @@ export function keepEvent(socket: Socket, data: readonly unknown[], flags: Packe
   return true;
 }
 
-/** Sends an event that asks for an acknowledgement; the function that it returns forgets it. */
-export function sendForAnswer(
-  socket: Socket,
-  data: readonly unknown[],
-  { answered, ...flags }: PacketFlags & { answered: (...values: unknown[]) => void },
-): () => void {
-  const id = innerNamespace(socket.nsp)._ids++;
-  sendPacket(socket, { type: EVENT_PACKET, data, id }, flags);
-  inner(socket).acks.set(id, answered);
-  return () => inner(socket).acks.delete(id);
-}
-
-/** Drops the acknowledgements that are awaited from a client that leaves: whoever keeps the socket keeps them not. */
-export function forgetAnswers(socket: Socket): void {
-  inner(socket).acks.clear();
-}
-
-function sendPacket(socket: Socket, packet: Packet, { volatile, compress }: PacketFlags): void {
+/** Sends a packet to one socket, held or not, and tells `onAnyOutgoing` listeners. */
+export function sendPacket(socket: Socket, packet: Packet, { volatile, compress }: PacketFlags): void {
   const internals = inner(socket);
   if (internals._anyOutgoingListeners?.length) internals.notifyOutgoingListeners(packet);
   internals.packet(packet, { volatile, compress }); // a copy: socket.io writes into it

@@ -48,11 +48,12 @@ export function valuesOf(
     };
     const left = () => give(failure('FSK_CALL_DISCONNECTED', printable(outgoing[0])));
     const late = () => give(failure('FSK_CALL_TIMEOUT', printable(outgoing[0]), timeout));
-    const answered = (...values: unknown[]) => {
+    const answered = (values: readonly unknown[]) => {
       end();
       resolve(values);
     };
-    const forget = askSocket(connection.socket, outgoing, { ...options, answered });
+    const refused = () => give(failure('FSK_CALL_ANSWER_TOO_LARGE', printable(outgoing[0])));
+    const forget = askSocket(connection.socket, outgoing, { ...options, expected: { answered, refused } });
     const timer = setTimeout(late, Math.min(timeout, LONGEST_TIMER));
     connection.calls.add(left);
   });

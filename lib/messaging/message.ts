@@ -3,8 +3,9 @@ import type { Origin } from '../common/address.js';
 import { failureFrom } from '../common/errors.js';
 import type { Outgoing } from '../common/outgoing.js';
 import { printable } from '../common/printable.js';
+import { sendForAnswer } from '../context/answers.js';
 import type { Connection } from '../context/connection.js';
-import { sendForAnswer, siblingOf } from '../context/socket-internals.js';
+import { siblingOf } from '../context/socket-internals.js';
 
 /** An event's name, data and options, as `emit` and `call` take them. */
 export interface Message<Options> {
@@ -19,7 +20,7 @@ export function originOf({ socket }: Connection, to = socket.nsp.name): Origin {
   return { namespace: socket.nsp.name, sid };
 }
 
-/** Sends an event to one client and calls `answered` with its acknowledgement; what it returns forgets it. */
+/** Sends an event to one client, whose acknowledgement goes to `expected`; what it returns forgets it. */
 export function askSocket(
   socket: Socket,
   outgoing: Outgoing,

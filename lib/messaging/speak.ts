@@ -1,9 +1,10 @@
 import type { Socket } from 'socket.io';
 import { resolveAddress, type Address } from '../common/address.js';
 import { CALL_TIMEOUT } from '../common/constants.js';
-import { FlaskSocketError } from '../common/errors.js';
+import { failure, FlaskSocketError } from '../common/errors.js';
 import { outgoingOf, type Outgoing } from '../common/outgoing.js';
 import { summarizeThrown, printable } from '../common/printable.js';
+import { guarded } from '../common/thenable.js';
 import type { Connection, Runtime } from '../context/connection.js';
 import { connectionOf } from '../context/socket-internals.js';
 import { deliver } from './deliver.js';
@@ -42,8 +43,9 @@ function speakForCallback(
   const { callback } = options;
   const owner = sender ?? connectionOf(socket);
   if (!callback || !owner) return;
-  const answered = (...values: unknown[]) => owner.runtime.callBack(owner, values, callback);
-  askSocket(socket, outgoing, { ...options, answered });
+  const answered = (values: readonly unknown[]) => owner.runtime.callBack(owner, values, callback);
+  const refused = () => noCallback(owner.runtime, outgoing, failure('FSK_CALL_ANSWER_TOO_LARGE', printable(outgoing[0]))); // prettier-ignore
+  askSocket(socket, outgoing, { ...options, expected: { answered, refused } });
 }
 
 /** One name that is no room here may be a client of another process. */
@@ -64,14 +66,19 @@ async function askRemote(
 ): Promise<void> {
   const { namespace, rooms } = address;
   const [sid = ''] = rooms;
+  const event = () => deliver(runtime, { address, outgoing, options }, sender);
   try {
     const values = await runtime.elsewhere?.call({ namespace, sid, outgoing, timeout: CALL_TIMEOUT });
     if (values) return runtime.callBack(sender, values, options.callback ?? (() => {}));
     runtime.warnOnce('callback', CALLBACK_FOR_MANY);
-    deliver(runtime, { address, outgoing, options }, sender);
+    event();
   } catch (error) {
-    if (error instanceof FlaskSocketError && error.code === 'FSK_QUEUE_AWAY')
-      deliver(runtime, { address, outgoing, options }, sender);
-    runtime.logger.debug?.(`No callback of ${printable(outgoing[0])}: ${summarizeThrown(error)}`, 'callback');
+    noCallback(runtime, outgoing, error);
+    const isAway = error instanceof FlaskSocketError && error.code === 'FSK_QUEUE_AWAY';
+    if (isAway) guarded(event, (thrown) => noCallback(runtime, outgoing, thrown));
   }
+}
+
+function noCallback({ logger }: Runtime, [event]: Outgoing, why: unknown): void {
+  logger.debug?.(`No callback of ${printable(event)}: ${summarizeThrown(why)}`, 'callback');
 }

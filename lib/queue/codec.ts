@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { checkLengths } from '../common/msgpack-lengths.js';
 import { plain } from '../common/plain.js';
 
 interface Codec {
@@ -11,7 +12,10 @@ const notepack = createRequire(import.meta.url)('notepack.io') as Codec; // it c
 /** msgpack as socket.io's own adapters speak it; of bytes it takes buffers only as they are. */
 export const msgpack: Codec = {
   encode: (value) => notepack.encode(hasBytes(value) ? plain(value) : value),
-  decode: (bytes) => notepack.decode(bytes),
+  decode: (bytes) => {
+    checkLengths(bytes);
+    return notepack.decode(bytes);
+  },
 };
 
 const BRACE = 0x7b;

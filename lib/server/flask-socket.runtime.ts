@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { Inject, Injectable } from '@nestjs/common';
 import { HttpAdapterHost, ModuleRef } from '@nestjs/core';
-import type { Server } from 'socket.io';
+import type { Namespace, Server } from 'socket.io';
 import type { Log } from '../common/logger.js';
 import type { ResolvedOptions } from '../common/options.js';
 import { describeThrown } from '../common/printable.js';
@@ -18,6 +18,7 @@ import { Admission } from './connection/admission.js';
 import { Departure } from './connection/departure.js';
 import { Identification } from './connection/identification.js';
 import { Namespaces } from './connection/namespaces.js';
+import { Receiver } from './connection/packet-receiver.js';
 import { Dispatcher } from './dispatch/dispatcher.js';
 import { Executor } from './dispatch/executor.js';
 import { Failures } from './dispatch/failures.js';
@@ -26,6 +27,7 @@ import { serverOptions } from './engine/engine-options.js';
 import { chooseEngine, type Engine } from './engine/engine.js';
 import { clientView } from './engine/http-platform.js';
 import { OriginPolicy } from './engine/origin-policy.js';
+import { harmlessLength } from './engine/packet-parser.js';
 import { FlaskSocketConfig } from './flask-socket.config.js';
 import { MessageQueue } from './processes/message-queue.js';
 import { Recovery } from './recovery/recovery.js';
@@ -66,27 +68,28 @@ export class FlaskSocketRuntime implements Runtime {
     const serial = () => !config.options.asyncHandlers;
     const debug = () => config.options.debug;
     this.sessions = new Sessions({ options, platform, logger });
-    const dispatcher = new Dispatcher({ registry, executor, logger, serial, debug });
-    const departure = new Departure(registry, executor);
-    const recovery = new Recovery(options);
-    const admission = new Admission({
-      runtime: this,
-      registry,
-      executor,
-      dispatcher,
-      departure,
-      sessions: this.sessions,
-      identification: this.#identification,
-      recovery,
-      logger,
-      options,
+    this.#namespaces = this.#namespacesFor(
+      new Dispatcher({ registry, executor, logger, serial, debug }),
       isStopping,
-      isOpen: (namespace) => this.#namespaces.isOpen(namespace),
-    });
-    this.#namespaces = new Namespaces({ registry, admission, departure, recovery, logger, options });
+    );
     this.messageQueue = new MessageQueue(options, logger);
     this.app = currentApp(moduleRef, platform);
     this.host = this.#serverHost(isStopping);
+  }
+
+  /** How clients come in, and where. */
+  #namespacesFor(dispatcher: Dispatcher, isStopping: () => boolean): Namespaces {
+    const { registry, executor, sessions, logger, config } = this;
+    const options = () => config.options;
+    const departure = new Departure(registry, executor);
+    const recovery = new Recovery(options);
+    const identification = this.#identification;
+    const isOpen = (namespace: Namespace) => this.#namespaces.isOpen(namespace);
+    const common = { registry, departure, recovery, logger, options };
+    const clients = { runtime: this, executor, dispatcher, sessions, identification, isStopping, isOpen };
+    const admission = new Admission({ ...common, ...clients });
+    const receiver = new Receiver({ executor, logger, harmlessLength: () => harmlessLength(options()) });
+    return new Namespaces({ ...common, admission, receiver });
   }
 
   #serverHost(isStopping: () => boolean): ServerHost {

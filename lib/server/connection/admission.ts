@@ -8,7 +8,6 @@ import { describeThrown, nameOfThrown, printable } from '../../common/printable.
 import { chain, guarded, isThenable } from '../../common/thenable.js';
 import { giveSid } from '../../context/adapter-internals.js';
 import { Connection, type Runtime } from '../../context/connection.js';
-import { onArrivals } from '../../context/decoder-internals.js';
 import { sendHome } from '../../context/engine-internals.js';
 import { adoptExpiry, watchExpiry } from '../../context/expiry.js';
 import { holdPackets, releasePackets } from '../../context/held-packets.js';
@@ -21,7 +20,6 @@ import type { Executor, Run } from '../dispatch/executor.js';
 import { runMiddlewares } from '../dispatch/middlewares.js';
 import type { Recovery } from '../recovery/recovery.js';
 import type { Sessions } from '../sessions/sessions.js';
-import { receive } from './arrivals.js';
 import type { Departure } from './departure.js';
 import type { Identification } from './identification.js';
 import { lateRefusal, refusalFor, toldOf } from './refusal.js';
@@ -113,10 +111,7 @@ export class Admission {
 
   #attach(socket: Socket): Connection {
     const { runtime, registry, dispatcher, sessions } = this.parts;
-    const client = clientStateOf(socket, () => {
-      onArrivals(socket, receive);
-      return sessions.begin(socket.request);
-    });
+    const client = clientStateOf(socket, () => sessions.begin(socket.request));
     giveSid(socket);
     const params = registry.paramsOf(socket.nsp.name);
     const connection = new Connection(socket, { runtime, client, params });

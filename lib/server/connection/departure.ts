@@ -1,9 +1,10 @@
 import type { Socket } from 'socket.io';
 import { chain } from '../../common/thenable.js';
+import { forgetAnswers } from '../../context/answers.js';
 import type { Connection } from '../../context/connection.js';
 import { leaveExpiry } from '../../context/expiry.js';
-import { forgetAnswers } from '../../context/socket-internals.js';
 import { SocketRequest } from '../../context/socket-request.js';
+import { inOwnResource } from '../../context/storage.js';
 import type { HandlerRegistry } from '../../handlers/handler.registry.js';
 import type { Executor, Run } from '../dispatch/executor.js';
 
@@ -31,7 +32,7 @@ export class Departure {
 
   #runWhileLeaving(connection: Connection, run: Run | undefined): void {
     this.leaving.add(connection.socket);
-    this.#run(connection, run);
+    inOwnResource(() => this.#run(connection, run), undefined);
     this.leaving.delete(connection.socket);
   }
 

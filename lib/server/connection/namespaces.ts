@@ -4,6 +4,12 @@ import type { FlaskSocketLogger } from '../../common/logger.js';
 import type { ResolvedOptions } from '../../common/options.js';
 import { forgetLateAnswers, refuseSidsAsRooms, seeConnecting } from '../../context/adapter-internals.js';
 import {
+  dropEarly,
+  receiveEarly,
+  receivePackets,
+  type PacketReceiver,
+} from '../../context/decoder-internals.js';
+import {
   adopt,
   dropNamespace,
   isEmpty,
@@ -43,6 +49,7 @@ export class Namespaces {
       recovery: Recovery;
       logger: FlaskSocketLogger;
       options: () => ResolvedOptions;
+      receiver: PacketReceiver;
     },
   ) {}
 
@@ -112,16 +119,23 @@ export class Namespaces {
   }
 
   #take(server: Server, namespace: Namespace): void {
-    const { admission } = this.parts;
+    const { admission, receiver } = this.parts;
     const isOurs = this.#isOurs;
     if (!isOurs) this.#applications.add(namespace);
     if (this.#areAdaptersFinal) this.#dress(namespace);
     adoptAll(this.#asked ?? parentsOf(server, namespace), namespace);
+    receivePackets(namespace, receiver);
     onAdmission(namespace, (socket, done) => {
       if (isOurs) adoptAll(parentsOf(server, namespace), namespace); // those that were made after it
-      admission.admit(socket, done);
+      admission.admit(socket, (refusal) => {
+        if (refusal) dropEarly(socket);
+        done(refusal);
+      });
     });
-    onConnected(namespace, (socket) => admission.connected(socket));
+    onConnected(namespace, (socket) => {
+      admission.connected(socket);
+      receiveEarly(socket);
+    });
     if (this.#isCleanedUp(namespace)) onEmptied(namespace, () => this.#emptied(server, namespace));
   }
 

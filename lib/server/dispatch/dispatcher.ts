@@ -5,6 +5,7 @@ import type { Log } from '../../common/logger.js';
 import { describeThrown, nameOfThrown, printable } from '../../common/printable.js';
 import { isThenable } from '../../common/thenable.js';
 import type { Connection } from '../../context/connection.js';
+import { MOST_WAITING } from '../../context/decoder-internals.js';
 import { isExpired, watchExpiry } from '../../context/expiry.js';
 import {
   connectionOf,
@@ -13,6 +14,7 @@ import {
   reportSocketError,
   socketMiddlewaresOf,
 } from '../../context/socket-internals.js';
+import { pauseReading, resumeReading } from '../../context/reading.js';
 import { SocketRequest, type Acknowledge } from '../../context/socket-request.js';
 import type { Handler } from '../../handlers/handler.js';
 import type { HandlerRegistry } from '../../handlers/handler.registry.js';
@@ -102,14 +104,25 @@ export class Dispatcher {
     const { client, ready } = connection;
     const serial = run.handler.ordering ? run.handler.ordering === 'serial' : this.parts.serial();
     const before = serial ? (client.tail ?? ready) : ready;
-    const done = before
-      ? after(before, connection, () => this.parts.executor.event(run))
-      : this.parts.executor.event(run);
+    const done = before ? this.#startAfter(before, connection, run) : this.parts.executor.event(run);
     if (!serial || !isThenable(done)) return;
     client.tail = done;
-    void done.then(() => {
+    const over = () => {
       if (client.tail === done) client.tail = undefined;
-    });
+    };
+    void done.then(over, over);
+  }
+
+  /** What has not started when its client has gone is thrown away: `@OnDisconnect()` has run by then. */
+  async #startAfter(before: PromiseLike<void>, connection: Connection, run: Run): Promise<void> {
+    const { client, socket } = connection;
+    client.waiting = (client.waiting ?? 0) + 1;
+    if (client.waiting === MOST_WAITING) pauseReading(socket);
+    await before;
+    if (connection.ready) await connection.ready;
+    if (client.waiting-- === MOST_WAITING) resumeReading(socket);
+    if (connection.state !== 'connected') return this.parts.executor.observer?.dropped('client_gone');
+    if (!isExpired(client)) await this.parts.executor.event(run);
   }
 
   /** Listeners of Nest's own gateways and of the application. */
@@ -131,10 +144,4 @@ export class Dispatcher {
       `No handler for ${printable(name)} in ${printable(socket.nsp.name)}, sid ${socket.id}`,
     );
   }
-}
-
-async function after(before: PromiseLike<void>, connection: Connection, start: () => unknown): Promise<void> {
-  await before;
-  if (connection.ready) await connection.ready;
-  if (connection.state !== 'refused' && !isExpired(connection.client)) await start();
 }

@@ -2,6 +2,7 @@ import type { Command } from '../../common/command.js';
 import { MEMBERS_TIMEOUT } from '../../common/constants.js';
 import { failure, FlaskSocketError } from '../../common/errors.js';
 import type { Outgoing } from '../../common/outgoing.js';
+import { payloadProblem } from '../../common/payload.js';
 import { printable } from '../../common/printable.js';
 import { clientIn } from '../../context/adapter-internals.js';
 import type { Runtime } from '../../context/connection.js';
@@ -20,7 +21,8 @@ const GRACE = 1_000;
 const WARNING_PAUSE = 10_000;
 
 /** What a process says of a call: the values, or the code of the error that ended it. */
-type CallAnswer = { values: readonly unknown[] } | { code: 'FSK_CALL_DISCONNECTED' | 'FSK_CALL_TIMEOUT' };
+type CallAnswer = { values: readonly unknown[] } | { code: CallEnd };
+type CallEnd = 'FSK_CALL_DISCONNECTED' | 'FSK_CALL_TIMEOUT' | 'FSK_CALL_ANSWER_TOO_LARGE';
 
 /** The clients of other processes, through the message queue; and what those ask of the clients here. */
 export class OtherProcesses implements Elsewhere {
@@ -44,13 +46,16 @@ export class OtherProcesses implements Elsewhere {
   async call(question: RemoteCall): Promise<readonly unknown[] | undefined> {
     const { outgoing, timeout } = question;
     const answer = await this.#ask(question);
-    if (answer === NOT_MINE) return this.queue.ask?.(question);
-    const { values, code } = (answer ?? {}) as { values?: readonly unknown[]; code?: string };
-    if (Array.isArray(values)) return values;
+    if (answer === NOT_MINE) {
+      const values = await this.queue.ask?.(question);
+      return values && taken(values, printable(outgoing[0]));
+    }
+    const { values, code } = (answer ?? {}) as { values?: unknown; code?: unknown };
     const event = printable(outgoing[0]);
-    throw code === 'FSK_CALL_TIMEOUT'
-      ? failure(code, event, timeout)
-      : failure('FSK_CALL_DISCONNECTED', event);
+    if (code === 'FSK_CALL_TIMEOUT') throw failure(code, event, timeout);
+    if (code !== 'FSK_CALL_ANSWER_TOO_LARGE' && !Array.isArray(values))
+      throw failure('FSK_CALL_DISCONNECTED', event);
+    return taken(values, event);
   }
 
   /** Those that have answered: one that hangs, or has died, does not keep the others' clients from being listed. */
@@ -87,8 +92,7 @@ export class OtherProcesses implements Elsewhere {
     try {
       return { values: await valuesOf(connection, outgoing as Outgoing, { timeout }) };
     } catch (error) {
-      const isLate = error instanceof FlaskSocketError && error.code === 'FSK_CALL_TIMEOUT';
-      return { code: isLate ? 'FSK_CALL_TIMEOUT' : 'FSK_CALL_DISCONNECTED' };
+      return { code: endOf(error) };
     }
   }
 }
@@ -97,4 +101,15 @@ export class OtherProcesses implements Elsewhere {
 function isMember(value: unknown): value is Member {
   const { sid, rooms } = (value ?? {}) as Partial<Record<keyof Member, unknown>>;
   return typeof sid === 'string' && Array.isArray(rooms);
+}
+
+/** What another process says that its client answered is measured like the answer of a client here. */
+function taken(values: unknown, event: string): readonly unknown[] {
+  if (Array.isArray(values) && payloadProblem(values) === undefined) return values;
+  throw failure('FSK_CALL_ANSWER_TOO_LARGE', event);
+}
+
+function endOf(error: unknown): CallEnd {
+  const code = error instanceof FlaskSocketError ? error.code : undefined;
+  return code === 'FSK_CALL_TIMEOUT' || code === 'FSK_CALL_ANSWER_TOO_LARGE' ? code : 'FSK_CALL_DISCONNECTED';
 }
