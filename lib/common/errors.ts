@@ -65,6 +65,8 @@ const SENTENCES = {
     `${place} is not a method. Handler decorators go on methods of a class, and onEvent() and its siblings take a function.`,
   FSK_UNSUPPORTED_PARAMETER: (decorator: string, place: string) =>
     `${decorator} has no meaning for a Socket.IO handler. Remove it from ${place}; the page "Decorators" of the documentation lists the parameter decorators.`,
+  FSK_REST_NOT_VALIDATED: (place: string) =>
+    `The rest parameter of ${place} would pass its ValidationPipe as it comes: this compiler writes down no class for it. Take the arguments as one parameter, @Args(new ParseArrayPipe({ items: Item })) items: Item[], or as @Args() if they need no validation.`,
   FSK_NO_CONTEXT: (name: string) =>
     `${name} works only while a Socket.IO handler runs, and none is running here. Inject SocketIO and use its methods to speak first (from a route, a job or a timer).`,
   FSK_NO_SOCKET_REQUEST: (name: string) =>

@@ -15,6 +15,8 @@ export interface HandlerMetadata {
   ordering?: Ordering;
   /** `false`: the handler needs no session. */
   session?: boolean;
+  /** The function that was decorated: another decorator may put a wrapper in its place. */
+  source?: (...values: never[]) => unknown;
 }
 
 const HANDLERS = Symbol('nestjs-flask-socket handlers');
@@ -31,10 +33,14 @@ export function placeOf(prototype: object, method: string | symbol): string {
  * cannot lose it.
  */
 export function addHandler(prototype: object, method: string | symbol, metadata: HandlerMetadata): void {
-  const isMethod = typeof prototype !== 'function' && typeof Reflect.get(prototype, method) === 'function';
-  if (!isMethod) throw failure('FSK_HANDLER_NOT_FUNCTION', placeOf(prototype, method));
+  const source: unknown = typeof prototype === 'function' ? undefined : Reflect.get(prototype, method);
+  if (!isFunction(source)) throw failure('FSK_HANDLER_NOT_FUNCTION', placeOf(prototype, method));
   const earlier = (Reflect.getOwnMetadata(HANDLERS, prototype, method) ?? []) as HandlerMetadata[];
-  Reflect.defineMetadata(HANDLERS, [...earlier, metadata], prototype, method);
+  Reflect.defineMetadata(HANDLERS, [...earlier, { ...metadata, source }], prototype, method);
+}
+
+function isFunction(value: unknown): value is NonNullable<HandlerMetadata['source']> {
+  return typeof value === 'function';
 }
 
 /** The ordering as given, or an error that says where it stands. */

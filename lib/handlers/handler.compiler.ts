@@ -17,6 +17,7 @@ import { acknowledgesItself, parametersOf, type Parameter } from './parameters.j
 import { argumentsOf, isTrivial, metadataOf, type ParameterPlan } from './pipes.js';
 import { ScopedInstances, type ScopedSet } from './scoped-instances.js';
 import { withServer } from './server-properties.js';
+import { signatureOf } from './signature.js';
 
 type Invoke = Handler['invoke'];
 type Method = (...values: unknown[]) => unknown;
@@ -190,7 +191,7 @@ function forKnownUsers(invoke: Invoke): Invoke {
   };
 }
 
-function planOf({ enhancers, set, prototype, method, site }: Parts): ParameterPlan {
+function planOf({ enhancers, set, prototype, method, metadata, site }: Parts): ParameterPlan {
   const methodPipes = sourcesOf<PipeTransform>(enhancers.pipes, set);
   const decorated: Parameter[] = [];
   const pipes: ParameterPlan['pipes'][number][] = [];
@@ -202,12 +203,12 @@ function planOf({ enhancers, set, prototype, method, site }: Parts): ParameterPl
     ];
   }
   const types = (Reflect.getMetadata(PARAMTYPES_METADATA, prototype, method) ?? []) as unknown[];
+  const { source = site.method } = metadata;
+  const place = placeOf(prototype, method);
   return {
-    decorated,
+    ...signatureOf({ decorated, types, source, pipes: enhancers.pipes, place }),
     pipes,
     methodPipes,
     metadata: metadataOf(decorated, types),
-    declared: methodPipes.length > 0 ? types.length || site.method.length : 0,
-    takesMore: types.length === 0 || enhancers.parameters.length < types.length,
   };
 }

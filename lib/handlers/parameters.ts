@@ -106,32 +106,3 @@ export interface Collected {
   values: readonly unknown[];
   site: Site;
 }
-
-/** The parameters of a method. */
-export interface Signature {
-  /** By index; parameters without a decorator are missing. */
-  decorated: readonly (Parameter | undefined)[];
-  /** How many parameters the method declares. */
-  declared: number;
-  /** Whether arguments beyond those may be wanted: a rest parameter looks like one without a decorator. */
-  takesMore: boolean;
-}
-
-/**
- * The values of all parameters: decorated ones from their decorators, the others from the event's arguments in
- * order, whatever stands between them (promise V4); further arguments follow.
- */
-export function collect(
-  { decorated, declared, takesMore }: Signature,
-  { request, values, site }: Collected,
-): unknown[] {
-  const collected: unknown[] = [];
-  const least = Math.max(decorated.length, declared);
-  let next = 0;
-  for (let index = 0; index < least; index++) {
-    const parameter = decorated[index];
-    collected.push(parameter ? parameter.extract(request, site) : values[next++]);
-  }
-  if (takesMore && next < values.length) collected.push(...values.slice(next));
-  return collected;
-}

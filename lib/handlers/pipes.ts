@@ -2,7 +2,8 @@ import type { ArgumentMetadata, PipeTransform } from '@nestjs/common';
 import { isThenable } from '../common/thenable.js';
 import type { SocketRequest } from '../context/socket-request.js';
 import type { Source } from './handler.js';
-import { collect, type Collected, type Parameter, type Signature } from './parameters.js';
+import type { Collected, Parameter } from './parameters.js';
+import type { Signature } from './signature.js';
 
 /** The parameters of a method, compiled. */
 export interface ParameterPlan extends Signature {
@@ -18,9 +19,46 @@ export function isTrivial({ decorated, methodPipes }: ParameterPlan): boolean {
   return decorated.length === 0 && methodPipes.length === 0;
 }
 
-/** The values for a method's parameters, after their pipes. A promise only if a pipe or a factory made one. */
+/**
+ * The values of all parameters, after their pipes: decorated ones from their decorators, the others from the event's
+ * arguments in order, whatever stands between them (promise V4); further arguments follow. A promise only if a pipe
+ * or a factory made one: they are all under way at the same time, as in Nest, and none is left without a listener.
+ */
 export function argumentsOf(plan: ParameterPlan, event: Collected): unknown[] | Promise<unknown[]> {
-  return transformFrom(0, { plan, request: event.request, values: collect(plan, event) });
+  const ready: unknown[] = [];
+  let isPending = false;
+  const take = (value: unknown) => {
+    const piped = transform(ready.length, value, { plan, request: event.request });
+    isPending ||= isThenable(piped);
+    ready.push(piped);
+  };
+  try {
+    collect(plan, event, take);
+  } catch (error) {
+    if (isPending) abandon(ready);
+    throw error;
+  }
+  return isPending ? Promise.all(ready) : ready;
+}
+
+/** The event fails by what came first. */
+function abandon(values: readonly unknown[]): void {
+  for (const value of values) Promise.resolve(value).catch(() => {});
+}
+
+function collect(
+  { decorated, declared, takesMore }: Signature,
+  { request, values, site }: Collected,
+  take: (value: unknown) => void,
+): void {
+  const least = Math.max(decorated.length, declared);
+  let next = 0;
+  for (let index = 0; index < least; index++) {
+    const parameter = decorated[index];
+    take(parameter ? parameter.extract(request, site) : values[next++]);
+  }
+  const end = takesMore ? values.length : next;
+  while (next < end) take(values[next++]);
 }
 
 /** What pipes are told about each parameter that is declared. */
@@ -40,32 +78,15 @@ export function metadataOf(
 /** What pipes are told about an argument that no parameter is declared for. */
 const UNDECLARED: ArgumentMetadata = { type: 'body' };
 
-interface Work {
-  plan: ParameterPlan;
-  request: SocketRequest;
-  values: unknown[];
-}
-
-/** Parameters one after the other: a rejection can then never be left without a listener. */
-function transformFrom(start: number, work: Work): unknown[] | Promise<unknown[]> {
-  const { values } = work;
-  for (let index = start; index < values.length; index++) {
-    const value = transform(index, work);
-    if (isThenable(value)) return settle(index, value, work);
-    values[index] = value;
-  }
-  return values;
-}
-
-async function settle(index: number, value: PromiseLike<unknown>, work: Work): Promise<unknown[]> {
-  work.values[index] = await value;
-  return transformFrom(index + 1, work);
-}
-
-function transform(index: number, { plan, request, values }: Work): unknown {
-  const pipes = plan.pipes[index] ?? plan.methodPipes;
-  const metadata = plan.metadata[index] ?? UNDECLARED;
-  let value = values[index];
+function transform(
+  index: number,
+  given: unknown,
+  { plan, request }: { plan: ParameterPlan; request: SocketRequest },
+): unknown {
+  const declared = plan.metadata[index] ? index : (plan.rest ?? index);
+  const pipes = plan.pipes[declared] ?? plan.methodPipes;
+  const metadata = plan.metadata[declared] ?? UNDECLARED;
+  let value = given;
   for (const pipe of pipes) {
     value = isThenable(value)
       ? value.then((settled) => pipe(request).transform(settled, metadata))
