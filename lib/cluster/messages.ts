@@ -49,10 +49,20 @@ export function requestLineOf(head: Buffer): string | undefined {
   return end < 0 ? undefined : head.toString('latin1', 0, end);
 }
 
-const SESSION = /[?&]sid=w([0-9a-z]+)-/;
+const OF_WORKER = /^w([0-9a-z]+)-/;
 
-/** The worker that a request belongs to; none for a new connection. */
+/** The worker that a request belongs to; none for a new connection. Read as the engine reads it: the last `sid` counts. */
 export function workerOf(requestLine: string): number | undefined {
-  const [, worker] = SESSION.exec(requestLine) ?? [];
+  const target = requestLine.split(' ', 2)[1];
+  const url = target === undefined ? undefined : urlOf(target);
+  const [, worker] = OF_WORKER.exec(url?.searchParams.getAll('sid').at(-1) ?? '') ?? [];
   return worker === undefined ? undefined : parseInt(worker, 36);
+}
+
+function urlOf(target: string): URL | undefined {
+  try {
+    return new URL(target, 'http://localhost');
+  } catch {
+    return undefined; // the worker's HTTP server says so
+  }
 }

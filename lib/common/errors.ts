@@ -14,8 +14,8 @@ const SENTENCES = {
     'The message queue is away, so the other processes cannot be asked. Try again later; clients of this process are served.',
   FSK_QUEUE_SILENT: (silent: number, all: number, timeout: number) =>
     `${silent} of ${all} other processes did not answer within ${timeout} ms. One that has died is left out after 10 seconds; try again then.`,
-  FSK_NOT_SENT: (what: string, queue: string, problem: string) =>
-    `${what} was not sent: the message queue ${queue} ${problem}. Check that the broker runs and can be reached from here, then send it again.`,
+  FSK_NOT_SENT: (what: string, queue: string, problem: { is: string; remedy: string }) =>
+    `${what} was not sent: the message queue ${queue} ${problem.is}. ${problem.remedy}, then send it again.`,
   FSK_MESSAGE_TOO_LARGE: (size: number, limit: number) =>
     `A message of ${size} bytes is too large for the message queue, which takes ${limit}. Send it in parts, or send where it can be fetched.`,
   FSK_EMITTER_CALLBACK: (what: string) =>

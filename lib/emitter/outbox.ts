@@ -2,6 +2,7 @@ import type { Command } from '../common/command.js';
 import { failure, failureFrom, FlaskSocketError } from '../common/errors.js';
 import { oneLine } from '../common/printable.js';
 import { openLink, type OpenLink } from '../queue/open-link.js';
+import { howToLogIn, isRefusedLogin } from '../queue/refused-login.js';
 import { withoutPassword } from '../queue/without-password.js';
 import type { EmitterSetup } from './emitter-options.js';
 import { Parcel } from './parcel.js';
@@ -119,8 +120,12 @@ export class Outbox {
     }
   }
 
-  #notSent(what: string, problem: string, cause: unknown): FlaskSocketError {
+  #notSent(what: string, how: string, cause: unknown): FlaskSocketError {
+    const { url } = this.setup.queue;
     const why = cause instanceof Error ? ` (${oneLine(cause.message || cause.name)})` : '';
-    return failureFrom(cause, 'FSK_NOT_SENT', what, withoutPassword(this.setup.queue.url), problem + why);
+    const problem = isRefusedLogin(cause)
+      ? { is: `refuses the login${why}`, remedy: howToLogIn(url) }
+      : { is: `${how}${why}`, remedy: 'Check that the broker runs and can be reached from here' };
+    return failureFrom(cause, 'FSK_NOT_SENT', what, withoutPassword(url), problem);
   }
 }

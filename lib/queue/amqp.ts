@@ -54,8 +54,11 @@ export function amqpDriver(url: string, { channel, fanout }: { channel: string; 
   });
 }
 
+/** A URL without a user means the one that RabbitMQ is set up with; the client itself would log in as nobody. */
+const asGuest = (url: string) => url.replace(/^(amqps?:\/\/)(?![^/?#]*@)/i, '$1guest:guest@');
+
 const settings = (url: string) => ({
-  url,
+  url: asGuest(url),
   heartbeat: HEARTBEAT,
   connectionTimeout: CONNECTING,
   acquireTimeout: CONNECTING,

@@ -2,6 +2,7 @@ import { failure } from '../common/errors.js';
 import type { FlaskSocketLogger } from '../common/logger.js';
 import { counted, oneLine, printableValue, summarizeThrown } from '../common/printable.js';
 import { Backlog } from './backlog.js';
+import { howToLogIn, isRefusedLogin } from './refused-login.js';
 import type { Driver, Listener, QueueOptions, QueueState, Written } from './queue.js';
 import { seal, unseal } from './seal.js';
 import { Tally } from './tally.js';
@@ -53,6 +54,11 @@ export class Link {
   /** Why the broker was not there the last time that it was not. */
   get reason(): unknown {
     return this.#reason;
+  }
+
+  /** Whether the broker is there, and does not let this process in. */
+  get isRefused(): boolean {
+    return this.#state !== 'up' && isRefusedLogin(this.#reason);
   }
 
   get logger(): FlaskSocketLogger {
@@ -197,12 +203,18 @@ export class Link {
     if (this.#state === 'closed') return;
     clearTimeout(this.#firstAnswer);
     if (this.#state === 'up') this.#state = 'away';
+    const isNews = !this.#missed || (isRefusedLogin(reason) && !isRefusedLogin(this.#reason));
     this.#reason = reason;
-    if (this.#missed) return;
     this.#missed = true;
-    this.logger.warn(
-      `${this.#queue} is away (${whyOf(reason)}). Clients of this process are served; others are, when it is back.`,
-    );
+    if (isNews) this.#complain(whyOf(reason));
+  }
+
+  #complain(why: string): void {
+    const served = 'Clients of this process are served; others are, when it';
+    const remedy = howToLogIn(this.options.name);
+    if (this.isRefused)
+      this.logger.error(`${this.#queue} refuses the login (${why}). ${remedy}. ${served} lets it in.`);
+    else this.logger.warn(`${this.#queue} is away (${why}). ${served} is back.`);
   }
 
   get #queue(): string {

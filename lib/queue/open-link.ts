@@ -5,6 +5,7 @@ import { backendOf } from './back-ends.js';
 import { clusterMessage, topicOf } from './cluster-message.js';
 import { encode } from './codec.js';
 import { Link } from './link.js';
+import { withHost } from './queue-url.js';
 import type { Command, QueueOptions, Written } from './queue.js';
 import { withoutPassword } from './without-password.js';
 
@@ -30,7 +31,11 @@ export async function openLink(
   const backend = await backendOf(options);
   const name = withoutPassword(options.url);
   demand(packagesOf(backend, isServer), `the message queue ${name}`);
-  const { driver, write = writerOf(options.channel), ...parts } = backend.open(options);
+  const {
+    driver,
+    write = writerOf(options.channel),
+    ...parts
+  } = backend.open({ ...options, url: withHost(options.url) });
   return { ...parts, link: new Link(driver, { ...options, name }), write };
 }
 

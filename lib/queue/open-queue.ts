@@ -8,6 +8,8 @@ export interface Queue {
   /** Its URL without a password. */
   readonly name: string;
   readonly state: QueueState;
+  /** Whether the broker is there, and does not let this process in. */
+  readonly isRefused: boolean;
   /** How many messages were lost on the way out, and refused on the way in. */
   readonly counts: { readonly lost: number; readonly refused: number };
   /** What socket.io's server gets as option `adapter`. */
@@ -35,6 +37,9 @@ export async function openQueue(options: QueueOptions): Promise<Queue> {
     ask: asker && ((question) => asker.ask(question)),
     get state() {
       return link.state;
+    },
+    get isRefused() {
+      return link.isRefused;
     },
     get counts() {
       return link.counts;

@@ -22,6 +22,8 @@ export interface QueueHealth {
   name: string;
   /** `connecting` until the broker was there once, `away` when it is gone again. */
   state: QueueState;
+  /** The broker is there, and does not take the user and password of the URL: it will not come back by itself. */
+  loginRefused?: true;
   /** How many messages were not published since the start. */
   lost: number;
   /** How many that arrived were refused: damaged, too large, or not signed with `queueSecret`. */
@@ -33,8 +35,13 @@ export function healthOf({ host, draining, messageQueue }: FlaskSocketRuntime): 
   const { queue } = messageQueue;
   const connections = host.existing?.engine?.clientsCount ?? 0;
   if (!queue) return { status: host.existing && !draining ? 'up' : 'down', draining, connections };
-  const { name, state, counts } = queue;
+  const { name, state, isRefused, counts } = queue;
   const working = state === 'up' ? 'up' : 'degraded';
   const status = host.existing && !draining ? working : 'down';
-  return { status, draining, connections, queue: { name, state, ...counts } };
+  return {
+    status,
+    draining,
+    connections,
+    queue: { name, state, ...(isRefused && { loginRefused: true }), ...counts },
+  };
 }
