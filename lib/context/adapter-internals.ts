@@ -1,7 +1,7 @@
 import type { Namespace, Socket } from 'socket.io';
 import type { BroadcastOptions } from 'socket.io-adapter';
 import { CALL_TIMEOUT } from '../common/constants.js';
-import { isSid, newSid } from '../common/sid.js';
+import { isSid, sidFrom } from '../common/sid.js';
 import { printable } from '../common/printable.js';
 import type { FlaskSocketLogger } from '../common/logger.js';
 import type { Connection } from './connection.js';
@@ -38,7 +38,7 @@ export function giveSid(socket: Socket): void {
   const arriving = arrivingIn(socket.nsp);
   const { protocol } = socket.conn as unknown as { protocol: number }; // typed private
   if (socket.recovered || protocol === 3 || !arriving.delete(socket.id)) return;
-  (socket as { id: string }).id = newSid();
+  (socket as { id: string }).id = sidFrom(socket.id);
   arriving.set(socket.id, socket);
 }
 

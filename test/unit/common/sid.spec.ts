@@ -1,12 +1,19 @@
+import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { isSid, newSid } from '../../../lib/common/sid.js';
+import { isSid, sidFrom } from '../../../lib/common/sid.js';
 
-describe('newSid', () => {
-  it('gives 20 characters of base64url, each time others', () => {
-    const sids = new Set(Array.from({ length: 1_000 }, newSid));
+/** As socket.io makes them. */
+const newId = () => randomBytes(15).toString('base64url');
+const newSid = () => sidFrom(newId());
 
-    expect(sids.size).toBe(1_000);
-    expect([...sids].filter((sid) => !/^[\w-]{20}$/.test(sid))).toEqual([]);
+describe('sidFrom', () => {
+  it('gives 20 characters of base64url, each time others, from what is random', () => {
+    const ids = Array.from({ length: 1_000 }, newId);
+    const sids = ids.map(sidFrom);
+
+    expect(new Set(sids).size).toBe(1_000);
+    expect(sids.filter((sid) => !/^[\w-]{20}$/.test(sid))).toEqual([]);
+    expect(sids.map((sid) => sid.slice(0, 16))).toEqual(ids.map((id) => id.slice(0, 16)));
   });
 });
 
