@@ -6,13 +6,15 @@ import {
   type DynamicModule,
   type NestModule,
 } from '@nestjs/common';
-import { DiscoveryModule, REQUEST } from '@nestjs/core';
+import { REQUEST } from '@nestjs/core';
 import { failure } from './common/errors.js';
 import type { FlaskSocketOptions } from './common/options.js';
 import { SocketRequest } from './context/socket-request.js';
 import { SocketSession } from './context/socket-session.js';
+import { BoundClasses } from './handlers/bound-classes.js';
 import { HandlerCompiler } from './handlers/handler.compiler.js';
 import { HandlerExplorer } from './handlers/handler.explorer.js';
+import { LazyModules } from './handlers/lazy-modules.js';
 import { ScopedInstances } from './handlers/scoped-instances.js';
 import { DrainModule } from './server/drain.module.js';
 import {
@@ -79,11 +81,13 @@ const ofTheEvent = (name: string, request: unknown): SocketRequest => {
  * ```
  */
 @Module({
-  imports: [DiscoveryModule, DrainModule],
+  imports: [DrainModule],
   providers: [
     FlaskSocketConfig,
     ScopedInstances,
     HandlerCompiler,
+    BoundClasses,
+    LazyModules,
     HandlerExplorer,
     FlaskSocketRuntime,
     RuntimeHandlers,

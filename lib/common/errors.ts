@@ -61,6 +61,8 @@ const SENTENCES = {
     `Unknown ordering ${ordering} in ${place}. Use "serial" or "concurrent".`,
   FSK_DUPLICATE_HANDLER: (what: string, first: string, second: string) =>
     `Two handlers for ${what}: ${first} and ${second}. Remove one, or give it another event or namespace.`,
+  FSK_CONNECT_OVERRIDDEN: (place: string, base: string) =>
+    `${place} overrides ${base} without @OnConnect(), so nobody would be asked any more before a client is let in. Write @OnConnect(), and whatever else stands on ${base}, on ${place}, too; or give it another name.`,
   FSK_HANDLER_NOT_FUNCTION: (place: string) =>
     `${place} is not a method. Handler decorators go on methods of a class, and onEvent() and its siblings take a function.`,
   FSK_UNSUPPORTED_PARAMETER: (decorator: string, place: string) =>
@@ -73,6 +75,8 @@ const SENTENCES = {
     `${name} was asked for outside a Socket.IO event, for example by a provider that an HTTP route uses too. Use the imported request and session there, or split the provider.`,
   FSK_NOT_READY: (name: string) =>
     `${name} is not there yet: the Socket.IO server is made while the application starts. Use it in onApplicationBootstrap() or after app.init() or app.listen().`,
+  FSK_NO_SERVER: (name: string) =>
+    `${name} needs the application's HTTP server, and this process has none: it was made with createApplicationContext(), createMicroservice() or TestingModule.init(). Use it where clients connect; here there are emit, send, joinRoom, leaveRoom, closeRoom, disconnect and disconnectUser, which go through option "messageQueue".`,
   FSK_SESSION_UNAVAILABLE: (what: string) =>
     `The session could not be ${what}: its store or middleware failed, or took longer than option sessionTimeout. See the cause, and check that the store is up.`,
   FSK_SESSION_NOT_SERIALIZABLE: (key: string) =>

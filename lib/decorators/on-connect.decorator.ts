@@ -22,11 +22,14 @@ import { addHandler, placeOf } from './handler.metadata.js';
  * ```
  */
 export function OnConnect(namespace?: string): MethodDecorator {
-  return (prototype, method) => {
+  return (prototype, method, descriptor) => {
     const place = `@OnConnect() on ${placeOf(prototype, method)}`;
-    addHandler(prototype, method, {
-      kind: 'connect',
-      namespace: namespace === undefined ? undefined : checkNamespace(namespace, place),
-    });
+    addHandler(
+      { prototype, method, descriptor },
+      {
+        kind: 'connect',
+        namespace: namespace === undefined ? undefined : checkNamespace(namespace, place),
+      },
+    );
   };
 }

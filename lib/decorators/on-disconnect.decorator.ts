@@ -20,11 +20,14 @@ import { addHandler, placeOf } from './handler.metadata.js';
  * ```
  */
 export function OnDisconnect(namespace?: string): MethodDecorator {
-  return (prototype, method) => {
+  return (prototype, method, descriptor) => {
     const place = `@OnDisconnect() on ${placeOf(prototype, method)}`;
-    addHandler(prototype, method, {
-      kind: 'disconnect',
-      namespace: namespace === undefined ? undefined : checkNamespace(namespace, place),
-    });
+    addHandler(
+      { prototype, method, descriptor },
+      {
+        kind: 'disconnect',
+        namespace: namespace === undefined ? undefined : checkNamespace(namespace, place),
+      },
+    );
   };
 }

@@ -17,5 +17,6 @@ import { addHandler } from './handler.metadata.js';
  * ```
  */
 export function OnErrorDefault(): MethodDecorator {
-  return (prototype, method) => addHandler(prototype, method, { kind: 'errorDefault' });
+  return (prototype, method, descriptor) =>
+    addHandler({ prototype, method, descriptor }, { kind: 'errorDefault' });
 }

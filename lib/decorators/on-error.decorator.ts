@@ -20,11 +20,14 @@ import { addHandler, placeOf } from './handler.metadata.js';
  * ```
  */
 export function OnError(namespace?: string): MethodDecorator {
-  return (prototype, method) => {
+  return (prototype, method, descriptor) => {
     const place = `@OnError() on ${placeOf(prototype, method)}`;
-    addHandler(prototype, method, {
-      kind: 'error',
-      namespace: namespace === undefined ? undefined : checkNamespace(namespace, place),
-    });
+    addHandler(
+      { prototype, method, descriptor },
+      {
+        kind: 'error',
+        namespace: namespace === undefined ? undefined : checkNamespace(namespace, place),
+      },
+    );
   };
 }

@@ -42,15 +42,18 @@ export interface OnEventOptions {
  * ```
  */
 export function OnEvent(event?: string, namespace?: string, options: OnEventOptions = {}): MethodDecorator {
-  return (prototype, method) => {
+  return (prototype, method, descriptor) => {
     const place = `@OnEvent() on ${placeOf(prototype, method)}`;
-    const name = event ?? String(method);
-    addHandler(prototype, method, {
-      kind: 'event',
-      event: name === ANY ? ANY : checkEventName(name, place),
-      namespace: namespace === undefined ? undefined : checkNamespace(namespace, place),
-      ordering: checkOrdering(options.ordering, place),
-      session: options.session,
-    });
+    const name: unknown = event ?? method; // a symbol is no name
+    addHandler(
+      { prototype, method, descriptor },
+      {
+        kind: 'event',
+        event: name === ANY ? ANY : checkEventName(name, place),
+        namespace: namespace === undefined ? undefined : checkNamespace(namespace, place),
+        ordering: checkOrdering(options.ordering, place),
+        session: options.session,
+      },
+    );
   };
 }

@@ -16,7 +16,8 @@ export interface EnhancerSite {
   /** The provider; without one only what is bound globally applies. */
   wrapper?: InstanceWrapper;
   metatype?: object;
-  method?: object;
+  /** What stands for the method: decorators that wrap it leave what was bound before on the function inside. */
+  functions?: Iterable<object>;
 }
 
 /** The kinds of enhancers. */
@@ -34,6 +35,14 @@ const KINDS = {
   pipes: { key: PIPES_METADATA, method: 'transform' },
   filters: { key: EXCEPTION_FILTERS_METADATA, method: 'catch' },
 } as const;
+
+/** How Nest calls the kinds. */
+export const SUBTYPES = {
+  guards: 'guard',
+  interceptors: 'interceptor',
+  pipes: 'pipe',
+  filters: 'filter',
+} as const satisfies Record<Kind, string>;
 
 const GLOBALS: Record<Kind, (config: ApplicationConfig) => [readonly unknown[], readonly InstanceWrapper[]]> =
   {
@@ -54,11 +63,14 @@ export function globalEnhancers({ config }: EnhancerSite, kind: Kind): Enhancer[
 
 /** What `@UseGuards()` and its siblings bound to the class, then to the method. */
 export function localEnhancers(site: EnhancerSite, kind: Kind): Enhancer[] {
+  return boundTo(site, kind).map((enhancer) => resolveEnhancer(site, enhancer, kind));
+}
+
+/** The same as it was written: instances and classes. */
+export function boundTo({ metatype, functions = [] }: EnhancerSite, kind: Kind): unknown[] {
   const { key } = KINDS[kind];
-  const bound = [site.metatype, site.method].flatMap(
-    (target) => ((target && Reflect.getMetadata(key, target)) ?? []) as unknown[],
-  );
-  return bound.map((enhancer) => resolveEnhancer(site, enhancer, kind));
+  const on = (target: object) => (Reflect.getMetadata(key, target) ?? []) as unknown[];
+  return [...(metatype ? on(metatype) : []), ...new Set([...functions].flatMap(on))];
 }
 
 /** An enhancer as it was bound, an instance or a class that its module provides. */

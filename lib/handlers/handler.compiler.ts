@@ -4,7 +4,12 @@ import { ConnectionRefusedError } from '../common/connection-refused.error.js';
 import { chain } from '../common/thenable.js';
 import type { AnyFunction } from '../context/connection.js';
 import type { SocketRequest } from '../context/socket-request.js';
-import { isAuthenticatedOnly, placeOf, type HandlerMetadata } from '../decorators/handler.metadata.js';
+import {
+  isAuthenticatedOnly,
+  placeOf,
+  type Declaration,
+  type HandlerMetadata,
+} from '../decorators/handler.metadata.js';
 import { globalEnhancers, localEnhancers, resolveEnhancer, scopedAmong, sourcesOf, type Enhancer, type EnhancerSite, type Kind } from './enhancers.js'; // prettier-ignore
 import { executionContext, type Site } from './execution-context.js';
 import { filtersOf } from './filters.js';
@@ -26,7 +31,7 @@ type Method = (...values: unknown[]) => unknown;
 export interface HandlerMethod {
   wrapper: InstanceWrapper;
   prototype: object;
-  method: string;
+  declaration: Declaration;
   metadata: HandlerMetadata;
 }
 
@@ -40,9 +45,8 @@ export class HandlerCompiler {
 
   /** The handler of a decorated method. */
   compile(handlerMethod: HandlerMethod): Handler {
-    const { prototype, method, metadata } = handlerMethod;
-    const metatype = prototype.constructor as Type;
-    const site: Site = { metatype, method: Reflect.get(prototype, method) as Method };
+    const { prototype, declaration, metadata } = handlerMethod;
+    const site = siteOf(handlerMethod);
     const enhancers = this.#enhancersOf(handlerMethod, site);
     const parts = {
       ...handlerMethod,
@@ -51,12 +55,12 @@ export class HandlerCompiler {
       set: this.scoped.setOf(scopedOf(handlerMethod, enhancers)),
     };
     return {
-      place: placeOf(prototype, method),
+      place: placeOf(prototype, declaration.method),
       module: handlerMethod.wrapper.host?.name,
       ordering: metadata.ordering,
       session: metadata.session,
       catchAll: metadata.event === '*',
-      acknowledgesItself: acknowledgesItself(metatype, method),
+      acknowledgesItself: acknowledgesItself(declaration),
       invoke: prepared(parts, staged(parts, called(parts))),
       filters: filtersOf(enhancers.filters, sourcesOf<ExceptionFilter>(enhancers.filters, parts.set), site),
       globalFilters: filtersOf(enhancers.globalFilters, sourcesOf(enhancers.globalFilters, parts.set), site),
@@ -81,21 +85,18 @@ export class HandlerCompiler {
     };
   }
 
-  #enhancersOf({ wrapper, method, metadata }: HandlerMethod, site: Site): Enhancers {
+  #enhancersOf(handlerMethod: HandlerMethod, site: Site): Enhancers {
+    const { wrapper, prototype, declaration, metadata } = handlerMethod;
     const enhancerSite: EnhancerSite = {
       config: this.config,
       wrapper,
       metatype: site.metatype,
-      method: site.method,
+      functions: functionsOf(declaration, site),
     };
     const isErrorHandler = metadata.kind === 'error' || metadata.kind === 'errorDefault';
     const all = (kind: Kind) =>
       isErrorHandler ? [] : [...globalEnhancers(enhancerSite, kind), ...localEnhancers(enhancerSite, kind)];
-    const parameters = parametersOf(
-      site.metatype,
-      method,
-      placeOf(site.metatype.prototype as object, method),
-    );
+    const parameters = parametersOf(declaration, placeOf(prototype, declaration.method));
     return {
       guards: all('guards'),
       interceptors: all('interceptors'),
@@ -121,6 +122,17 @@ interface Parts extends HandlerMethod {
   set: ScopedSet;
 }
 
+/** What an execution context tells of a handler: its class, and its method. */
+export function siteOf({ prototype, declaration }: Pick<HandlerMethod, 'prototype' | 'declaration'>): Site {
+  const method = Reflect.get(prototype, declaration.method) as Method;
+  return { metatype: prototype.constructor as Type, method };
+}
+
+/** All that enhancers of a method may be bound to: the innermost function first. */
+export function functionsOf({ functions }: Declaration, { method }: Site): object[] {
+  return [...new Set([...functions, method])];
+}
+
 /** Whether a provider has one instance for good. */
 export function isSingle(wrapper: InstanceWrapper): boolean {
   return wrapper.isDependencyTreeStatic() && !wrapper.isTransient;
@@ -138,10 +150,11 @@ function scopedOf({ wrapper }: HandlerMethod, enhancers: Enhancers): InstanceWra
 
 /** The method itself, its arguments in place. */
 function called(parts: Parts): Invoke {
-  const { wrapper, method, site, set } = parts;
+  const { wrapper, declaration, site, set } = parts;
+  const { method } = declaration;
   const plan = planOf(parts);
   const { instance } = wrapper;
-  const scoped = set.source<Record<string, Method>>(wrapper);
+  const scoped = set.source<Record<string | symbol, Method>>(wrapper);
   const target = isSingle(wrapper) ? () => instance : withServer(parts.prototype, scoped);
   const call = (request: SocketRequest, values: readonly unknown[]) =>
     target(request)[method](...values) as unknown;
@@ -153,7 +166,7 @@ function called(parts: Parts): Invoke {
 }
 
 /** The stages around the method that there is something to do for. */
-function staged({ enhancers, set, site, prototype, method, metadata }: Parts, call: Invoke): Invoke {
+function staged({ enhancers, set, site, declaration, metadata }: Parts, call: Invoke): Invoke {
   const guards = sourcesOf<CanActivate>(enhancers.guards, set);
   const interceptors = sourcesOf<NestInterceptor>(enhancers.interceptors, set);
   let invoke = call;
@@ -165,7 +178,7 @@ function staged({ enhancers, set, site, prototype, method, metadata }: Parts, ca
     };
   }
   if (metadata.kind === 'connect') invoke = identified({ invoke });
-  if (isAuthenticatedOnly(prototype, method)) invoke = forKnownUsers(invoke);
+  if (isAuthenticatedOnly(declaration)) invoke = forKnownUsers(invoke);
   if (guards.length === 0) return invoke;
   const next = invoke;
   return (request, values) => {
@@ -191,7 +204,7 @@ function forKnownUsers(invoke: Invoke): Invoke {
   };
 }
 
-function planOf({ enhancers, set, prototype, method, metadata, site }: Parts): ParameterPlan {
+function planOf({ enhancers, set, prototype, declaration, site }: Parts): ParameterPlan {
   const methodPipes = sourcesOf<PipeTransform>(enhancers.pipes, set);
   const decorated: Parameter[] = [];
   const pipes: ParameterPlan['pipes'][number][] = [];
@@ -202,9 +215,10 @@ function planOf({ enhancers, set, prototype, method, metadata, site }: Parts): P
       ...sourcesOf<PipeTransform>(enhancers.parameterPipes[position] ?? [], set),
     ];
   }
-  const types = (Reflect.getMetadata(PARAMTYPES_METADATA, prototype, method) ?? []) as unknown[];
-  const { source = site.method } = metadata;
-  const place = placeOf(prototype, method);
+  const types = (Reflect.getOwnMetadata(PARAMTYPES_METADATA, declaration.prototype, declaration.method) ??
+    []) as unknown[];
+  const [source = site.method] = declaration.functions;
+  const place = placeOf(prototype, declaration.method);
   return {
     ...signatureOf({ decorated, types, source, pipes: enhancers.pipes, place }),
     pipes,

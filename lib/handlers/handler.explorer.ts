@@ -1,65 +1,80 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import { DEFAULT_NAMESPACE } from '../common/constants.js';
-import { gatewayNamespace, handlersOf } from '../decorators/handler.metadata.js';
+import { BoundClasses } from './bound-classes.js';
+import { gatewaysAmong, isUnknowable, type Gateway } from './gateways.js';
 import { HandlerCompiler, isSingle } from './handler.compiler.js';
 import type { HandlerDefinition } from './handler.js';
-import { GATEWAY_OPTIONS, type InstanceWrapper } from './nest-internals.js';
+import { LazyModules } from './lazy-modules.js';
+import { GATEWAY_OPTIONS, type InstanceWrapper, type Module } from './nest-internals.js';
 
 /** Finds the decorated methods of every provider and controller, in every module (promise I6). */
 @Injectable()
 export class HandlerExplorer {
-  readonly #scanner = new MetadataScanner();
-
   constructor(
-    @Inject(DiscoveryService) private readonly discovery: DiscoveryService,
+    @Inject(LazyModules) private readonly modules: LazyModules,
     @Inject(HandlerCompiler) private readonly compiler: HandlerCompiler,
+    @Inject(BoundClasses) private readonly boundClasses: BoundClasses,
   ) {}
 
-  /** The handlers of the application, compiled. */
-  explore(): HandlerDefinition[] {
-    return this.#wrappers.flatMap((wrapper) => this.#handlersOf(wrapper));
+  /** The gateways of the modules that are there. */
+  gateways(): Gateway[] {
+    return gatewaysAmong(this.#wrappers());
   }
 
-  /** The providers and controllers that live as long as the application. */
-  instances(): object[] {
-    return this.#wrappers.flatMap((wrapper) => {
-      const instance: unknown = isSingle(wrapper) ? wrapper.instance : undefined;
-      return typeof instance === 'object' && instance !== null ? [instance] : [];
-    });
+  /** The same; from now on `added` hears of the gateways of each module that comes later, before its loading ends. */
+  follow(added: (gateways: Gateway[]) => Promise<void>): Gateway[] {
+    this.modules.follow((modules) => added(gatewaysAmong(wrappersOf(modules))));
+    return this.gateways();
+  }
+
+  /** Makes the guards, pipes, interceptors and filters that gateways name by class and Nest knows nothing of. */
+  async prepare(gateways: readonly Gateway[]): Promise<void> {
+    for (const gateway of gateways) await this.boundClasses.provide(gateway);
+  }
+
+  /** The handlers of gateways, compiled. */
+  handlersOf(gateways: readonly Gateway[]): HandlerDefinition[] {
+    return gateways.flatMap(({ wrapper, prototype, namespace, declarations }) =>
+      declarations.flatMap((declaration) =>
+        declaration.handlers.map((metadata) => ({
+          ...metadata,
+          namespace: metadata.namespace ?? namespace ?? DEFAULT_NAMESPACE,
+          handler: this.compiler.compile({ wrapper, prototype, declaration, metadata }),
+        })),
+      ),
+    );
+  }
+
+  /** The gateways that live as long as the application. */
+  instancesOf(gateways: readonly Gateway[]): object[] {
+    return gateways.flatMap(({ wrapper }) => (isSingle(wrapper) ? [wrapper.instance as object] : []));
+  }
+
+  /** The providers that may make gateways, and do not say of which class. */
+  unknowable(): string[] {
+    return this.#wrappers()
+      .filter(isUnknowable)
+      .map(({ name, host }) => `${String(name)} of ${host?.name}`);
   }
 
   /** The names of Nest's own gateways that set `cors` for the server that they share. */
   gatewaysWithCors(): string[] {
-    return this.#wrappers.flatMap(({ metatype }) => {
-      if (typeof metatype !== 'function') return [];
+    return this.#wrappers().flatMap(({ isNotMetatype, metatype }) => {
+      if (isNotMetatype || typeof metatype !== 'function') return [];
       const options = Reflect.getMetadata(GATEWAY_OPTIONS, metatype) as { cors?: unknown } | undefined;
       return options?.cors === undefined ? [] : [metatype.name];
     });
   }
 
-  get #wrappers(): InstanceWrapper[] {
-    const wrappers = [...this.discovery.getProviders(), ...this.discovery.getControllers()];
-    return wrappers.filter(({ isAlias }) => !isAlias);
-  }
-
-  #handlersOf(wrapper: InstanceWrapper): HandlerDefinition[] {
-    const prototype = prototypeOf(wrapper);
-    if (!prototype) return [];
-    return this.#scanner.getAllMethodNames(prototype).flatMap((method) =>
-      handlersOf(prototype, method).map((metadata) => ({
-        ...metadata,
-        namespace: metadata.namespace ?? gatewayNamespace(prototype.constructor) ?? DEFAULT_NAMESPACE,
-        handler: this.compiler.compile({ wrapper, prototype, method, metadata }),
-      })),
-    );
+  #wrappers(): InstanceWrapper[] {
+    return wrappersOf(this.modules.present());
   }
 }
 
-/** The class behind a provider; of what a factory made, the class of that. */
-function prototypeOf({ isNotMetatype, metatype, instance }: InstanceWrapper): object | undefined {
-  if (!isNotMetatype) return (metatype as { prototype?: object } | null)?.prototype;
-  return typeof instance === 'object' && instance !== null
-    ? (Object.getPrototypeOf(instance) as object)
-    : undefined;
+function wrappersOf(modules: readonly Module[]): InstanceWrapper[] {
+  const all = [
+    ...modules.flatMap(({ providers }) => [...providers.values()]),
+    ...modules.flatMap(({ controllers }) => [...controllers.values()]),
+  ];
+  return all.filter(({ isAlias }) => !isAlias);
 }

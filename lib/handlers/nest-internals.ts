@@ -16,5 +16,6 @@ export { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-hos
 export { STATIC_CONTEXT } from '@nestjs/core/injector/constants.js';
 export { Injector } from '@nestjs/core/injector/injector.js';
 export type { ContextId, InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
+export type { Module } from '@nestjs/core/injector/module.js';
 export { GATEWAY_OPTIONS, GATEWAY_SERVER_METADATA } from '@nestjs/websockets/constants.js';
 export { REQUEST_CONTEXT_ID } from '@nestjs/core/router/request/request-constants.js';

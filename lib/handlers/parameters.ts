@@ -1,6 +1,7 @@
 import type { ExecutionContext, PipeTransform } from '@nestjs/common';
 import { failure } from '../common/errors.js';
 import type { SocketRequest } from '../context/socket-request.js';
+import type { Declaration } from '../decorators/handler.metadata.js';
 import { parameterKind, type ParameterKind } from '../decorators/parameters.decorator.js';
 import { dataOf, executionContext, type Site } from './execution-context.js';
 import { CUSTOM_ROUTE_ARGS_METADATA, ROUTE_ARGS_METADATA } from './nest-internals.js';
@@ -64,12 +65,8 @@ const ACK = '13';
 const HTTP_ONLY = ['', '@Res()', '@Next()', '', '', '', '', '', '@UploadedFile()', '@UploadedFiles()', '@HostParam()', '', '@RawBody()']; // prettier-ignore
 
 /** The decorated parameters of a method, by index. `place` is for the error of one that has no meaning here. */
-export function parametersOf(metatype: object, method: string, place: string): Parameter[] {
-  const noted = (Reflect.getMetadata(ROUTE_ARGS_METADATA, metatype, method) ?? {}) as Record<
-    string,
-    ParameterMetadata
-  >;
-  return Object.entries(noted).map(([key, metadata]) => ({
+export function parametersOf(declaration: Declaration, place: string): Parameter[] {
+  return notedFor(declaration).map(([key, metadata]) => ({
     index: metadata.index,
     data: typeof metadata.data === 'string' ? metadata.data : undefined,
     schema: metadata.schema,
@@ -79,9 +76,25 @@ export function parametersOf(metatype: object, method: string, place: string): P
 }
 
 /** Whether a method acknowledges by itself, through `@Ack()`. */
-export function acknowledgesItself(metatype: object, method: string): boolean {
-  const noted = (Reflect.getMetadata(ROUTE_ARGS_METADATA, metatype, method) ?? {}) as object;
-  return Object.keys(noted).some((key) => key.split(':')[0] === ACK);
+export function acknowledgesItself(declaration: Declaration): boolean {
+  return notedFor(declaration).some(([key]) => key.split(':')[0] === ACK);
+}
+
+/** Whether any parameter of a method is decorated. */
+export function hasParameters(declaration: Declaration): boolean {
+  return notedFor(declaration).length > 0;
+}
+
+/** What stands at a method itself: Nest mixes it with what a base class has for the method that this one overrides. */
+function notedFor({ metatype, method }: Declaration): [key: string, metadata: ParameterMetadata][] {
+  const noted = notes(Reflect.getOwnMetadata(ROUTE_ARGS_METADATA, metatype, method));
+  const base = Object.getPrototypeOf(metatype) as object | null;
+  const inherited = notes(base && Reflect.getMetadata(ROUTE_ARGS_METADATA, base, method));
+  return Object.entries(noted).filter(([key, metadata]) => inherited[key] !== metadata);
+}
+
+function notes(metadata: unknown): Record<string, ParameterMetadata> {
+  return (metadata ?? {}) as Record<string, ParameterMetadata>;
 }
 
 function custom({ factory, data }: ParameterMetadata): Pick<Parameter, 'type' | 'extract'> {

@@ -3,7 +3,13 @@ import { createContextId, ModuleRef } from '@nestjs/core';
 import type { Connection } from '../context/connection.js';
 import { SocketRequest } from '../context/socket-request.js';
 import type { Source } from './handler.js';
-import { Injector, REQUEST_CONTEXT_ID, type ContextId, type InstanceWrapper } from './nest-internals.js';
+import {
+  Injector,
+  REQUEST_CONTEXT_ID,
+  type ContextId,
+  type InstanceWrapper,
+  type Module,
+} from './nest-internals.js';
 import { ScopedTree } from './scoped-tree.js';
 
 type InstanceDecorator = (target: unknown) => unknown;
@@ -79,6 +85,11 @@ export class ScopedInstances {
         });
       },
     };
+  }
+
+  /** Makes an enhancer that its module has been given late, as Nest makes those that it finds while it starts. */
+  async load(wrapper: InstanceWrapper, module: Module): Promise<void> {
+    await this.#injector.loadInjectable(wrapper as never, module);
   }
 
   /** Nest's context id of an event; its durable providers belong to the connection. */

@@ -2,7 +2,7 @@ import type { Namespace, Server } from 'socket.io';
 import { ANY, DEFAULT_NAMESPACE } from '../common/constants.js';
 import { isPattern } from '../common/namespace.js';
 import type { SocketRequest } from '../context/socket-request.js';
-import { gatewayNamespace } from '../decorators/handler.metadata.js';
+import { gatewayNamespace, prototypesOf } from '../decorators/handler.metadata.js';
 import type { Source } from './handler.js';
 import { GATEWAY_SERVER_METADATA } from './nest-internals.js';
 
@@ -11,7 +11,7 @@ import { GATEWAY_SERVER_METADATA } from './nest-internals.js';
  * class, or with the server where the class has the default one, a pattern or `*`.
  */
 export function giveServer(instance: object, server: Server): void {
-  const namespace = gatewayNamespace(instance.constructor);
+  const namespace = gatewayNamespace(prototypesOf(instance));
   if (namespace === undefined) return;
   for (const key of serverProperties(instance)) Reflect.set(instance, key, serverOf(server, namespace));
 }

@@ -1,6 +1,7 @@
 import { failure } from '../common/errors.js';
 import type { FlaskSocketLogger } from '../common/logger.js';
 import { counted, oneLine, printableValue, summarizeThrown } from '../common/printable.js';
+import { waitFor } from '../common/time-limit.js';
 import { Backlog } from './backlog.js';
 import { howToLogIn, isRefusedLogin } from './refused-login.js';
 import type { Driver, Listener, QueueOptions, QueueState, Written } from './queue.js';
@@ -35,6 +36,9 @@ export class Link {
   #holding = false;
   #unanswered = 0;
   readonly #backlog = new Backlog();
+  /** Resolves when the broker is there for the first time, or is not. */
+  readonly #answered: Promise<void>;
+  #answer: () => void = () => {};
   readonly #lost: Tally;
   readonly #refused: Tally;
 
@@ -43,6 +47,7 @@ export class Link {
     private readonly options: QueueOptions & { name: string },
   ) {
     const { logger } = options;
+    this.#answered = new Promise((resolve) => (this.#answer = resolve));
     this.#lost = new Tally((count, why) => logger.warn(`${this.#queue}: ${count} not published (${why}). Clients of this process got them.`)); // prettier-ignore
     this.#refused = new Tally((count, why) => logger.warn(`${this.#queue}: ${count} that arrived refused (${why}).`)); // prettier-ignore
   }
@@ -142,13 +147,23 @@ export class Link {
 
   /** Ends within `timeout` milliseconds, two seconds if not said. */
   async close(timeout = CLOSING): Promise<void> {
+    const deadline = Date.now() + timeout;
+    await this.#firstChance(timeout);
     if (this.#state === 'closed') return;
     this.#release();
     this.#state = 'closed';
     clearTimeout(this.#firstAnswer);
     this.#lost.close();
     this.#refused.close();
-    await this.driver.close(timeout).catch((error: unknown) => this.logger.debug?.(summarizeThrown(error)));
+    await this.driver
+      .close(Math.max(0, deadline - Date.now()))
+      .catch((error: unknown) => this.logger.debug?.(summarizeThrown(error)));
+  }
+
+  /** A process that ends right after it began may have said something: it waits until the broker can take it. */
+  async #firstChance(timeout: number): Promise<void> {
+    if (this.#state !== 'connecting' || this.#missed || this.#backlog.size === 0) return;
+    await waitFor(this.#answered, timeout);
   }
 
   #sealed(topic: string, payload: Buffer): Written | undefined {
@@ -182,6 +197,7 @@ export class Link {
     if (this.#state === 'up' || this.#state === 'closed') return;
     clearTimeout(this.#firstAnswer);
     this.#state = 'up';
+    this.#answer();
     const waiting = this.#backlog.size;
     const sent =
       waiting > 0 ? `; ${counted(waiting, 'message')} that waited ${waiting === 1 ? 'is' : 'are'} sent` : '';
@@ -202,6 +218,7 @@ export class Link {
   #away(reason: unknown): void {
     if (this.#state === 'closed') return;
     clearTimeout(this.#firstAnswer);
+    this.#answer();
     if (this.#state === 'up') this.#state = 'away';
     const isNews = !this.#missed || (isRefusedLogin(reason) && !isRefusedLogin(this.#reason));
     this.#reason = reason;

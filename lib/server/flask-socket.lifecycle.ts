@@ -1,10 +1,12 @@
-import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
 import { ApplicationConfig } from '@nestjs/core';
 import { ANY } from '../common/constants.js';
 import { failure } from '../common/errors.js';
 import { isPattern } from '../common/namespace.js';
+import type { Gateway } from '../handlers/gateways.js';
 import { HandlerExplorer } from '../handlers/handler.explorer.js';
 import type { HandlerDefinition } from '../handlers/handler.js';
+import { refuseOverride, remarksOn } from '../handlers/overrides.js';
 import { FlaskSocketAdapter } from './flask-socket.adapter.js';
 import { FlaskSocketRuntime } from './flask-socket.runtime.js';
 import { explainUnknownConnections, isOneOfMany, NOT_JOINED } from './processes/many-processes.js';
@@ -13,9 +15,13 @@ const CORS_OF_GATEWAY = (gateway: string) =>
   `${gateway} sets cors in @WebSocketGateway(), which is left out: its server is shared, and option ` +
   'corsAllowedOrigins of FlaskSocketModule decides who may connect. Name the origins there.';
 
+const UNKNOWABLE = (provider: string) =>
+  `${provider} is a factory with a new instance for each event, and its token is no class: were it a gateway, its ` +
+  'handlers would not be found. A gateway is provided under its class: { provide: ChatGateway, useFactory: … }.';
+
 /** Follows the application: puts the adapter in place, finds the handlers, opens the server. */
 @Injectable()
-export class FlaskSocketLifecycle implements OnApplicationBootstrap {
+export class FlaskSocketLifecycle implements OnModuleInit, OnApplicationBootstrap {
   readonly #adapter: FlaskSocketAdapter;
 
   constructor(
@@ -28,20 +34,59 @@ export class FlaskSocketLifecycle implements OnApplicationBootstrap {
     application.setIoAdapter(this.#adapter);
   }
 
+  /** What is made for gateways now hears of Nest's lifecycle like everything else. */
+  async onModuleInit(): Promise<void> {
+    await this.explorer.prepare(this.explorer.gateways());
+  }
+
   /** Handlers first, then the server: nobody connects before the application listens. */
   async onApplicationBootstrap(): Promise<void> {
     this.#checkAdapter();
-    const definitions = this.explorer.explore();
-    for (const definition of definitions) this.runtime.registry.add(definition);
-    const { messageQueue, host } = this.runtime;
+    const gateways = this.explorer.follow((added) => this.#add(added));
+    const definitions = await this.#register(gateways);
+    const { messageQueue } = this.runtime;
     await messageQueue.open(this.runtime);
+    this.#openServer();
+    this.#serve(gateways);
+    this.#report();
+    this.#reportHandlers(gateways, definitions);
+    if (!this.runtime.config.options.debug) return;
+    for (const provider of this.explorer.unknowable()) this.runtime.logger.debug?.(UNKNOWABLE(provider));
+  }
+
+  #openServer(): void {
+    const { host, messageQueue } = this.runtime;
     const server = host.open();
     if (messageQueue.adapter) server.adapter(messageQueue.adapter);
     this.runtime.keepAdapters();
-    explainUnknownConnections(server);
-    this.runtime.giveServer(this.explorer.instances());
+    if (host.hasClients) explainUnknownConnections(server);
+  }
+
+  /** The handlers of a module that was loaded while the application runs. */
+  async #add(gateways: readonly Gateway[]): Promise<void> {
+    const definitions = await this.#register(gateways);
+    this.#serve(gateways);
+    this.#reportHandlers(gateways, definitions);
+  }
+
+  /** All handlers of these gateways, or, where one of them cannot be added, none. */
+  async #register(gateways: readonly Gateway[]): Promise<HandlerDefinition[]> {
+    for (const { overrides } of gateways) overrides.forEach(refuseOverride);
+    await this.explorer.prepare(gateways);
+    const definitions = this.explorer.handlersOf(gateways);
+    const added: (() => void)[] = [];
+    try {
+      for (const definition of definitions) added.push(this.runtime.registry.add(definition));
+    } catch (error) {
+      for (const remove of added) remove();
+      throw error;
+    }
+    return definitions;
+  }
+
+  #serve(gateways: readonly Gateway[]): void {
+    this.runtime.giveServer(this.explorer.instancesOf(gateways));
     this.runtime.openNamespaces(this.#namespaces());
-    this.#report(definitions);
   }
 
   #namespaces(): string[] {
@@ -57,13 +102,22 @@ export class FlaskSocketLifecycle implements OnApplicationBootstrap {
     throw failure('FSK_ADAPTER_REPLACED', adapter.constructor.name);
   }
 
-  #report(definitions: readonly HandlerDefinition[]): void {
-    const { config, engine, logger, originPolicy, messageQueue } = this.runtime;
-    const { path, transports, debug } = config.options;
+  #report(): void {
+    const { config, host, engine, logger, originPolicy, messageQueue } = this.runtime;
+    const { path, transports } = config.options;
+    if (!host.hasClients) {
+      logger.log(`No HTTP server here, so no Socket.IO clients${messageQueue.describe()}`);
+      return;
+    }
     logger.log(`Socket.IO on ${path}: ${transports.join(' + ')}, engine ${engine.name}, origins: ${originPolicy.describe()}${messageQueue.describe()}`); // prettier-ignore
     for (const gateway of this.explorer.gatewaysWithCors()) logger.warn(CORS_OF_GATEWAY(gateway));
     if (!messageQueue.adapter && isOneOfMany(process.env)) logger.warn(NOT_JOINED);
-    if (!debug) return;
+  }
+
+  #reportHandlers(gateways: readonly Gateway[], definitions: readonly HandlerDefinition[]): void {
+    const { config, logger } = this.runtime;
+    for (const remark of new Set(gateways.flatMap(remarksOn))) logger.warn(remark);
+    if (!config.options.debug) return;
     for (const { kind, event, namespace, handler } of definitions) {
       logger.log(`${namespace} ${event ?? kind} → ${handler.place}`);
     }

@@ -5,7 +5,8 @@ import type { FlaskSocketRuntime } from './flask-socket.runtime.js';
 export interface Health {
   /**
    * `up`; `degraded`: the message queue is not there, and clients of other processes are not reached; `down`: no new
-   * client gets in, because the server is not made yet, or is stopping.
+   * client gets in, because the server is not made yet, or is stopping. Where there is no HTTP server, and so no
+   * client to let in, the message queue alone decides.
    */
   status: 'up' | 'degraded' | 'down';
   /** Whether it is stopping: what runs may end, nothing new begins. */

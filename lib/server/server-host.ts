@@ -35,6 +35,11 @@ export class ServerHost {
     return this.#server;
   }
 
+  /** Whether clients can come: without an HTTP server (a standalone application, a microservice) there are none. */
+  get hasClients(): boolean {
+    return this.httpServer !== undefined;
+  }
+
   /** The application's HTTP server; none in a standalone application. */
   get httpServer(): HttpServer | undefined {
     return this.platform.httpAdapter?.getHttpServer?.() as HttpServer | undefined;

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Server } from 'socket.io';
 import type { Room } from '../common/address.js';
+import { failure } from '../common/errors.js';
 import { unnamedEvent } from '../common/outgoing.js';
 import type { EmitParameters, EventAnswer, EventName, ServerEvents } from '../common/typed-events.js';
 import type { UserId } from '../common/user-room.js';
@@ -18,6 +19,10 @@ import { FlaskSocketRuntime } from './flask-socket.runtime.js';
 import { healthOf, type Health } from './health.js';
 import { RuntimeHandlers } from './runtime-handlers.js';
 import { Shutdown } from './shutdown.js';
+
+const UNHEARD =
+  'SocketIO speaks in a process that has no HTTP server, and so no clients, and no option messageQueue, which would ' +
+  'carry it to the processes that have some: nobody can hear it. Said once.';
 
 /** A client, where there is no handler whose client could be meant. */
 interface NamedClient {
@@ -55,8 +60,12 @@ export class SocketIO {
     @Inject(Shutdown) private readonly shutdown: Shutdown,
   ) {}
 
-  /** The raw socket.io `Server`. Throws `FSK_NOT_READY` before the application is initialised. */
+  /**
+   * The raw socket.io `Server`. Throws `FSK_NOT_READY` before the application is initialised, and `FSK_NO_SERVER` in a
+   * process without an HTTP server.
+   */
   get server(): Server {
+    this.#demandClients('socketio.server');
     return this.runtime.server;
   }
 
@@ -76,12 +85,12 @@ export class SocketIO {
     ...rest: EmitParameters<ServerEvents, E, EmitOptions>
   ): void {
     const [data, options] = rest;
-    if (this.#hasServer) speak(this.runtime, { event, data, options: options ?? {} });
+    if (this.#isHeard) speak(this.runtime, { event, data, options: options ?? {} });
   }
 
   /** Sends a `message` event, or with `{ json: true }` a `json` event. Otherwise as `emit`. */
   send(data: unknown, options: SendOptions = {}): void {
-    if (this.#hasServer) speak(this.runtime, { event: unnamedEvent(options), data, options });
+    if (this.#isHeard) speak(this.runtime, { event: unnamedEvent(options), data, options });
   }
 
   /** Asks one client (`to` a sid) and resolves with its acknowledgement; errors as those of the function `call`. */
@@ -89,26 +98,28 @@ export class SocketIO {
     event: E,
     ...[data, options]: EmitParameters<ServerEvents, E, CallOptions>
   ): Promise<EventAnswer<ServerEvents, E>> {
+    this.#demandSomebody('socketio.call()');
     return (await ask(this.#ready, { event, data, options: options ?? {} })) as EventAnswer<ServerEvents, E>;
   }
 
   /** Puts a client into a room. */
   joinRoom(room: Room, client: NamedClient): void | Promise<void> {
-    return join(findClient(this.runtime, client), room);
+    if (!this.#isUnheard) return join(findClient(this.runtime, client), room);
   }
 
   /** Puts a client out of a room. */
   leaveRoom(room: Room, client: NamedClient): void | Promise<void> {
-    return leave(findClient(this.runtime, client), room);
+    if (!this.#isUnheard) return leave(findClient(this.runtime, client), room);
   }
 
   /** Puts everybody out of a room of a namespace. */
   closeRoom(room: Room, options: { namespace?: string } = {}): void {
-    if (this.#hasServer) close(this.runtime, { room, ...options });
+    if (this.#isHeard) close(this.runtime, { room, ...options });
   }
 
   /** The rooms of a client, its own first; none for an unknown one. */
   rooms(client: NamedClient): string[] {
+    this.#demandClients('socketio.rooms()');
     return roomsOf(findClient(this.runtime, client));
   }
 
@@ -116,13 +127,14 @@ export class SocketIO {
    * The clients in a room, or without one all of the namespace, on every process. If a process does not answer in
    * time, the list has the others' clients, `partial` is true, and the log says so. Source: promise M6.
    */
-  members(room?: Room, options: { namespace?: string } = {}): Promise<Members> {
-    return membersOf(this.runtime, { room, ...options });
+  async members(room?: Room, options: { namespace?: string } = {}): Promise<Members> {
+    this.#demandSomebody('socketio.members()');
+    return await membersOf(this.runtime, { room, ...options });
   }
 
   /** Ends a client's connection to a namespace; its disconnect handler runs. */
   disconnect(client: NamedClient): void {
-    end(findClient(this.runtime, client));
+    if (!this.#isUnheard) end(findClient(this.runtime, client));
   }
 
   /**
@@ -130,7 +142,7 @@ export class SocketIO {
    * logout over HTTP. The users are those of option `identify`. Source: promise A3.
    */
   disconnectUser(id: UserId): void {
-    if (this.#hasServer) endUser(this.server, id);
+    if (this.#isHeard) endUser(this.runtime.server, id);
   }
 
   /** Adds an event handler at run time, also before the server exists; what it returns removes it. */
@@ -182,11 +194,27 @@ export class SocketIO {
 
   /** An error before there is a server. */
   get #ready(): FlaskSocketRuntime {
-    return this.server && this.runtime;
+    return this.runtime.server && this.runtime;
   }
 
   /** Before there is a server there is nobody to speak to. */
-  get #hasServer(): boolean {
-    return this.runtime.host.existing !== undefined;
+  get #isHeard(): boolean {
+    return this.runtime.host.existing !== undefined && !this.#isUnheard;
+  }
+
+  /** A process without an HTTP server has no clients: it speaks through the message queue, or to nobody. */
+  get #isUnheard(): boolean {
+    const { host, messageQueue } = this.runtime;
+    if (!host.existing || host.hasClients || messageQueue.adapter) return false;
+    this.runtime.warnOnce('unheard', UNHEARD);
+    return true;
+  }
+
+  #demandClients(name: string): void {
+    if (this.runtime.host.existing && !this.runtime.host.hasClients) throw failure('FSK_NO_SERVER', name);
+  }
+
+  #demandSomebody(name: string): void {
+    if (!this.runtime.messageQueue.adapter) this.#demandClients(name);
   }
 }

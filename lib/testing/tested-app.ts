@@ -2,7 +2,7 @@ import type { Server as HttpServer } from 'node:http';
 import { Server as TlsServer } from 'node:tls';
 import type { INestApplication } from '@nestjs/common';
 import type { Server } from 'socket.io';
-import { failureFrom } from '../common/errors.js';
+import { failure, failureFrom } from '../common/errors.js';
 import type { ClientState } from '../context/connection.js';
 import { connectionOf, existingNamespace } from '../context/socket-internals.js';
 import { FlaskSocketRuntime } from '../server/flask-socket.runtime.js';
@@ -35,6 +35,7 @@ export class TestedApp {
   static async #start(app: INestApplication): Promise<TestedApp> {
     const tested = new TestedApp(app, runtimeOf(app));
     await app.init();
+    if (!tested.runtime.host.hasClients) throw failure('FSK_NO_SERVER', 'createTestClient()');
     return tested;
   }
 

@@ -408,6 +408,7 @@ describe('finding handlers', () => {
 
   @Injectable()
   class Derived extends Base {
+    @OnEvent('overridden')
     override overridden() {
       return 'the derived class';
     }

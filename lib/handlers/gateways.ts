@@ -1,0 +1,60 @@
+import { INQUIRER, REQUEST } from '@nestjs/core';
+import { gatewayNamespace, handlersOf, prototypesOf, type Handlers } from '../decorators/handler.metadata.js';
+import { isSingle } from './handler.compiler.js';
+import type { InstanceWrapper } from './nest-internals.js';
+
+/** A provider or controller that has handlers, or is a `@SocketGateway()`. */
+export interface Gateway extends Handlers {
+  wrapper: InstanceWrapper;
+  /** The prototype of its class. */
+  prototype: object;
+  namespace: string | undefined;
+}
+
+/**
+ * Finds them. Of what an application provides nothing is looked at but its class, which a value may lack, or hide: it
+ * may be a module namespace, a proxy, or anything else. One instance is one gateway, under however many tokens.
+ */
+export function gatewaysAmong(wrappers: readonly InstanceWrapper[]): Gateway[] {
+  const seen = new Set<unknown>();
+  const classesFirst = wrappers.toSorted((a, b) => Number(a.isNotMetatype) - Number(b.isNotMetatype));
+  return classesFirst.flatMap((wrapper) => {
+    const gateway = gatewayOf(wrapper);
+    const instance: unknown = gateway && isSingle(wrapper) ? wrapper.instance : wrapper;
+    if (!gateway || seen.has(instance)) return [];
+    seen.add(instance);
+    return [gateway];
+  });
+}
+
+const NESTS_OWN: ReadonlySet<unknown> = new Set([REQUEST, INQUIRER]);
+
+/** The factories whose instances last no longer than an event, under a token that is no class: nobody can know theirs. */
+export function isUnknowable(wrapper: InstanceWrapper): boolean {
+  const { isFactory, token } = wrapper;
+  return isFactory && !isSingle(wrapper) && typeof token !== 'function' && !NESTS_OWN.has(token);
+}
+
+function gatewayOf(wrapper: InstanceWrapper): Gateway | undefined {
+  const [prototype, ...bases] = prototypesBehind(wrapper);
+  if (!prototype) return undefined;
+  const prototypes = [prototype, ...bases];
+  const namespace = gatewayNamespace(prototypes);
+  const found = handlersOf(prototypes);
+  const isGateway = namespace !== undefined || found.declarations.length + found.overrides.length > 0;
+  return isGateway ? { wrapper, prototype, namespace, ...found } : undefined;
+}
+
+/** Of a class that is provided; of what a factory made; or else of the class that is the token. */
+function prototypesBehind(wrapper: InstanceWrapper): object[] {
+  const { isNotMetatype, metatype, token } = wrapper;
+  if (!isNotMetatype) return prototypesOfClass(metatype);
+  if (!isSingle(wrapper)) return typeof token === 'function' ? prototypesOfClass(token) : [];
+  const instance: unknown = wrapper.instance;
+  return typeof instance === 'object' && instance !== null ? prototypesOf(instance) : [];
+}
+
+function prototypesOfClass(metatype: unknown): object[] {
+  const { prototype } = metatype as { prototype?: object };
+  return prototype ? [prototype, ...prototypesOf(prototype)] : [];
+}
