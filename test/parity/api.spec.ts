@@ -155,7 +155,7 @@ describe('socketio.stop()', () => {
 
     await app.get(SocketIO).stop();
 
-    expect(app.log.of('warn')).toEqual(['Stopping with 1 handlers still running.']);
+    expect(app.log.of('warn')).toEqual(['Stopping with 1 handler still running.']);
   });
 
   it('Q1 may be called twice', async () => {
@@ -471,7 +471,7 @@ describe('a background task', () => {
 
     await app.close();
 
-    expect(app.log.of('warn')).toEqual(['Stopping with 1 background tasks still running.']);
+    expect(app.log.of('warn')).toEqual(['Stopping with 1 background task still running.']);
   });
 
   it('Q2 that is started after the shutdown is cancelled', async () => {
