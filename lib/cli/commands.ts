@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { Args } from '../common/args.js';
+import { args } from '../common/args.js';
 import { user } from '../common/user-room.js';
 import type { EmitterSendOptions } from '../emitter/emitter-options.js';
 import type { Emitter } from '../emitter/emitter.js';
@@ -28,7 +28,7 @@ export const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
       async prepare([event, ...given], options, stdin) {
         if (event === undefined) throw new UsageError('emit needs the name of an event.');
         const values = await readValues(given, stdin);
-        return (emitter) => emitter.emit(event, new Args(values), recipients(options));
+        return (emitter) => emitter.emit(event, args(...values), recipients(options));
       },
     },
   ],

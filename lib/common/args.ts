@@ -28,3 +28,13 @@ export function toArguments(value: unknown): readonly unknown[] {
 export function fromArguments(values: readonly unknown[]): unknown {
   return values.length > 1 ? values : values[0];
 }
+
+/**
+ * What came of `original` on its way through interceptors: still as many arguments, where one has made a copy of them.
+ * A serializer's copy is no instance of our class.
+ */
+export function keepArguments(original: unknown, result: unknown): unknown {
+  if (!(original instanceof Args) || result instanceof Args) return result;
+  const values = (result as { values?: unknown } | null | undefined)?.values;
+  return Array.isArray(values) && values.length === original.values.length ? new Args(values) : result;
+}

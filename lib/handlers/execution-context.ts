@@ -26,3 +26,22 @@ export function executionContext(request: SocketRequest, { metatype, method }: S
 export function dataOf(values: readonly unknown[]): unknown {
   return values.length > 1 ? values : values[0];
 }
+
+/**
+ * Calls with the data that guards and interceptors have left: they may put others in their place, as in Nest
+ * (`context.getArgs()[1] = …`).
+ */
+export function withCurrentData<Result>(
+  call: (request: SocketRequest, values: readonly unknown[]) => Result,
+  isNamed: boolean,
+): typeof call {
+  return (request, values) => {
+    const context = request.execution as ExecutionContextHost | undefined;
+    const { message, args } = request.event;
+    const data: unknown = context ? context.getArgs()[1] : dataOf(args);
+    if (Object.is(data, dataOf(args))) return call(request, values);
+    const current = args.length > 1 && Array.isArray(data) ? (data as unknown[]) : [data];
+    Reflect.set(request, 'event', { message, args: current });
+    return call(request, isNamed ? [message, ...current] : current);
+  };
+}

@@ -1,7 +1,7 @@
 import type { CanActivate, ExecutionContext } from '@nestjs/common';
 import { WsException } from '@nestjs/websockets';
 import { isObservable, lastValueFrom, type Observable } from 'rxjs';
-import { isThenable } from '../common/thenable.js';
+import { chain, guarded, isThenable } from '../common/thenable.js';
 import type { SocketRequest } from '../context/socket-request.js';
 import type { Source } from './handler.js';
 
@@ -19,6 +19,29 @@ export function admit(
     if (!isThenable(verdict) && !isObservable(verdict)) deny(request);
     return admitLater(verdict as Later, guards.slice(index + 1), { request, context });
   }
+}
+
+/**
+ * Asks guards of a handler that runs whatever they say: cleaning up is never refused. Their refusals are one debug
+ * line each.
+ */
+export function consult(
+  [guard, ...others]: readonly Source<CanActivate>[],
+  request: SocketRequest,
+  context: ExecutionContext,
+): void | Promise<void> {
+  if (!guard) return;
+  const asked = guarded<void>(
+    () => admit([guard], request, context),
+    () => overruled(request, context),
+  );
+  return chain(asked, () => consult(others, request, context)) as void | Promise<void>; // `admit` makes real promises
+}
+
+function overruled(request: SocketRequest, context: ExecutionContext): void {
+  request.denied = false;
+  const place = `${context.getClass().name}.${context.getHandler().name}`;
+  request.connection.runtime.logger.debug?.(`A guard refused at ${place}, which runs all the same.`);
 }
 
 async function admitLater(

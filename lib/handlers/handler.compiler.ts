@@ -2,6 +2,7 @@ import { Inject, Injectable, type CanActivate, type ExceptionFilter, type NestIn
 import { ApplicationConfig } from '@nestjs/core';
 import { ConnectionRefusedError } from '../common/connection-refused.error.js';
 import { chain } from '../common/thenable.js';
+import { BackgroundTask } from '../context/background-task.js';
 import type { AnyFunction } from '../context/connection.js';
 import type { SocketRequest } from '../context/socket-request.js';
 import {
@@ -11,9 +12,9 @@ import {
   type HandlerMetadata,
 } from '../decorators/handler.metadata.js';
 import { globalEnhancers, localEnhancers, resolveEnhancer, scopedAmong, sourcesOf, type Enhancer, type EnhancerSite, type Kind } from './enhancers.js'; // prettier-ignore
-import { executionContext, type Site } from './execution-context.js';
+import { executionContext, withCurrentData, type Site } from './execution-context.js';
 import { filtersOf } from './filters.js';
-import { admit } from './guards.js';
+import { admit, consult } from './guards.js';
 import type { Handler } from './handler.js';
 import { identified } from './identified.js';
 import { intercept } from './interceptors.js';
@@ -76,7 +77,7 @@ export class HandlerCompiler {
     const site: Site = { metatype: Object, method }; // functions have no class
     const globals = globalEnhancers({ config: this.config }, 'filters');
     const set = this.scoped.setOf(scopedAmong(globals));
-    const call: Invoke = (_, values) => method(...values);
+    const call: Invoke = (request, values) => resultOf(method(...values), request, options.place);
     return {
       ...options,
       invoke: (request, values) => chain(set.prepare(request), () => call(request, values)),
@@ -156,8 +157,9 @@ function called(parts: Parts): Invoke {
   const { instance } = wrapper;
   const scoped = set.source<Record<string | symbol, Method>>(wrapper);
   const target = isSingle(wrapper) ? () => instance : withServer(parts.prototype, scoped);
+  const place = placeOf(parts.prototype, method);
   const call = (request: SocketRequest, values: readonly unknown[]) =>
-    target(request)[method](...values) as unknown;
+    resultOf(target(request)[method](...values), request, place);
   if (isTrivial(plan)) return call;
   return (request, values) => {
     const ready = argumentsOf(plan, { request, values, site });
@@ -165,11 +167,19 @@ function called(parts: Parts): Invoke {
   };
 }
 
+/** What a handler returned. A background task goes on by itself: it is no value, and is not waited for. */
+function resultOf(result: unknown, { connection }: SocketRequest, place: string): unknown {
+  if (!(result instanceof BackgroundTask)) return result;
+  const advice = 'The client gets no value, and nobody waits for the task. Start it without returning it.';
+  connection.runtime.warnOnce(`task of ${place}`, `${place} returns a background task. ${advice}`);
+  return undefined;
+}
+
 /** The stages around the method that there is something to do for. */
 function staged({ enhancers, set, site, declaration, metadata }: Parts, call: Invoke): Invoke {
   const guards = sourcesOf<CanActivate>(enhancers.guards, set);
   const interceptors = sourcesOf<NestInterceptor>(enhancers.interceptors, set);
-  let invoke = call;
+  let invoke = guards.length + interceptors.length > 0 ? withCurrentData(call, metadata.event === '*') : call;
   if (interceptors.length > 0) {
     const next = invoke;
     invoke = (request, values) => {
@@ -180,9 +190,10 @@ function staged({ enhancers, set, site, declaration, metadata }: Parts, call: In
   if (metadata.kind === 'connect') invoke = identified({ invoke });
   if (isAuthenticatedOnly(declaration)) invoke = forKnownUsers(invoke);
   if (guards.length === 0) return invoke;
+  const ask = metadata.kind === 'disconnect' ? consult : admit;
   const next = invoke;
   return (request, values) => {
-    const admitted = admit(guards, request, executionContext(request, site));
+    const admitted = ask(guards, request, executionContext(request, site));
     return admitted ? admitted.then(() => next(request, values)) : next(request, values);
   };
 }

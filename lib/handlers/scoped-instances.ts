@@ -164,8 +164,12 @@ function loaded(wrapper: InstanceWrapper, request: SocketRequest): unknown {
   return wrapper.getInstanceByContextId(owner, wrapper.id).instance;
 }
 
-/** Notes an instance that the container has built, so that its hooks can be called. */
+/**
+ * Notes an instance that the container has constructed of a class, so that its hooks can be called. What a factory
+ * returns may be shared with others, and is the factory's to end.
+ */
 function note(wrapper: InstanceWrapper, request: SocketRequest): void {
+  if (wrapper.isNotMetatype || wrapper.isAlias) return;
   const instance: unknown = loaded(wrapper, request);
   if (instance === undefined || instance === request || instance === request.session) return;
   if (wrapper.isDependencyTreeDurable()) durableInstances(request.connection).instances.add(instance);

@@ -1148,31 +1148,65 @@ describe('cleaning up', () => {
     expect(await ended(steps)).toContain(`end of ${event}`);
   });
 
-  it('K8 calls onEventEnd of providers that a factory made', async () => {
-    const steps = new Journal<unknown>();
+  it('K8 ends nothing that a factory returned: it may belong to others', async () => {
+    const ended: string[] = [];
+    const shared = {
+      onEventEnd: () => ended.push('onEventEnd'),
+      [Symbol.asyncDispose]: () => ended.push('disposal'),
+    };
+    const proxy: object = new Proxy({}, { get: (_, call) => () => ended.push(String(call)) });
     @SocketGateway()
-    class UnitGateway {
-      constructor(@Inject('UNIT') readonly unit: object) {}
+    class TenantGateway {
+      constructor(
+        @Inject('TENANT') readonly tenant: object,
+        @Inject('STUB') readonly stub: object,
+      ) {}
 
       @OnEvent('act')
-      act() {}
+      act(number: number) {
+        return number;
+      }
     }
     const app = await startApp({
       providers: [
-        UnitGateway,
-        {
-          provide: 'UNIT',
-          ...EACH_EVENT,
-          inject: [SocketRequest],
-          useFactory: (own: SocketRequest) => ({ onEventEnd: () => steps.add(own.event.args[0]) }),
-        },
+        TenantGateway,
+        { provide: 'TENANT', ...EACH_EVENT, useFactory: () => shared },
+        { provide: 'STUB', ...EACH_EVENT, useFactory: () => ({ proxy }) },
       ],
     });
     const client = await app.connect();
 
-    await rounds((number) => ask(client, 'act', number).then(() => steps.has(number)));
+    await rounds(async (number) => expect(await ask(client, 'act', number)).toEqual([number]));
+    await app.app.close();
 
-    expect(steps.entries).toEqual(each((number) => number));
+    expect(ended).toEqual([]);
+  });
+
+  it('K8 looks at instances that throw when they are looked at', async () => {
+    @Injectable(EACH_EVENT)
+    class Strict {
+      constructor() {
+        return new Proxy(this, {
+          get(target, key) {
+            if (key in target || key === 'then') return Reflect.get(target, key) as unknown; // the container awaits it
+            throw new Error(`unknown property ${String(key)}`);
+          },
+        });
+      }
+    }
+    @SocketGateway()
+    class StrictGateway {
+      constructor(readonly strict: Strict) {}
+
+      @OnEvent('act')
+      act(number: number) {
+        return number;
+      }
+    }
+    const app = await startApp({ providers: [StrictGateway, Strict] });
+    const client = await app.connect();
+
+    await rounds(async (number) => expect(await ask(client, 'act', number)).toEqual([number]));
   });
 
   it('K8 calls onEventEnd beside a factory that made nothing', async () => {

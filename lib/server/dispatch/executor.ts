@@ -1,5 +1,6 @@
-import { isObservable, lastValueFrom } from 'rxjs';
+import { from, isObservable, lastValueFrom } from 'rxjs';
 import { toArguments } from '../../common/args.js';
+import { isGenerator } from '../../common/generator.js';
 import type { Log } from '../../common/logger.js';
 import { describeThrown, nameOfThrown } from '../../common/printable.js';
 import { isThenable } from '../../common/thenable.js';
@@ -53,10 +54,19 @@ export class Executor {
     return this.#run(run, finish);
   }
 
+  /** The border: behind it nothing is thrown, whatever handlers and those who are told of them do. */
   #run(run: Run, finish: Finish): void | Promise<void> {
     const { observer } = this;
-    if (!observer) return storage.run(run.request, this.#execute, run, finish);
-    return watched(observer, run, () => storage.run(run.request, this.#execute, run, finish));
+    try {
+      if (!observer) return storage.run(run.request, this.#execute, run, finish);
+      return watched(observer, run, () => storage.run(run.request, this.#execute, run, finish));
+    } catch (thrown) {
+      this.#escaped(run, thrown);
+    }
+  }
+
+  #escaped({ handler }: Run, thrown: unknown): void {
+    this.logger.error(`Error after ${handler.place}: ${describeThrown(thrown)}`, `after ${handler.place}`);
   }
 
   /** What the error handlers answer to an error. Never rejects. */
@@ -117,8 +127,7 @@ export class Executor {
   #invoke(run: Run, finish: Finish): void | Promise<void> {
     try {
       const result = run.handler.invoke(run.request, run.values);
-      if (isThenable(result) || isObservable(result))
-        return this.#track(run, this.#later(run, result, finish));
+      if (comesLater(result)) return this.#track(run, this.#later(run, result, finish));
       const closing = closeSession(run.request);
       if (closing) return this.#track(run, this.#later(run, closing.then(() => result), finish)); // prettier-ignore
       const finished = finish(run, { result });
@@ -129,8 +138,9 @@ export class Executor {
     }
   }
 
-  #track({ request }: Run, promise: Promise<void>): Promise<void> {
-    return this.inFlight.track(promise, request.connection.client);
+  #track(run: Run, promise: Promise<void>): Promise<void> {
+    const contained = promise.catch((thrown: unknown) => this.#escaped(run, thrown));
+    return this.inFlight.track(contained, run.request.connection.client);
   }
 
   async #later(run: Run, result: unknown, finish: Finish): Promise<void> {
@@ -212,8 +222,14 @@ function acknowledgeSafely(request: SocketRequest, safe: unknown): void {
   }
 }
 
-/** The value of a promise, the last one of an observable; of a promise of an observable, too. */
+/** Whether a result is not there yet. */
+function comesLater(result: unknown): boolean {
+  return isThenable(result) || isObservable(result) || isGenerator(result);
+}
+
+/** The value of a promise, the last one of an observable or generator; of a promise of one, too. */
 async function settled(result: unknown): Promise<unknown> {
   const value = await result;
-  return isObservable(value) ? lastValueFrom(value, { defaultValue: undefined }) : value;
+  const values = isObservable(value) ? value : isGenerator(value) ? from(value) : undefined;
+  return values ? lastValueFrom(values, { defaultValue: undefined }) : value;
 }

@@ -23,29 +23,37 @@ export function endInstances(instances: Iterable<unknown>, hook: EndHook, logger
   return concerned && tell(concerned, hook, logger);
 }
 
+/** An instance may be anything that its constructor made of it: a proxy that throws has no hook. */
 function wantsToKnow(instance: unknown, hook: EndHook): boolean {
-  if (typeof instance !== 'object' || instance === null) return false; // a factory may have made anything
-  const hooked = instance as Hooked;
-  return Boolean(hooked[hook] ?? hooked[Symbol.asyncDispose] ?? hooked[Symbol.dispose]);
+  try {
+    const hooked = instance as Hooked;
+    return [hooked[hook], hooked[Symbol.asyncDispose], hooked[Symbol.dispose]].some(isFunction);
+  } catch {
+    return false;
+  }
+}
+
+function isFunction(value: unknown): boolean {
+  return typeof value === 'function';
 }
 
 async function tell(instances: readonly unknown[], hook: EndHook, logger: Log): Promise<void> {
   for (const instance of instances) {
     const hooked = instance as Hooked;
-    const name = (instance as object).constructor?.name;
-    await call(hooked[hook], { instance, logger, name: `${name}.${hook}()` });
-    const dispose = hooked[Symbol.asyncDispose] ?? hooked[Symbol.dispose];
-    await call(dispose, { instance, logger, name: `disposing of ${name}` });
+    await call(() => hooked[hook]?.(), { instance, logger, name: (type) => `${type}.${hook}()` });
+    const dispose = () => (hooked[Symbol.asyncDispose] ?? hooked[Symbol.dispose])?.call(instance);
+    await call(dispose, { instance, logger, name: (type) => `disposing of ${type}` });
   }
 }
 
 async function call(
-  hook: (() => unknown) | undefined,
-  { instance, logger, name }: { instance: unknown; logger: Log; name: string },
+  hook: () => unknown,
+  { instance, logger, name }: { instance: unknown; logger: Log; name: (type: string) => string },
 ): Promise<void> {
   try {
-    await hook?.call(instance);
+    await hook();
   } catch (error) {
-    logger.error(`Error in ${name}: ${describeThrown(error)}`, name);
+    const what = name(Object(instance).constructor?.name);
+    logger.error(`Error in ${what}: ${describeThrown(error)}`, what);
   }
 }

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Log } from '../common/logger.js';
 import { describeThrown, nameOfThrown } from '../common/printable.js';
-import { storage } from '../context/storage.js';
+import { storage } from './storage.js';
 
 /** A function for the background: its arguments, then a signal that says when to stop. */
 export type BackgroundFunction<Values extends unknown[], Result> = (
