@@ -2,6 +2,7 @@ import type { Namespace, Socket } from 'socket.io';
 import { payloadProblem } from '../common/payload.js';
 import { takeAnswer } from './answers.js';
 import type { Connection } from './connection.js';
+import { ensureRequest } from './engine-internals.js';
 import { pauseReading, resumeReading } from './reading.js';
 import { connectionOf, type Packet } from './socket-internals.js';
 
@@ -75,6 +76,7 @@ export function receivePackets(namespace: Namespace, receiver: PacketReceiver): 
   const internals = namespace as unknown as NamespaceInternals; // typed private
   const add = internals._add;
   internals._add = (client, auth, done) => {
+    ensureRequest(client.conn);
     const packets = (inner(client)[PACKETS] ??= new DecodedPackets(inner(client), receiver));
     const problem = payloadProblem([auth]);
     if (problem !== undefined) return packets.refuse(namespace.name, problem);

@@ -1,3 +1,5 @@
+import { IncomingMessage } from 'node:http';
+import { Socket as TcpSocket } from 'node:net';
 import type { Server, Socket } from 'socket.io';
 
 /*
@@ -7,7 +9,9 @@ import type { Server, Socket } from 'socket.io';
  * - Polling.dataReq: a request with data that is being read; Polling.shouldClose(): ends a transport that waits for
  *   its client's next request to do so;
  * - Socket.writeBuffer: the packets that wait for the transport;
- * - WebSocket.socket: what serves that transport.
+ * - WebSocket.socket: what serves that transport; of ws, Receiver._totalPayloadLength: how long its message is;
+ * - Transport.onError(message, description): ends the connection for an error;
+ * - Socket.request: the HTTP request that opened the connection; over WebTransport there is none.
  */
 
 /** A connection of the engine, whatever its transport. */
@@ -15,10 +19,11 @@ export type EngineConnection = Socket['conn'];
 
 interface TransportInternals {
   readonly name: string;
-  readonly socket?: { terminate?: () => void };
+  readonly socket?: { terminate?: () => void; readonly _receiver?: { readonly _totalPayloadLength: number } };
   readonly dataReq?: { destroy(): void } | null;
   readonly shouldClose?: (() => void) | null;
   onClose(): void;
+  onError(message: string, description?: unknown): void;
 }
 
 interface ConnectionInternals {
@@ -67,4 +72,29 @@ function endPolling(transport: TransportInternals): void {
 export function expectNobody(connection: EngineConnection): void {
   if (connection.transport.name !== 'polling') return;
   connection.once('close', () => inner(connection).transport.shouldClose?.());
+}
+
+/** Gives a connection that no HTTP request has opened one without headers, for all who look for something in it. */
+export function ensureRequest(connection: EngineConnection): void {
+  if (connection.request) return;
+  const request = new IncomingMessage(Object.assign(new TcpSocket(), { encrypted: true }));
+  (connection as { request: IncomingMessage }).request = request;
+}
+
+/** Ends the connection of an engine's client for a message that is too large. */
+export function failTransport(
+  engine: Server['engine'],
+  sid: string,
+  { message, size }: { message: string; size: number },
+): void {
+  const { clients } = engine as unknown as { clients: Record<string, EngineConnection> }; // typed private
+  if (Object.hasOwn(clients, sid)) inner(clients[sid]!).transport.onError(message, size);
+}
+
+/** How large the message was for which a transport failed, if anybody knows. */
+export function sizeOfRefused(
+  connection: EngineConnection,
+  { description }: Error & { description?: unknown },
+) {
+  return typeof description === 'number' ? description : inner(connection).transport.socket?._receiver?._totalPayloadLength; // prettier-ignore
 }

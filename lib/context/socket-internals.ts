@@ -143,12 +143,6 @@ export function emitToListeners(socket: Socket, event: unknown[]): void {
   EventEmitter.prototype.emit.apply(socket, event as [string, ...unknown[]]);
 }
 
-/** Whether somebody waits for an event. socket.io's own listener of `error` does nothing: it is there lest Node throws. */
-export function hasListener(socket: Socket, event: string): boolean {
-  if (socket.listenerCount(event) === 0) return false;
-  return event !== 'error' || socket.listeners(event).some(({ name }) => name !== 'noop');
-}
-
 /** Sends a returning client what it missed: as soon as it is accepted, before anything else. */
 export function sendMissed({ socket }: Connection, missed: readonly unknown[][]): void {
   for (const data of missed) inner(socket).packet({ type: EVENT_PACKET, data });

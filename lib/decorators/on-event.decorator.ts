@@ -1,5 +1,5 @@
 import { ANY } from '../common/constants.js';
-import { checkEventName } from '../common/event-name.js';
+import { checkHandledEvent } from '../common/event-name.js';
 import { checkNamespace } from '../common/namespace.js';
 import { addHandler, checkOrdering, placeOf, type Ordering } from './handler.metadata.js';
 
@@ -49,7 +49,7 @@ export function OnEvent(event?: string, namespace?: string, options: OnEventOpti
       { prototype, method, descriptor },
       {
         kind: 'event',
-        event: name === ANY ? ANY : checkEventName(name, place),
+        event: name === ANY ? ANY : checkHandledEvent(name, place),
         namespace: namespace === undefined ? undefined : checkNamespace(namespace, place),
         ordering: checkOrdering(options.ordering, place),
         session: options.session,

@@ -19,6 +19,7 @@ import { Departure } from './connection/departure.js';
 import { Identification } from './connection/identification.js';
 import { Namespaces } from './connection/namespaces.js';
 import { Receiver } from './connection/packet-receiver.js';
+import { TooLarge } from './connection/too-large.js';
 import { Dispatcher } from './dispatch/dispatcher.js';
 import { Executor } from './dispatch/executor.js';
 import { Failures } from './dispatch/failures.js';
@@ -46,6 +47,7 @@ export class FlaskSocketRuntime implements Runtime {
   readonly messageQueue: MessageQueue;
   /** No new clients: the application is stopping. */
   draining = false;
+  readonly #tooLarge: TooLarge;
   readonly #identification: Identification;
   readonly #namespaces: Namespaces;
   readonly #warned = new Set<string>();
@@ -60,6 +62,7 @@ export class FlaskSocketRuntime implements Runtime {
     const { logger } = config;
     const { registry } = this;
     this.logger = logger;
+    this.#tooLarge = new TooLarge(logger);
     const options = () => config.options;
     const isStopping = () => this.draining;
     this.#identification = new Identification({ identify: () => config.options.identify, logger });
@@ -86,7 +89,17 @@ export class FlaskSocketRuntime implements Runtime {
     const identification = this.#identification;
     const isOpen = (namespace: Namespace) => this.#namespaces.isOpen(namespace);
     const common = { registry, departure, recovery, logger, options };
-    const clients = { runtime: this, executor, dispatcher, sessions, identification, isStopping, isOpen };
+    const tooLarge = this.#tooLarge;
+    const clients = {
+      runtime: this,
+      executor,
+      tooLarge,
+      dispatcher,
+      sessions,
+      identification,
+      isStopping,
+      isOpen,
+    };
     const admission = new Admission({ ...common, ...clients });
     const receiver = new Receiver({ executor, logger, harmlessLength: () => harmlessLength(options()) });
     return new Namespaces({ ...common, admission, receiver });
@@ -101,6 +114,7 @@ export class FlaskSocketRuntime implements Runtime {
       },
       created: (server) => {
         this.#namespaces.install(server);
+        this.#tooLarge.watch(server);
         this.executor.observer?.opened(server);
       },
     });

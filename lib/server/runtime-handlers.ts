@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ANY, DEFAULT_NAMESPACE } from '../common/constants.js';
 import { failure } from '../common/errors.js';
-import { checkEventName } from '../common/event-name.js';
+import { checkHandledEvent } from '../common/event-name.js';
 import { checkNamespace, isPattern } from '../common/namespace.js';
 import type { AnyFunction } from '../context/connection.js';
 import { checkOrdering, type HandlerMetadata } from '../decorators/handler.metadata.js';
@@ -19,7 +19,7 @@ export class RuntimeHandlers {
     if (typeof fn !== 'function') throw failure('FSK_HANDLER_NOT_FUNCTION', `The handler given to ${caller}`);
     const { event } = metadata;
     const ordering = checkOrdering(metadata.ordering, caller);
-    if (metadata.kind === 'event' && event !== ANY) checkEventName(event, caller);
+    if (metadata.kind === 'event' && event !== ANY) checkHandledEvent(event, caller);
     const namespace = checkNamespace(metadata.namespace ?? DEFAULT_NAMESPACE, caller);
     const options = {
       place: fn.name || caller,

@@ -40,6 +40,16 @@ async function start(verdict: boolean | Error, options: FlaskSocketOptions = {})
       return value;
     }
 
+    @OnEvent('last', '/')
+    last() {
+      journal.add('last');
+    }
+
+    @OnDisconnect('/')
+    left(@Reason() reason: string) {
+      journal.add(reason);
+    }
+
     @OnEvent('ping', '/')
     ping() {
       return 'pong';
@@ -180,3 +190,16 @@ it('C10 a packet for a namespace that was never asked for ends the connection, a
 
   await expect(client.closed()).resolves.toBeUndefined();
 });
+
+it.each(DIALECTS)(
+  'C7 an event sent right before the goodbye of a client of %s is handled, before @OnDisconnect()',
+  async (dialect) => {
+    const { app, journal } = await start(true, optionsFor(dialect));
+    const client = await RawClient.connect(app.port, dialect);
+
+    client.send({ type: TYPE.event, nsp: '/', data: ['last', 1] });
+    client.send({ type: TYPE.disconnect, nsp: '/' });
+
+    expect(await journal.reached(2)).toEqual(['last', 'client namespace disconnect']);
+  },
+);

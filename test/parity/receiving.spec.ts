@@ -6,6 +6,7 @@ import {
   Auth,
   ConnectedSocket,
   CurrentUser,
+  emit,
   Headers,
   Ip,
   MessageBody,
@@ -20,12 +21,15 @@ import {
   Session,
   Sid,
   SocketGateway,
+  SocketIO,
 } from 'nestjs-flask-socket';
 import { delay, from, NEVER, of, Subject, takeUntil } from 'rxjs';
 import type { Socket as ServerSocket } from 'socket.io';
 import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import { ask, bootError, flushed, inbox, refusal, startApp, type RunningApp } from '../support/app.js';
+import { ask, bootError, flushed, inbox, next, refusal, startApp, type RunningApp } from '../support/app.js';
+
+import { Journal } from '../support/journal.js';
 
 /** Answers with what it was given, as one array. */
 @SocketGateway()
@@ -136,7 +140,6 @@ describe('names', () => {
     'constructor',
     'toString',
     'hasOwnProperty',
-    'error',
     'ping',
     'then',
     'x'.repeat(128),
@@ -151,20 +154,56 @@ describe('names', () => {
     expect(await ask(await running.connect(), name, 1)).toEqual([[name, 1]]);
   });
 
-  it.each(['connect', 'connect_error', 'disconnect', 'disconnecting', 'newListener', 'removeListener'])(
-    'V2 the reserved name %s is refused when the decorator is applied',
-    (name) => {
-      const declare = () => {
-        class ReservedGateway {
-          @OnEvent(name)
-          handle() {}
-        }
-        return ReservedGateway;
-      };
-      expect(declare).toThrow(expect.objectContaining({ code: 'FSK_RESERVED_EVENT' }));
-      expect(declare).toThrow(/"\w+" .*ReservedGateway\.handle/);
-    },
-  );
+  it.each([
+    'connect',
+    'connect_error',
+    'disconnect',
+    'disconnecting',
+    'error',
+    'newListener',
+    'removeListener',
+  ])('V2 the reserved name %s is refused when the decorator is applied', (name) => {
+    const declare = () => {
+      class ReservedGateway {
+        @OnEvent(name)
+        handle() {}
+      }
+      return ReservedGateway;
+    };
+    expect(declare).toThrow(expect.objectContaining({ code: 'FSK_RESERVED_EVENT' }));
+    expect(declare).toThrow(/"\w+" .*ReservedGateway\.handle/);
+  });
+
+  it('V2 a client that sends the event error reaches nobody, and can be sent it', async () => {
+    const heard = new Journal();
+    class EveryGateway {
+      @OnEvent('*')
+      every(name: string) {
+        heard.add(name);
+        emit('error', { message: 'no' });
+      }
+    }
+    const running = await startApp({ providers: [EveryGateway] });
+    running.get(SocketIO).server.on('connection', (socket) => {
+      socket.on('error', () => heard.add('listener'));
+    });
+    const client = await running.connect();
+    const error = next(client, 'error');
+
+    client.emit('error', 1);
+    client.emit('other', 1);
+
+    expect({ error: await error, heard: heard.entries }).toEqual({
+      error: [{ message: 'no' }],
+      heard: ['other'],
+    });
+  });
+
+  it('V2 onEvent() refuses the event error, too', async () => {
+    const running = await startApp({});
+
+    expect(() => running.get(SocketIO).onEvent('error', () => {})).toThrow(/FSK_RESERVED_EVENT/);
+  });
 
   it('V2 a reserved method name is refused, too, where it would be the name of the event', () => {
     const declare = () => {

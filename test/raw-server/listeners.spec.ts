@@ -191,12 +191,6 @@ describe("V11 '*' is for events that nobody handles", () => {
 
     expect(await ask(await app.connect(), 'named')).toEqual(['named everywhere']);
   });
-
-  it('an event called error is nobody’s, though socket.io ignores it by a listener', async () => {
-    const client = await (await startApp({ providers: [EveryGateway] })).connect();
-
-    expect(await ask(client, 'error')).toEqual(['every: error']);
-  });
 });
 
 describe('listeners of a socket', () => {

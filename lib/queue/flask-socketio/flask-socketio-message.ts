@@ -1,5 +1,5 @@
 import type { Command } from '../../common/command.js';
-import { isDispatchable } from '../../common/event-name.js';
+import { isEventName } from '../../common/event-name.js';
 import { dataOf, valuesOf } from './flask-socketio-data.js';
 
 /*
@@ -108,7 +108,7 @@ function oneOrMany(names: readonly string[]): string | readonly string[] | null 
 }
 
 function eventOf(value: unknown): string {
-  if (!isDispatchable(value)) throw new TypeError('event is malformed');
+  if (!isEventName(value)) throw new TypeError('event is malformed');
   return value;
 }
 

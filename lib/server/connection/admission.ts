@@ -23,6 +23,7 @@ import type { Sessions } from '../sessions/sessions.js';
 import type { Departure } from './departure.js';
 import type { Identification } from './identification.js';
 import { lateRefusal, refusalFor, toldOf } from './refusal.js';
+import type { TooLarge } from './too-large.js';
 
 /** Tells socket.io whether a client is connected: with an error it is refused. */
 type Done = (error?: Error) => void;
@@ -49,10 +50,12 @@ export class Admission {
       options: () => ResolvedOptions;
       isStopping: () => boolean;
       isOpen: (namespace: Namespace) => boolean;
+      tooLarge: TooLarge;
     },
   ) {
     this.#close = function close(reason, description) {
       const connection = this.connected && connectionOf(this);
+      if (connection) parts.tooLarge.closed(this, description);
       if (connection) parts.departure.leave(connection, reason);
       closeAsUsual(this, reason, description);
     };

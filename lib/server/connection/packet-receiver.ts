@@ -4,6 +4,7 @@ import { describeThrown, nameOfThrown, printable } from '../../common/printable.
 import { guarded } from '../../common/thenable.js';
 import { answerRefused } from '../../context/answers.js';
 import { handlePacket, type Arrival, type PacketReceiver } from '../../context/decoder-internals.js';
+import { cutOff } from '../../context/engine-internals.js';
 import { inOwnResource } from '../../context/storage.js';
 import type { Executor } from '../dispatch/executor.js';
 import { inOneTurn } from '../engine/outbox.js';
@@ -39,7 +40,7 @@ export class Receiver implements PacketReceiver {
       `packet ${nameOfThrown(error)}`,
     );
     guarded<unknown>(
-      () => client.conn.close(true),
+      () => cutOff(client.conn),
       (second) => this.parts.logger.error(`Error while disconnecting: ${describeThrown(second)}`, 'packet'),
     );
   }

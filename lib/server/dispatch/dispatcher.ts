@@ -10,7 +10,6 @@ import { isExpired, watchExpiry } from '../../context/expiry.js';
 import {
   connectionOf,
   emitToListeners,
-  hasListener,
   reportSocketError,
   socketMiddlewaresOf,
 } from '../../context/socket-internals.js';
@@ -74,7 +73,7 @@ export class Dispatcher {
     if (!connection || !socket.connected) return;
     if (!isDispatchable(name)) return this.parts.executor.observer?.dropped('invalid_name');
     if (isExpired(connection.client)) return watchExpiry(socket.client);
-    const isHeard = hasListener(socket, name);
+    const isHeard = socket.listenerCount(name) > 0;
     const handler = this.#handlerFor(socket.nsp.name, name, isHeard);
     if (handler) this.#toHandler(handler, connection, event);
     if (isHeard) this.#toListeners(socket, event, handler !== undefined);

@@ -1,6 +1,6 @@
 import type { Socket as TcpSocket } from 'node:net';
 import type { Writable } from 'node:stream';
-import { WebSocket, WebSocketServer } from 'ws';
+import { WebSocket, WebSocketServer, type ServerOptions } from 'ws';
 import { Outbox, type Frame } from './outbox.js';
 
 /** From this many waiting bytes on, nothing is held back and the engine waits for the socket. */
@@ -11,6 +11,9 @@ const OPCODE = { mask: 0x0f, close: 0x08 };
 
 /** The payloads that are framed here: their length fits into two bytes. */
 const LONGEST = 0xffff;
+
+/** How long a client is waited for that does not answer a goodbye, in milliseconds; ws would wait for 30 s. */
+const CLOSE_TIMEOUT = 5_000;
 
 type Written = (error?: Error | null) => void;
 
@@ -36,6 +39,10 @@ interface Internals {
  * a turn ends with `process.nextTick`, after the events that arrived with it.
  */
 export class CoalescingServer extends WebSocketServer {
+  constructor(options?: ServerOptions) {
+    super({ ...options, closeTimeout: CLOSE_TIMEOUT } as ServerOptions); // newer than its types
+  }
+
   override handleUpgrade(
     ...[request, socket, head, connected]: Parameters<WebSocketServer['handleUpgrade']>
   ): void {

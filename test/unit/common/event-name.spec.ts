@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { RESERVED_EVENTS } from '../../../lib/common/constants.js';
-import { checkEventName, isDispatchable } from '../../../lib/common/event-name.js';
+import { checkEventName, checkHandledEvent, isDispatchable } from '../../../lib/common/event-name.js';
 
 const reserved = ['connect', 'connect_error', 'disconnect', 'disconnecting', 'newListener', 'removeListener'];
-const usual = ['my event', ' ', '*', 'error', '__proto__', 'constructor', 'Connect', 'x'.repeat(128)];
+const usual = ['my event', ' ', '*', '__proto__', 'constructor', 'Connect', 'x'.repeat(128)];
 const impossible = ['x'.repeat(129), 7, 0, null, undefined, true, {}, ['x'], Symbol('x'), new String('x')];
 
 describe('event names', () => {
@@ -18,6 +18,11 @@ describe('event names', () => {
   it.each(reserved)('V2 %s may be neither', (name) => {
     expect(isDispatchable(name)).toBe(false);
     expect(() => checkEventName(name, 'Chat.here')).toThrow(/FSK_RESERVED_EVENT.*Chat\.here/);
+  });
+
+  it('V2 error may be sent to clients, and comes from none', () => {
+    expect([checkEventName('error', 'here'), isDispatchable('error')]).toEqual(['error', false]);
+    expect(() => checkHandledEvent('error', 'Chat.here')).toThrow(/FSK_RESERVED_EVENT.*Chat\.here/);
   });
 
   it.each(impossible)('V2 %o may be neither', (name) => {
