@@ -1,4 +1,3 @@
-import { EventEmitter } from 'node:events';
 import { Socket, type Namespace, type Server } from 'socket.io';
 import type { ClientState, Connection } from './connection.js';
 
@@ -136,11 +135,6 @@ export function socketMiddlewaresOf(socket: Socket): readonly SocketMiddleware[]
 /** Reports an error the way socket.io does: on the socket's `error` event. */
 export function reportSocketError(socket: Socket, error: unknown): void {
   inner(socket)._onerror(error);
-}
-
-/** Calls the socket's ordinary listeners (`socket.on`), which Nest's own gateways use. */
-export function emitToListeners(socket: Socket, event: unknown[]): void {
-  EventEmitter.prototype.emit.apply(socket, event as [string, ...unknown[]]);
 }
 
 /** Sends a returning client what it missed: as soon as it is accepted, before anything else. */

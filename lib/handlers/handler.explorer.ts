@@ -5,7 +5,7 @@ import { gatewaysAmong, isUnknowable, type Gateway } from './gateways.js';
 import { HandlerCompiler, isSingle } from './handler.compiler.js';
 import type { HandlerDefinition } from './handler.js';
 import { LazyModules } from './lazy-modules.js';
-import { GATEWAY_OPTIONS, type InstanceWrapper, type Module } from './nest-internals.js';
+import { GATEWAY_METADATA, GATEWAY_OPTIONS, type InstanceWrapper, type Module } from './nest-internals.js';
 
 /** Finds the decorated methods of every provider and controller, in every module (promise I6). */
 @Injectable()
@@ -55,6 +55,16 @@ export class HandlerExplorer {
     return this.#wrappers()
       .filter(isUnknowable)
       .map(({ name, host }) => `${String(name)} of ${host?.name}`);
+  }
+
+  /** Where the methods of Nest's own gateways are: their instance, or the prototype of those with one per event. */
+  nestGateways(): object[] {
+    return this.#wrappers().flatMap((wrapper) => {
+      const { isNotMetatype, metatype } = wrapper;
+      if (isNotMetatype || typeof metatype !== 'function') return [];
+      if (!Reflect.hasMetadata(GATEWAY_METADATA, metatype)) return [];
+      return [(isSingle(wrapper) ? wrapper.instance : metatype.prototype) as object];
+    });
   }
 
   /** The names of Nest's own gateways that set `cors` for the server that they share. */

@@ -84,6 +84,11 @@ export class HandlerRegistry {
     return undefined;
   }
 
+  /** The names of the events that have handlers in a namespace. */
+  eventNames(namespace: string): string[] {
+    return this.#entriesOf(namespace).flatMap(({ events }) => [...events.keys()]);
+  }
+
   /** The connect, disconnect or error handler of a namespace. */
   hook(namespace: string, kind: 'connect' | 'disconnect' | 'error'): Handler | undefined {
     for (const { hooks } of this.#entriesOf(namespace)) {

@@ -30,7 +30,11 @@ export class FlaskSocketLifecycle implements OnModuleInit, OnApplicationBootstra
     @Inject(ApplicationConfig) private readonly application: ApplicationConfig,
   ) {
     if (application.getIoAdapter() instanceof FlaskSocketAdapter) throw failure('FSK_MODULE_TWICE');
-    this.#adapter = new FlaskSocketAdapter(runtime.host, () => runtime.config.options.path);
+    this.#adapter = new FlaskSocketAdapter(runtime.host, {
+      path: () => runtime.config.options.path,
+      log: runtime.logger,
+      gateways: () => explorer.nestGateways(),
+    });
     application.setIoAdapter(this.#adapter);
   }
 

@@ -24,6 +24,7 @@ import { Dispatcher } from './dispatch/dispatcher.js';
 import { Executor } from './dispatch/executor.js';
 import { Failures } from './dispatch/failures.js';
 import type { Observer } from './dispatch/observer.js';
+import { Unhandled } from './dispatch/unhandled.js';
 import { serverOptions } from './engine/engine-options.js';
 import { chooseEngine, type Engine } from './engine/engine.js';
 import { clientView } from './engine/http-platform.js';
@@ -69,10 +70,10 @@ export class FlaskSocketRuntime implements Runtime {
     const executor = new Executor(new Failures(registry, logger), scoped, logger);
     this.executor = executor;
     const serial = () => !config.options.asyncHandlers;
-    const debug = () => config.options.debug;
     this.sessions = new Sessions({ options, platform, logger });
+    const unhandled = new Unhandled({ registry, logger, debug: () => config.options.debug });
     this.#namespaces = this.#namespacesFor(
-      new Dispatcher({ registry, executor, logger, serial, debug }),
+      new Dispatcher({ registry, executor, logger, serial, unhandled }),
       isStopping,
     );
     this.messageQueue = new MessageQueue(options, logger);

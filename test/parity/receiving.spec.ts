@@ -427,12 +427,47 @@ describe('what clients send that nobody expects', () => {
     const running = await startApp({ providers: [EchoGateway], options: { debug: true } });
     const client = await running.connect();
     const acknowledged: unknown[] = [];
-    client.emit('no such event\nForged line', (...values: unknown[]) => acknowledged.push(values));
+    client.emit('no such event\nForged line');
+    client.emit('no such event', (...values: unknown[]) => acknowledged.push(values));
     await flushed(client);
     expect(acknowledged).toEqual([]);
     expect(running.log.of('debug')).toEqual([
       `No handler for 'no such event\\u000aForged line' in '/', sid ${client.id}`,
     ]);
+  });
+
+  it('V7 a client that waits for an acknowledgement is a warning, once, with the names that exist', async () => {
+    const running = await startApp({ providers: [EchoGateway], options: { debug: true } });
+    running.get(SocketIO).server.on('connection', (socket) => void socket.on('raw', () => {}));
+    const client = await running.connect();
+
+    client.emit('ecco', () => {});
+    client.emit('ecco', () => {});
+    await flushed(client);
+
+    expect(running.log.of('warn')).toEqual([
+      expect.stringMatching(
+        /^No handler for 'ecco' in '\/', sid \S+, which waits for an acknowledgement\. There are: .*'echo'.*'raw'\.$/,
+      ),
+    ]);
+    expect(running.log.of('debug')).toHaveLength(1);
+  });
+
+  it('V7 the names that a client can have warned about are bounded, and say nothing without debug', async () => {
+    const running = await startApp({ providers: [EchoGateway], options: { debug: true } });
+    const silent = await startApp({ providers: [EchoGateway] });
+    const client = await running.connect();
+    const other = await silent.connect();
+    silent.log.lines.length = 0;
+
+    for (let index = 0; index < 300; index++) client.emit(`${index}`, () => {});
+    other.emit('ecco', () => {});
+    await flushed(client, other);
+
+    expect({ warned: running.log.of('warn').length, silent: silent.log.lines }).toEqual({
+      warned: 100,
+      silent: [],
+    });
   });
 
   it('V7 a handler in another namespace is no handler', async () => {

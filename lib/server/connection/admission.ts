@@ -11,6 +11,7 @@ import { Connection, type Runtime } from '../../context/connection.js';
 import { sendHome } from '../../context/engine-internals.js';
 import { adoptExpiry, watchExpiry } from '../../context/expiry.js';
 import { holdPackets, releasePackets } from '../../context/held-packets.js';
+import { containSocketListeners } from '../../context/listeners.js';
 import { attachConnection, clientStateOf, closeAsUsual, connectionOf, forget, middlewaresOf, onClose, onEvents, socketsOf } from '../../context/socket-internals.js'; // prettier-ignore
 import { authOf, SocketRequest } from '../../context/socket-request.js';
 import type { Handler } from '../../handlers/handler.js';
@@ -121,6 +122,7 @@ export class Admission {
     attachConnection(socket, connection);
     onEvents(socket, dispatcher.listener);
     onClose(socket, this.#close);
+    containSocketListeners(socket, dispatcher.contained);
     holdPackets(connection);
     this.parts.recovery.begin(connection);
     return connection;

@@ -1,8 +1,10 @@
 import type { Namespace, Server } from 'socket.io';
 import { ANY } from '../../common/constants.js';
-import type { FlaskSocketLogger } from '../../common/logger.js';
+import type { Log } from '../../common/logger.js';
 import type { ResolvedOptions } from '../../common/options.js';
+import { describeThrown, nameOfThrown, printable } from '../../common/printable.js';
 import { forgetLateAnswers, refuseSidsAsRooms, seeConnecting } from '../../context/adapter-internals.js';
+import { containListeners } from '../../context/listeners.js';
 import {
   dropEarly,
   receiveEarly,
@@ -47,7 +49,7 @@ export class Namespaces {
       admission: Admission;
       departure: Departure;
       recovery: Recovery;
-      logger: FlaskSocketLogger;
+      logger: Log;
       options: () => ResolvedOptions;
       receiver: PacketReceiver;
     },
@@ -125,6 +127,7 @@ export class Namespaces {
     if (this.#areAdaptersFinal) this.#dress(namespace);
     adoptAll(this.#asked ?? parentsOf(server, namespace), namespace);
     receivePackets(namespace, receiver);
+    containListeners(namespace, (event, thrown) => this.#listenerFailed(namespace, event, thrown));
     onAdmission(namespace, (socket, done) => {
       if (isOurs) adoptAll(parentsOf(server, namespace), namespace); // those that were made after it
       admission.admit(socket, (refusal) => {
@@ -158,6 +161,13 @@ export class Namespaces {
     void namespace.adapter.close();
     dropNamespace(server, namespace);
     this.parts.registry.forget(namespace.name);
+  }
+
+  #listenerFailed({ name }: Namespace, event: unknown, thrown: unknown): void {
+    this.parts.logger.error(
+      `Error in a listener of ${printable(event)} in ${printable(name)}: ${describeThrown(thrown)}`,
+      `listener ${nameOfThrown(thrown)}`,
+    );
   }
 }
 

@@ -7,12 +7,8 @@ import { isThenable } from '../../common/thenable.js';
 import type { Connection } from '../../context/connection.js';
 import { MOST_WAITING } from '../../context/decoder-internals.js';
 import { isExpired, watchExpiry } from '../../context/expiry.js';
-import {
-  connectionOf,
-  emitToListeners,
-  reportSocketError,
-  socketMiddlewaresOf,
-} from '../../context/socket-internals.js';
+import { callListeners, contained } from '../../context/listeners.js';
+import { connectionOf, reportSocketError, socketMiddlewaresOf } from '../../context/socket-internals.js';
 import { pauseReading, resumeReading } from '../../context/reading.js';
 import { SocketRequest, type Acknowledge } from '../../context/socket-request.js';
 import type { Handler } from '../../handlers/handler.js';
@@ -20,6 +16,7 @@ import type { HandlerRegistry } from '../../handlers/handler.registry.js';
 import type { Executor, Run } from './executor.js';
 import { runMiddlewares } from './middlewares.js';
 import { safeError } from './safe-error.js';
+import type { Unhandled } from './unhandled.js';
 
 /** Takes events from sockets to their handlers. */
 export class Dispatcher {
@@ -33,8 +30,7 @@ export class Dispatcher {
       logger: Log;
       /** Whether a client's events wait for each other where a handler does not say. */
       serial: () => boolean;
-      /** Whether events without a handler are logged. */
-      debug: () => boolean;
+      unhandled: Unhandled;
     },
   ) {
     const receive = (socket: Socket, event: unknown[]) => this.#receive(socket, event);
@@ -51,7 +47,7 @@ export class Dispatcher {
       middlewares.map((middleware) => (next) => middleware(event, next)),
       {
         failed: (thrown) => this.#broken(event, thrown),
-        done: (error) => (error ? reportSocketError(socket, error) : this.#deliver(socket, event)),
+        done: (error) => (error ? this.#refused(socket, error) : this.#deliver(socket, event)),
       },
     );
   }
@@ -67,6 +63,15 @@ export class Dispatcher {
     return new Error(INTERNAL_ERROR);
   }
 
+  /** A socket middleware refused the event: that is socket.io's to report, which may read what throws. */
+  #refused(socket: Socket, error: unknown): void {
+    try {
+      reportSocketError(socket, error);
+    } catch (thrown) {
+      this.#listenerFailed(socket, 'error', thrown);
+    }
+  }
+
   #deliver(socket: Socket, event: unknown[]): void {
     const connection = connectionOf(socket);
     const [name] = event;
@@ -77,7 +82,7 @@ export class Dispatcher {
     const handler = this.#handlerFor(socket.nsp.name, name, isHeard);
     if (handler) this.#toHandler(handler, connection, event);
     if (isHeard) this.#toListeners(socket, event, handler !== undefined);
-    else if (!handler) this.#unknown(connection, name);
+    else if (!handler) this.#unknown(connection, name, typeof event.at(-1) === 'function');
   }
 
   /** `'*'` is for events that nobody handles: one that a listener waits for is none of its own. */
@@ -127,20 +132,23 @@ export class Dispatcher {
   /** Listeners of Nest's own gateways and of the application. */
   #toListeners(socket: Socket, event: unknown[], handled: boolean): void {
     if (!handled) this.parts.executor.observer?.arrived(socket, event[0] as string);
-    try {
-      emitToListeners(socket, event);
-    } catch (error) {
-      this.parts.logger.error(`Error in a listener of ${printable(event[0])}: ${describeThrown(error)}`);
-    }
+    callListeners(socket, event, (name, thrown) => this.#listenerFailed(socket, name, thrown));
   }
 
-  #unknown({ socket }: Connection, name: string): void {
-    const { observer } = this.parts.executor;
-    observer?.arrived(socket, 'unknown');
-    observer?.dropped('no_handler');
-    if (!this.parts.debug()) return;
-    this.parts.logger.debug?.(
-      `No handler for ${printable(name)} in ${printable(socket.nsp.name)}, sid ${socket.id}`,
+  /** What a socket calls instead of its own functions, so that no listener of the application ends the process. */
+  readonly contained = contained((socket, name, thrown) => this.#listenerFailed(socket, name, thrown));
+
+  #listenerFailed({ nsp, id }: Socket, name: unknown, thrown: unknown): void {
+    this.parts.logger.error(
+      `Error in a listener of ${printable(name)} in ${printable(nsp.name)}, sid ${id}: ${describeThrown(thrown)}`,
+      `listener ${nameOfThrown(thrown)}`,
     );
+  }
+
+  #unknown({ socket }: Connection, name: string, isAsked: boolean): void {
+    const { executor, unhandled } = this.parts;
+    executor.observer?.arrived(socket, 'unknown');
+    executor.observer?.dropped('no_handler');
+    unhandled.report(socket, name, isAsked);
   }
 }
