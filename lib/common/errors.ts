@@ -69,6 +69,12 @@ const SENTENCES = {
     `${decorator} has no meaning for a Socket.IO handler. Remove it from ${place}; the page "Decorators" of the documentation lists the parameter decorators.`,
   FSK_REST_NOT_VALIDATED: (place: string) =>
     `The rest parameter of ${place} would pass its ValidationPipe as it comes: this compiler writes down no class for it. Take the arguments as one parameter, @Args(new ParseArrayPipe({ items: Item })) items: Item[], or as @Args() if they need no validation.`,
+  FSK_SUBSCRIBE_MESSAGE: (place: string, event: string) =>
+    `${place} has @SubscribeMessage(${event}), which Nest calls in a class with @WebSocketGateway() only: no client would be answered. Write @OnEvent(${event}) in its place.`,
+  FSK_GATEWAY_ELSEWHERE: (place: string, where: string) =>
+    `${place} has a handler decorator without a namespace, in a @WebSocketGateway() of ${where}: it would serve "/" of the shared server. Name the namespace in the decorator (@OnEvent('event', '/namespace')), or move the method to a class with @SocketGateway('/namespace').`,
+  FSK_SOCKET_PARAMETER: (position: number, place: string) =>
+    `Parameter ${position} of ${place} is a Socket of socket.io without a decorator: it would get an argument that the client sent. Write @ConnectedSocket() before it.`,
   FSK_NO_CONTEXT: (name: string) =>
     `${name} works only while a Socket.IO handler runs, and none is running here. Inject SocketIO and use its methods to speak first (from a route, a job or a timer).`,
   FSK_NO_SOCKET_REQUEST: (name: string) =>

@@ -33,17 +33,18 @@ export function isPattern(namespace: string): boolean {
 
 /** Reads the parameters of one pattern out of concrete namespaces. */
 export class NamespacePattern {
-  readonly #expression: RegExp;
+  /** What a namespace has to fit. */
+  readonly expression: RegExp;
   readonly #names: string[] = [];
 
   constructor(readonly source: string) {
     const segments = source.split('/').map((segment) => this.#segment(segment));
-    this.#expression = new RegExp(`^${segments.join('/')}$`);
+    this.expression = new RegExp(`^${segments.join('/')}$`);
   }
 
   /** The parameters of a namespace that fits, else nothing. */
   match(namespace: string): NamespaceParams | undefined {
-    const found = this.#expression.exec(namespace);
+    const found = this.expression.exec(namespace);
     if (!found) return undefined;
     return Object.fromEntries(this.#names.map((name, index) => [name, decoded(found[index + 1] ?? '')]));
   }

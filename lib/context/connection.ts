@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { Server, Socket } from 'socket.io';
+import type { Namespace, Server, Socket } from 'socket.io';
 import type { Log } from '../common/logger.js';
 import type { NamespaceParams } from '../common/namespace.js';
 import type { Elsewhere } from './elsewhere.js';
@@ -53,6 +53,8 @@ export type Token<T> = (abstract new (...values: never[]) => T) | string | symbo
 /** What the context needs of the running server. */
 export interface Runtime {
   readonly server: Server;
+  /** What a gateway of a namespace speaks through: the namespace, or the server. */
+  serverFor(namespace: string): Server | Namespace;
   readonly app: CurrentApp;
   readonly logger: Log;
   /** The clients of other processes, if a message queue reaches any. */
@@ -90,6 +92,8 @@ export class Connection {
   ready: PromiseLike<void> | undefined;
   /** Set once option `identify` has been asked; `pending` as long as it has not answered. */
   identity: { pending?: PromiseLike<void> } | undefined;
+  /** Gateways have been told that the client has come (`handleConnection()`), and will be told when it has gone. */
+  isGreeted = false;
   /** Where its durable providers live. */
   durable: object | undefined;
 

@@ -36,6 +36,7 @@ interface ServerInternals {
 }
 
 interface NamespaceInternals {
+  readonly _fns: readonly NamespaceMiddleware[];
   readonly _preConnectSockets: ReadonlyMap<string, Socket>;
   _remove(socket: Socket): void;
   _doConnect(socket: Socket, done?: (socket: Socket) => void): void;
@@ -62,7 +63,7 @@ export function onNamespaceMade(server: Server, made: (namespace: Namespace) => 
  */
 export function onNamespaceAsked(
   server: Server,
-  open: (name: string, parents: readonly ParentNamespace[]) => Namespace,
+  open: (name: string, parents: readonly ParentNamespace[]) => Namespace | false,
 ): void {
   const internals = inner(server);
   internals._checkNamespace = (name, auth, done) => {
@@ -88,11 +89,16 @@ export function parentsFor(server: Server, name: string): ParentNamespace[] {
   return [...parents].filter(([expression]) => expression.test(name)).map(([, parent]) => parent);
 }
 
-/** Makes a namespace a child of a parent, as if the parent had opened it: with its middlewares and listeners. */
+/**
+ * Makes a namespace a child of a parent, as if the parent had opened it: with its middlewares and listeners. A child
+ * gets the middlewares that the parent has got since.
+ */
 export function adopt(parent: ParentNamespace, namespace: Namespace): void {
+  const { _fns: middlewares } = innerNamespace(namespace);
+  const missing = parent._fns.filter((middleware) => !middlewares.includes(middleware));
+  for (const middleware of missing) namespace.use(middleware);
   if (parent.children.has(namespace)) return;
   parent.children.add(namespace);
-  for (const middleware of parent._fns) namespace.use(middleware);
   for (const listener of parent.listeners('connect')) namespace.on('connect', listener);
   for (const listener of parent.listeners('connection')) namespace.on('connection', listener);
 }

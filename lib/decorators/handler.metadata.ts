@@ -7,7 +7,8 @@ export type Ordering = 'serial' | 'concurrent';
 
 /** What a handler decorator says about its method. */
 export interface HandlerMetadata {
-  kind: 'event' | 'connect' | 'disconnect' | 'error' | 'errorDefault';
+  kind:
+    'event' | 'connect' | 'disconnect' | 'error' | 'errorDefault' | 'handleConnection' | 'handleDisconnect';
   /** The event's name, for kind `event`. */
   event?: string;
   /** The decorator's own namespace; without one the class's applies. */

@@ -18,6 +18,8 @@ import { admit, consult } from './guards.js';
 import type { Handler } from './handler.js';
 import { identified } from './identified.js';
 import { intercept } from './interceptors.js';
+import { noticing } from './nest-answers.js';
+import { isGatewayHook } from './nest-gateways.js';
 import { PARAMTYPES_METADATA, type InstanceWrapper } from './nest-internals.js';
 import { acknowledgesItself, parametersOf, type Parameter } from './parameters.js';
 import { argumentsOf, isTrivial, metadataOf, type ParameterPlan } from './pipes.js';
@@ -55,14 +57,15 @@ export class HandlerCompiler {
       enhancers,
       set: this.scoped.setOf(scopedOf(handlerMethod, enhancers)),
     };
+    const place = placeOf(prototype, declaration.method);
     return {
-      place: placeOf(prototype, declaration.method),
+      place,
       module: handlerMethod.wrapper.host?.name,
       ordering: metadata.ordering,
       session: metadata.session,
       catchAll: metadata.event === '*',
       acknowledgesItself: acknowledgesItself(declaration),
-      invoke: prepared(parts, staged(parts, called(parts))),
+      invoke: prepared(parts, staged(parts, noticing(called(parts), { kind: metadata.kind, place }))),
       filters: filtersOf(enhancers.filters, sourcesOf<ExceptionFilter>(enhancers.filters, parts.set), site),
       globalFilters: filtersOf(enhancers.globalFilters, sourcesOf(enhancers.globalFilters, parts.set), site),
     };
@@ -95,8 +98,9 @@ export class HandlerCompiler {
       functions: functionsOf(declaration, site),
     };
     const isErrorHandler = metadata.kind === 'error' || metadata.kind === 'errorDefault';
+    const isBare = isErrorHandler || isGatewayHook(metadata.kind); // as in Nest
     const all = (kind: Kind) =>
-      isErrorHandler ? [] : [...globalEnhancers(enhancerSite, kind), ...localEnhancers(enhancerSite, kind)];
+      isBare ? [] : [...globalEnhancers(enhancerSite, kind), ...localEnhancers(enhancerSite, kind)];
     const parameters = parametersOf(declaration, placeOf(prototype, declaration.method));
     return {
       guards: all('guards'),

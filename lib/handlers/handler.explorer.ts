@@ -5,6 +5,7 @@ import { gatewaysAmong, isUnknowable, type Gateway } from './gateways.js';
 import { HandlerCompiler, isSingle } from './handler.compiler.js';
 import type { HandlerDefinition } from './handler.js';
 import { LazyModules } from './lazy-modules.js';
+import { checkGateway, gatewayHooksOf, isCalledByName } from './nest-gateways.js';
 import { GATEWAY_METADATA, GATEWAY_OPTIONS, type InstanceWrapper, type Module } from './nest-internals.js';
 
 /** Finds the decorated methods of every provider and controller, in every module (promise I6). */
@@ -34,20 +35,31 @@ export class HandlerExplorer {
 
   /** The handlers of gateways, compiled. */
   handlersOf(gateways: readonly Gateway[]): HandlerDefinition[] {
-    return gateways.flatMap(({ wrapper, prototype, namespace, declarations }) =>
-      declarations.flatMap((declaration) =>
-        declaration.handlers.map((metadata) => ({
-          ...metadata,
-          namespace: metadata.namespace ?? namespace ?? DEFAULT_NAMESPACE,
-          handler: this.compiler.compile({ wrapper, prototype, declaration, metadata }),
-        })),
-      ),
+    gateways.forEach(checkGateway);
+    return gateways.flatMap((gateway) => this.#handlersOf(gateway));
+  }
+
+  #handlersOf(gateway: Gateway): HandlerDefinition[] {
+    const { wrapper, prototype, namespace, declarations } = gateway;
+    return [...declarations, ...gatewayHooksOf(gateway)].flatMap((declaration) =>
+      declaration.handlers.map((metadata) => ({
+        ...metadata,
+        namespace: metadata.namespace ?? namespace ?? DEFAULT_NAMESPACE,
+        handler: this.compiler.compile({ wrapper, prototype, declaration, metadata }),
+      })),
     );
   }
 
   /** The gateways that live as long as the application. */
   instancesOf(gateways: readonly Gateway[]): object[] {
     return gateways.flatMap(({ wrapper }) => (isSingle(wrapper) ? [wrapper.instance as object] : []));
+  }
+
+  /** Those that have `afterInit()`; of a request-scoped class the instance that Nest makes without an event. */
+  withInit(gateways: readonly Gateway[]): object[] {
+    return gateways
+      .filter((gateway) => isCalledByName(gateway, 'afterInit'))
+      .flatMap(({ wrapper }) => (wrapper.instance as object | undefined) ?? []);
   }
 
   /** The providers that may make gateways, and do not say of which class. */

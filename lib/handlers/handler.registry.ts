@@ -3,11 +3,14 @@ import { failure, type FlaskSocketError } from '../common/errors.js';
 import { isPattern, NamespacePattern, type NamespaceParams } from '../common/namespace.js';
 import { printable } from '../common/printable.js';
 import type { Handler, HandlerDefinition } from './handler.js';
+import { isGatewayHook, type GatewayHook } from './nest-gateways.js';
 
 /** The handlers of one namespace, pattern, or `*`. */
 class Entry {
   readonly events = new Map<string, Handler>();
   readonly hooks = new Map<Exclude<HandlerDefinition['kind'], 'event'>, Handler>();
+  /** Those of all gateways of this namespace: each of them is called. */
+  readonly gatewayHooks: Record<GatewayHook, Handler[]> = { handleConnection: [], handleDisconnect: [] };
   readonly pattern: NamespacePattern | undefined;
 
   constructor(readonly namespace: string) {
@@ -15,7 +18,8 @@ class Entry {
   }
 
   get isEmpty(): boolean {
-    return this.events.size === 0 && this.hooks.size === 0;
+    const { handleConnection, handleDisconnect } = this.gatewayHooks;
+    return this.events.size + this.hooks.size + handleConnection.length + handleDisconnect.length === 0;
   }
 
   tableOf({ kind, event }: HandlerDefinition): { table: Map<string, Handler>; key: string } {
@@ -36,7 +40,9 @@ export class HandlerRegistry {
   /** Adds a handler; a second one for the same thing is an error. What it returns removes it. */
   add(definition: HandlerDefinition): () => void {
     if (definition.kind === 'errorDefault') return this.#addErrorDefault(definition.handler);
-    const { table, key } = this.#entryFor(definition.namespace).tableOf(definition);
+    const entry = this.#entryFor(definition.namespace);
+    if (isGatewayHook(definition.kind)) return added(entry.gatewayHooks[definition.kind], definition.handler);
+    const { table, key } = entry.tableOf(definition);
     const first = table.get(key);
     if (first) throw duplicate(subjectOf(definition), first, definition.handler);
     table.set(key, definition.handler);
@@ -98,6 +104,11 @@ export class HandlerRegistry {
     return undefined;
   }
 
+  /** What the gateways of a namespace are told when a client comes or goes, as Nest tells its own. */
+  gatewayHooks(namespace: string, hook: GatewayHook): Handler[] {
+    return this.#entriesOf(namespace).flatMap(({ gatewayHooks }) => gatewayHooks[hook]);
+  }
+
   /** Who handles an error in a namespace. */
   errorHandler(namespace: string): Handler | undefined {
     return this.hook(namespace, 'error') ?? this.#errorDefault;
@@ -140,6 +151,14 @@ export class HandlerRegistry {
     this.#serving.set(namespace, entries);
     return entries;
   }
+}
+
+function added(handlers: Handler[], handler: Handler): () => void {
+  handlers.push(handler);
+  return () => {
+    const index = handlers.indexOf(handler);
+    if (index >= 0) handlers.splice(index, 1);
+  };
 }
 
 /** Names both places; one class that two modules provide, by the modules. */

@@ -17,6 +17,13 @@ export { STATIC_CONTEXT } from '@nestjs/core/injector/constants.js';
 export { Injector } from '@nestjs/core/injector/injector.js';
 export type { ContextId, InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
 export type { Module } from '@nestjs/core/injector/module.js';
-export { GATEWAY_METADATA, GATEWAY_OPTIONS, GATEWAY_SERVER_METADATA } from '@nestjs/websockets/constants.js';
+export {
+  GATEWAY_METADATA,
+  GATEWAY_OPTIONS,
+  GATEWAY_SERVER_METADATA,
+  MESSAGE_MAPPING_METADATA,
+  MESSAGE_METADATA,
+  PORT_METADATA,
+} from '@nestjs/websockets/constants.js';
 export { WsExceptionsHandler } from '@nestjs/websockets/exceptions/ws-exceptions-handler.js';
 export { REQUEST_CONTEXT_ID } from '@nestjs/core/router/request/request-constants.js';

@@ -1,19 +1,31 @@
 import type { Namespace, Server } from 'socket.io';
-import { ANY, DEFAULT_NAMESPACE } from '../common/constants.js';
-import { isPattern } from '../common/namespace.js';
 import type { SocketRequest } from '../context/socket-request.js';
 import { gatewayNamespace, prototypesOf } from '../decorators/handler.metadata.js';
 import type { Source } from './handler.js';
 import { GATEWAY_SERVER_METADATA } from './nest-internals.js';
 
-/**
- * Fills the properties of a `@SocketGateway()` that Nest's `@WebSocketServer()` marks: with the namespace of the
- * class, or with the server where the class has the default one, a pattern or `*`.
- */
-export function giveServer(instance: object, server: Server): void {
+/** What a gateway of a namespace speaks through. */
+export type ServerFor = (namespace: string) => Server | Namespace;
+
+/** Fills the properties of a `@SocketGateway()` that Nest's `@WebSocketServer()` marks. */
+export function giveServer(instance: object, serverFor: ServerFor): void {
   const namespace = gatewayNamespace(prototypesOf(instance));
   if (namespace === undefined) return;
-  for (const key of serverProperties(instance)) Reflect.set(instance, key, serverOf(server, namespace));
+  for (const key of serverProperties(instance)) Reflect.set(instance, key, serverFor(namespace));
+}
+
+/** A gateway that wants to be told when its server is there. */
+interface GatewayWithInit {
+  afterInit(server: Server | Namespace): unknown;
+}
+
+/** Calls `afterInit()` of gateways of ours, as Nest does for its own; one that fails, now or later, fails the boot. */
+export async function initGateways(instances: Iterable<object>, serverFor: ServerFor): Promise<void> {
+  for (const instance of instances) {
+    giveServer(instance, serverFor); // Nest's instance of a request-scoped class has none yet
+    const namespace = gatewayNamespace(prototypesOf(instance));
+    await (instance as GatewayWithInit).afterInit(serverFor(namespace!));
+  }
 }
 
 /** The same for instances that live shorter than the application. */
@@ -21,7 +33,8 @@ export function withServer<T extends object>(prototype: object, source: Source<T
   if (serverProperties(prototype).length === 0) return source;
   return (request: SocketRequest) => {
     const instance = source(request);
-    giveServer(instance, request.connection.runtime.server);
+    const { runtime } = request.connection;
+    giveServer(instance, (namespace) => runtime.serverFor(namespace));
     return instance;
   };
 }
@@ -32,9 +45,4 @@ function serverProperties(instance: object): string[] {
     if (Reflect.getMetadata(GATEWAY_SERVER_METADATA, instance, key) === true) keys.push(key);
   }
   return keys;
-}
-
-function serverOf(server: Server, namespace: string): Server | Namespace {
-  const isOne = namespace !== DEFAULT_NAMESPACE && namespace !== ANY && !isPattern(namespace);
-  return isOne ? server.of(namespace) : server;
 }

@@ -7,6 +7,7 @@ import type { Gateway } from '../handlers/gateways.js';
 import { HandlerExplorer } from '../handlers/handler.explorer.js';
 import type { HandlerDefinition } from '../handlers/handler.js';
 import { refuseOverride, remarksOn } from '../handlers/overrides.js';
+import { giveServer, initGateways } from '../handlers/server-properties.js';
 import { FlaskSocketAdapter } from './flask-socket.adapter.js';
 import { FlaskSocketRuntime } from './flask-socket.runtime.js';
 import { explainUnknownConnections, isOneOfMany, NOT_JOINED } from './processes/many-processes.js';
@@ -51,7 +52,7 @@ export class FlaskSocketLifecycle implements OnModuleInit, OnApplicationBootstra
     const { messageQueue } = this.runtime;
     await messageQueue.open(this.runtime);
     this.#openServer();
-    this.#serve(gateways);
+    await this.#serve(gateways);
     this.#report();
     this.#reportHandlers(gateways, definitions);
     if (!this.runtime.config.options.debug) return;
@@ -69,7 +70,7 @@ export class FlaskSocketLifecycle implements OnModuleInit, OnApplicationBootstra
   /** The handlers of a module that was loaded while the application runs. */
   async #add(gateways: readonly Gateway[]): Promise<void> {
     const definitions = await this.#register(gateways);
-    this.#serve(gateways);
+    await this.#serve(gateways);
     this.#reportHandlers(gateways, definitions);
   }
 
@@ -88,9 +89,11 @@ export class FlaskSocketLifecycle implements OnModuleInit, OnApplicationBootstra
     return definitions;
   }
 
-  #serve(gateways: readonly Gateway[]): void {
-    this.runtime.giveServer(this.explorer.instancesOf(gateways));
+  async #serve(gateways: readonly Gateway[]): Promise<void> {
+    const serverFor = (namespace: string) => this.runtime.serverFor(namespace);
+    for (const instance of this.explorer.instancesOf(gateways)) giveServer(instance, serverFor);
     this.runtime.openNamespaces(this.#namespaces());
+    await initGateways(this.explorer.withInit(gateways), serverFor);
   }
 
   #namespaces(): string[] {

@@ -13,9 +13,9 @@ import { HandlerCompiler } from '../handlers/handler.compiler.js';
 import type { Handler } from '../handlers/handler.js';
 import { HandlerRegistry } from '../handlers/handler.registry.js';
 import { ScopedInstances } from '../handlers/scoped-instances.js';
-import { giveServer } from '../handlers/server-properties.js';
 import { Admission } from './connection/admission.js';
 import { Departure } from './connection/departure.js';
+import { GatewayHooks } from './connection/gateway-hooks.js';
 import { Identification } from './connection/identification.js';
 import { Namespaces } from './connection/namespaces.js';
 import { Receiver } from './connection/packet-receiver.js';
@@ -85,7 +85,8 @@ export class FlaskSocketRuntime implements Runtime {
   #namespacesFor(dispatcher: Dispatcher, isStopping: () => boolean): Namespaces {
     const { registry, executor, sessions, logger, config } = this;
     const options = () => config.options;
-    const departure = new Departure(registry, executor);
+    const hooks = new GatewayHooks(registry, executor);
+    const departure = new Departure(registry, executor, hooks);
     const recovery = new Recovery(options);
     const identification = this.#identification;
     const isOpen = (namespace: Namespace) => this.#namespaces.isOpen(namespace);
@@ -96,6 +97,7 @@ export class FlaskSocketRuntime implements Runtime {
       executor,
       tooLarge,
       dispatcher,
+      hooks,
       sessions,
       identification,
       isStopping,
@@ -147,11 +149,8 @@ export class FlaskSocketRuntime implements Runtime {
     if (this.host.existing) this.#namespaces.open(this.host.existing, names);
   }
 
-  /** Fills the `@WebSocketServer()` properties of gateways. */
-  giveServer(instances: Iterable<object>): void {
-    this.#namespaces.ours(() => {
-      for (const instance of instances) giveServer(instance, this.server);
-    });
+  serverFor(namespace: string): Server | Namespace {
+    return this.#namespaces.serverFor(this.server, namespace);
   }
 
   callBack(connection: Connection | undefined, values: readonly unknown[], callback: AnyFunction): void {

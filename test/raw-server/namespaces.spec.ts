@@ -152,6 +152,19 @@ describe('V12 every parent that a namespace fits has its part in it', () => {
     application: { providers: [SevenGateway] },
   });
 
+  const usedLater = async ({ io, connect, open }: World) => {
+    const parent = io.of(/^\/job/);
+    await connect('/job/7');
+    parent.use(deny);
+    return answerTo(open('/job/7'));
+  };
+  raw('a middleware that a parent gets when the namespace is there', usedLater, { expected: 'connected' });
+  raw('a middleware that a parent gets when a namespace of ours is there', usedLater, {
+    expected: 'connected',
+    differs: { expected: 'no', because: 'where handlers of ours are, no middleware is passed over' },
+    application: beside,
+  });
+
   const notMain = ({ io, open }: World) => {
     io.of(/.*/).use(deny);
     return answerTo(open('/'));

@@ -22,6 +22,7 @@ import { runMiddlewares } from '../dispatch/middlewares.js';
 import type { Recovery } from '../recovery/recovery.js';
 import type { Sessions } from '../sessions/sessions.js';
 import type { Departure } from './departure.js';
+import type { GatewayHooks } from './gateway-hooks.js';
 import type { Identification } from './identification.js';
 import { lateRefusal, refusalFor, toldOf } from './refusal.js';
 import type { TooLarge } from './too-large.js';
@@ -44,6 +45,7 @@ export class Admission {
       executor: Executor;
       dispatcher: Dispatcher;
       departure: Departure;
+      hooks: GatewayHooks;
       sessions: Sessions;
       identification: Identification;
       recovery: Recovery;
@@ -99,6 +101,7 @@ export class Admission {
     if (!admitted) this.#identifyRecovered(connection);
     if (connection.client.expiresAt !== undefined) watchExpiry(socket.client);
     if (this.parts.options().alwaysConnect) this.#askAfterwards(connection);
+    else void this.parts.hooks.connected(connection);
   }
 
   /** Somebody has disconnected the client between the decision and the acceptance. */
@@ -151,7 +154,7 @@ export class Admission {
   #askAfterwards(connection: Connection): void {
     const verdict = chain(this.#verdict(connection), (refusal) => {
       connection.ready = undefined;
-      if (!refusal) return;
+      if (!refusal) return this.parts.hooks.connected(connection);
       connection.state = 'refused';
       connection.socket.disconnect();
     });

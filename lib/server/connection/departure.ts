@@ -7,6 +7,7 @@ import { SocketRequest } from '../../context/socket-request.js';
 import { inOwnResource } from '../../context/storage.js';
 import type { HandlerRegistry } from '../../handlers/handler.registry.js';
 import type { Executor, Run } from '../dispatch/executor.js';
+import type { GatewayHooks } from './gateway-hooks.js';
 
 /** Says goodbye to clients: once each, while their rooms still exist (promise C7). */
 export class Departure {
@@ -16,6 +17,7 @@ export class Departure {
   constructor(
     private readonly registry: HandlerRegistry,
     private readonly executor: Executor,
+    private readonly hooks: GatewayHooks,
   ) {}
 
   /** A client leaves a namespace. Runs its disconnect handler, unless it was never accepted. */
@@ -26,13 +28,13 @@ export class Departure {
     if (connection.state === 'leaving' || connection.state === 'gone') return;
     const run = this.#runOf(connection, reason);
     if (connection.state !== 'refused') connection.state = 'leaving';
-    if (connection.ready) void connection.ready.then(() => this.#run(connection, run));
-    else this.#runWhileLeaving(connection, run);
+    if (connection.ready) void connection.ready.then(() => this.#run(connection, run, reason));
+    else this.#runWhileLeaving(connection, run, reason);
   }
 
-  #runWhileLeaving(connection: Connection, run: Run | undefined): void {
+  #runWhileLeaving(connection: Connection, run: Run | undefined, reason: string): void {
     this.leaving.add(connection.socket);
-    inOwnResource(() => this.#run(connection, run), undefined);
+    inOwnResource(() => this.#run(connection, run, reason), undefined);
     this.leaving.delete(connection.socket);
   }
 
@@ -46,9 +48,10 @@ export class Departure {
     return { request, handler, values: request.event.args };
   }
 
-  #run(connection: Connection, run: Run | undefined): void {
+  #run(connection: Connection, run: Run | undefined, reason: string): void {
     const running = run && connection.state !== 'refused' ? this.executor.quietly(run) : undefined;
-    void chain(running, () => this.#gone(connection));
+    const told = chain(running, () => this.hooks.disconnected(connection, reason));
+    void chain(told as PromiseLike<void>, () => this.#gone(connection));
   }
 
   #gone(connection: Connection): void {

@@ -1,6 +1,7 @@
 import type { Namespace, Server } from 'socket.io';
 import { ANY } from '../../common/constants.js';
 import type { Log } from '../../common/logger.js';
+import { isPattern, NamespacePattern } from '../../common/namespace.js';
 import type { ResolvedOptions } from '../../common/options.js';
 import { describeThrown, nameOfThrown, printable } from '../../common/printable.js';
 import { forgetLateAnswers, refuseSidsAsRooms, seeConnecting } from '../../context/adapter-internals.js';
@@ -35,6 +36,8 @@ const MAIN = '/';
 export class Namespaces {
   /** The parent of the namespaces that are opened because handlers, or option `namespaces`, are for them. */
   #dynamic: ParentNamespace | undefined;
+  /** Those of patterns whose gateways have middlewares for them (`afterInit()`); they open nothing by themselves. */
+  readonly #patterns = new Map<string, ParentNamespace>();
   #areAdaptersFinal = false;
   /** Whether it is we who make a namespace right now, and not the application. */
   #isOurs = false;
@@ -70,6 +73,21 @@ export class Namespaces {
     this.ours(() => {
       for (const name of names) server.of(name);
     });
+  }
+
+  /** What a gateway of a namespace speaks through; that of a pattern, to all namespaces that fit. */
+  serverFor(server: Server, namespace: string): Server | Namespace {
+    if (namespace === MAIN || namespace === ANY) return server;
+    return isPattern(namespace) ? this.#patternFor(server, namespace) : this.ours(() => server.of(namespace));
+  }
+
+  #patternFor(server: Server, pattern: string): Namespace {
+    let parent = this.#patterns.get(pattern);
+    if (!parent) {
+      parent = server.of(new NamespacePattern(pattern).expression) as unknown as ParentNamespace; // typed private
+      this.#patterns.set(pattern, parent);
+    }
+    return parent as unknown as Namespace; // it is one
   }
 
   /** What is made meanwhile is not the application's: it takes clients as long as something is there for them. */
@@ -109,10 +127,13 @@ export class Namespaces {
   }
 
   /** A client asked for a namespace that does not exist, and these parents, in their order, let it in. */
-  #opened(server: Server, name: string, parents: readonly ParentNamespace[]): Namespace {
-    const isOurs = parents.every((parent) => parent === this.#dynamic);
+  #opened(server: Server, name: string, parents: readonly ParentNamespace[]): Namespace | false {
+    const patterns = new Set(this.#patterns.values());
+    const opening = parents.filter((parent) => !patterns.has(parent));
+    if (opening.length === 0) return false;
+    const isOurs = opening.every((parent) => parent === this.#dynamic);
     this.#asked = parents;
-    const make = () => server._nsps.get(name) ?? parents[0]!.createChild(name);
+    const make = () => server._nsps.get(name) ?? opening[0]!.createChild(name);
     const namespace = isOurs ? this.ours(make) : make();
     this.#asked = undefined;
     if (!isOurs) this.#applications.add(namespace);
@@ -129,7 +150,8 @@ export class Namespaces {
     receivePackets(namespace, receiver);
     containListeners(namespace, (event, thrown) => this.#listenerFailed(namespace, event, thrown));
     onAdmission(namespace, (socket, done) => {
-      if (isOurs) adoptAll(parentsOf(server, namespace), namespace); // those that were made after it
+      const parents = parentsOf(server, namespace);
+      if (parents.length > 0 && (isOurs || this.#serves(namespace.name))) adoptAll(parents, namespace); // what came later
       admission.admit(socket, (refusal) => {
         if (refusal) dropEarly(socket);
         done(refusal);
