@@ -6,8 +6,8 @@ export interface Audience {
   flags?: { volatile?: boolean | undefined; compress?: boolean | undefined };
 }
 
-/** What a process may want of the clients of others, without an answer. */
+/** What a process may want of the clients of others, without an answer. `parts`: where `values` cannot say all. */
 export type Command =
-  | { kind: 'emit'; to: Audience; values: readonly unknown[] }
+  | { kind: 'emit'; to: Audience; values: readonly unknown[]; parts?: readonly unknown[] }
   | { kind: 'join' | 'leave'; to: Audience; rooms: readonly string[] }
   | { kind: 'disconnect'; to: Audience; close: boolean };

@@ -1,17 +1,35 @@
+import { isBoxedPrimitive } from 'node:util/types';
+
 /**
- * A copy of a value as it would arrive at a client: `toJSON()` has been called, what JSON leaves out is left out, bytes
- * stay bytes, nothing is shared with the original. Throws a RangeError for what is cyclic or too deep.
+ * A copy of a value as JSON would bring it to a client: `toJSON()` has been called, what JSON leaves out is left out,
+ * what it has no word for is null; only bytes stay bytes. Nothing is shared with the original. Throws a RangeError for
+ * what is cyclic or too deep, a TypeError for a BigInt.
  */
-export function plain(value: unknown): unknown {
-  if (typeof value === 'function' || typeof value === 'symbol') return undefined;
-  if (typeof value !== 'object' || value === null) return value;
-  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return copyOfBytes(value);
-  const { toJSON } = value as { toJSON?: unknown };
-  if (typeof toJSON === 'function') return plain(toJSON.call(value));
-  if (Array.isArray(value)) return value.map((item) => plain(item) ?? null);
-  const entries = Object.entries(value).map(([key, item]) => [key, plain(item)] as const);
+export function plain(value: unknown, key: string | number = ''): unknown {
+  if (isBytes(value)) return copyOfBytes(value);
+  const given = jsonOf(value, String(key));
+  if (isBytes(given)) return copyOfBytes(given);
+  if (typeof given === 'object' && given !== null) return plainObject(given);
+  if (typeof given === 'number') return Number.isFinite(given) ? given + 0 : null; // -0 is 0
+  if (typeof given === 'bigint') throw new TypeError('a BigInt cannot be sent');
+  return typeof given === 'function' || typeof given === 'symbol' ? undefined : given;
+}
+
+/** What stands for a value in JSON, by its own account; of an object around a primitive, that. */
+function jsonOf(value: unknown, key: string): unknown {
+  const { toJSON } = (value ?? {}) as { toJSON?: unknown };
+  const given: unknown = typeof toJSON === 'function' ? toJSON.call(value, key) : value;
+  return isBoxedPrimitive(given) ? given.valueOf() : given;
+}
+
+function plainObject(value: object): object {
+  if (Array.isArray(value)) return Array.from(value, (item: unknown, index) => plain(item, index) ?? null);
+  const entries = Object.entries(value).map(([key, item]) => [key, plain(item, key)] as const);
   return Object.fromEntries(entries.filter(([, item]) => item !== undefined));
 }
+
+const isBytes = (value: unknown): value is ArrayBuffer | ArrayBufferView =>
+  ArrayBuffer.isView(value) || value instanceof ArrayBuffer;
 
 /** The same bytes, which nobody else can change. */
 export function copyOfBytes(bytes: ArrayBuffer | ArrayBufferView): Buffer {

@@ -1,11 +1,13 @@
 import { resolveAddress, roomName, type Recipients, type Room } from '../common/address.js';
 import { toArguments } from '../common/args.js';
 import type { Command } from '../common/command.js';
-import { failure } from '../common/errors.js';
+import { failure, failureFrom } from '../common/errors.js';
 import { checkConcreteNamespace } from '../common/namespace.js';
-import { outgoingOf } from '../common/outgoing.js';
+import { outgoingOf, type Outgoing } from '../common/outgoing.js';
+import { plain } from '../common/plain.js';
 import { printable } from '../common/printable.js';
 import { isSid } from '../common/sid.js';
+import { ABSENT, BYTES, FRAGILE, traitsOf } from '../queue/traits.js';
 
 /** An event, as an emitter's `emit` and `send` take it. */
 export interface Spoken {
@@ -23,10 +25,21 @@ export function emitCommand(
   if (hasCallback(options, data)) throw failure('FSK_EMITTER_CALLBACK', `${method}()`);
   const recipients = { ...options, namespace: options.namespace ?? namespace };
   const { namespace: nsp, kind, rooms, except } = resolveAddress(recipients);
-  const values = outgoingOf({ event, data }, `${method}()`);
+  const values = asJson(outgoingOf({ event, data }, `${method}()`), `${method}()`);
   if (kind === 'rooms' && rooms.length === 0) return undefined;
   const { volatile, compress } = options;
   return { kind: 'emit', to: { nsp, rooms, except, flags: { volatile, compress } }, values };
+}
+
+/** An emitter does not know the servers' serializer: its values are as JSON has them, whatever the queue. */
+function asJson(outgoing: Outgoing, what: string): Outgoing {
+  try {
+    return (traitsOf(outgoing) & ~(BYTES | FRAGILE | ABSENT)) === 0
+      ? outgoing
+      : (plain(outgoing) as Outgoing);
+  } catch (cause) {
+    throw failureFrom(cause, 'FSK_NOT_SERIALIZABLE', what);
+  }
 }
 
 /** As an option, in the place of the options, or among the values, as with socket.io. */

@@ -32,13 +32,13 @@ export function clusterMessage(command: Command): ClusterMessage {
 
 function dataOf(command: Command): object {
   const opts = adapterOptions(command.to);
-  if (command.kind === 'emit') return { packet: eventPacket(command.to, command.values), opts };
+  if (command.kind === 'emit') return { packet: eventPacket(command), opts };
   return command.kind === 'disconnect' ? { close: command.close, opts } : { rooms: command.rooms, opts };
 }
 
 /** A packet of the Socket.IO protocol that carries an event. */
-export function eventPacket({ nsp }: Audience, values: readonly unknown[]): object {
-  return { type: EVENT_PACKET, data: values, nsp };
+export function eventPacket({ to, values, parts }: Extract<Command, { kind: 'emit' }>): object {
+  return { type: EVENT_PACKET, data: values, nsp: to.nsp, ...(parts && { parts }) };
 }
 
 /** Whom an adapter is to reach. */

@@ -4,6 +4,7 @@ import { checkClusterMessage, topicOf } from './cluster-message.js';
 import { decode, encode } from './codec.js';
 import type { Link } from './link.js';
 import { localFirst } from './local-first.js';
+import { arriving, leaving, passing } from './portable.js';
 import type { AdapterFactory } from './queue.js';
 
 /** socket.io's cluster adapter over a link, for the brokers that have none of their own. */
@@ -24,7 +25,8 @@ class LinkAdapter extends ClusterAdapterWithHeartbeat {
     super(namespace, {});
     this.#topic = topicOf(link.channel, namespace.name);
     this.#answers = `${this.#topic}${this.uid}`;
-    const listener = (payload: Buffer) => this.onMessage(checkClusterMessage(decode(payload)));
+    const listener = (payload: Buffer) =>
+      this.onMessage(passing(namespace.server, checkClusterMessage(decode(payload)), arriving));
     link.subscribe(this.#topic, listener);
     link.subscribe(this.#answers, listener);
   }
@@ -36,7 +38,7 @@ class LinkAdapter extends ClusterAdapterWithHeartbeat {
   }
 
   protected override doPublish(message: object): Promise<string> {
-    this.link.publish(this.#topic, encode(message));
+    this.link.publish(this.#topic, encode(passing(this.nsp.server, message, leaving)));
     return Promise.resolve('');
   }
 

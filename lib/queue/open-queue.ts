@@ -1,5 +1,6 @@
 import { openLink } from './open-link.js';
 import { Peers } from './peers.js';
+import { portable } from './portable.js';
 import type { AdapterFactory, Asker, Command, QueueOptions, QueueState } from './queue.js';
 import { withoutPassword } from './without-password.js';
 
@@ -18,6 +19,8 @@ export interface Queue {
   readonly peers: Peers;
   /** Asks clients of processes that are none of ours. Only with a protocol of theirs. */
   readonly ask?: Asker['ask'] | undefined;
+  /** What is sent to clients of other processes, in a form in which it means the same to them. */
+  readonly portable: typeof portable;
   /** Speaks to other processes' clients of a namespace that has no adapter here. */
   send(command: Command): void;
   /** Ends within `timeout` milliseconds, whatever the broker does. */
@@ -28,11 +31,13 @@ export interface Queue {
 export async function openQueue(options: QueueOptions): Promise<Queue> {
   const { link, adapter, asker, write } = await openLink(options, { isServer: true });
   const factory = adapter ? await adapter(link) : (await import('./link-adapter.js')).linkAdapter(link);
+  const isOurs = options.protocol !== 'flask-socketio'; // which has a form of its own for what is sent
   const peers = new Peers(link);
   link.open();
   return {
     name: withoutPassword(options.url),
     adapter: factory,
+    portable: isOurs ? portable : (_, data) => ({ data }),
     peers,
     ask: asker && ((question) => asker.ask(question)),
     get state() {

@@ -1,8 +1,10 @@
+import type { Server } from 'socket.io';
 import type { Adapter } from 'socket.io-adapter';
 import { checkAdapterOptions, checkPacket, checkServerEvent } from '../cluster-message.js';
 import { decode, msgpack } from '../codec.js';
 import type { Link } from '../link.js';
 import { appliedHere } from '../local-first.js';
+import { arriving, leaving } from '../portable.js';
 import { REQUESTS } from './redis-requests.js';
 
 const APPLIED_HERE: ReadonlySet<unknown> = new Set(Object.values(REQUESTS));
@@ -25,17 +27,22 @@ interface Request {
   data?: unknown;
 }
 
-/** What the adapter encodes broadcasts with: what it decodes is what it can bear. */
-export const redisParser = {
-  encode: (message: unknown) => msgpack.encode(message),
+/** What the adapters of a server encode broadcasts with: what they decode is what they can bear. */
+export const redisParser = (server: Server) => ({
+  encode(message: unknown): Buffer {
+    if (!Array.isArray(message)) return msgpack.encode(leaving(server, message));
+    const [uid, packet, opts] = message as unknown[];
+    return msgpack.encode([uid, leaving(server, { packet, opts }).packet, opts]);
+  },
   decode(payload: Buffer): unknown {
     const message = msgpack.decode(payload);
-    if (!Array.isArray(message)) return message; // a request: see below
-    checkPacket(message[1]);
-    checkAdapterOptions(message[2]);
-    return message;
+    if (!Array.isArray(message)) return arriving(server, message); // a request: see below
+    const [uid, packet, opts] = message as unknown[];
+    checkPacket(packet);
+    checkAdapterOptions(opts);
+    return [uid, arriving(server, { packet, opts }).packet, opts];
   },
-};
+});
 
 /**
  * Makes socket.io's Redis adapter bear what arrives (it leaves rejections unhandled), and apply what is asked of its

@@ -1,3 +1,4 @@
+import type { Namespace } from 'socket.io';
 import { load } from '../../common/optional-package.js';
 import type { Link } from '../link.js';
 import type { AdapterFactory } from '../queue.js';
@@ -9,8 +10,9 @@ import type { RedisDriver } from './redis-driver.js';
 export function redisAdapter(link: Link, driver: RedisDriver): AdapterFactory {
   const { createAdapter } = load('@socket.io/redis-adapter') as typeof import('@socket.io/redis-adapter');
   const client = redisClientView(link, driver);
-  const create = createAdapter(client, client, { key: link.channel, parser: redisParser });
   return function factory(namespace: never) {
+    const parser = redisParser((namespace as Namespace).server);
+    const create = createAdapter(client, client, { key: link.channel, parser });
     return guardRedisAdapter(create(namespace), link);
   };
 }

@@ -5,6 +5,7 @@ import { checkClusterMessage, type ClusterMessage } from '../cluster-message.js'
 import { decode, encode } from '../codec.js';
 import type { Link } from '../link.js';
 import { localFirst } from '../local-first.js';
+import { arriving, leaving, passing } from '../portable.js';
 import type { AdapterFactory } from '../queue.js';
 import { redisClientView } from './redis-client-view.js';
 import { connector } from './redis-clients.js';
@@ -46,11 +47,12 @@ function shardedAdapter(link: Link, driver: RedisDriver): AdapterFactory {
 
 /** Makes the adapter take only what it can bear, and give bytes of all kinds; the link counts the rest. */
 function guarded(adapter: Adapter): Adapter {
+  const { server } = adapter.nsp;
+  const internals = adapter as unknown as Internals; // typed private
   const own: Pick<Internals, 'encode' | 'onRawMessage'> = {
-    encode,
+    encode: (message) => encode(passing(server, message, leaving)),
     onRawMessage: (payload) =>
-      // Its types keep it private.
-      (adapter as unknown as Internals).onMessage(checkClusterMessage(decode(payload))),
+      internals.onMessage(passing(server, checkClusterMessage(decode(payload)), arriving)),
   };
   return Object.assign(adapter, own);
 }

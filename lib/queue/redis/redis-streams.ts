@@ -6,7 +6,9 @@ import { checkClusterMessage, clusterMessage } from '../cluster-message.js';
 import { hasBytes, msgpack } from '../codec.js';
 import type { Link } from '../link.js';
 import { localFirst } from '../local-first.js';
+import { arriving, leaving, passing } from '../portable.js';
 import type { AdapterFactory, Command, Written } from '../queue.js';
+import { repaired } from '../repairs.js';
 import { connector } from './redis-clients.js';
 import { orCluster } from './redis-cluster.js';
 import { StreamDriver } from './redis-stream-driver.js';
@@ -65,18 +67,23 @@ function streamsAdapter(link: Link, driver: StreamDriver, secret: string | undef
  * gives is as clients would get it: its codec knows nothing of `toJSON()`.
  */
 function checking(adapter: ClusterAdapter, link: Link): ClusterAdapter {
+  const { server } = adapter.nsp;
   const internals = adapter as unknown as Internals; // typed protected
   const take = internals.onMessage.bind(adapter);
   const give = internals.doPublish.bind(adapter);
   const own: Internals = {
     onMessage(message, offset) {
       try {
-        take(checkClusterMessage(message), offset);
+        const { data } = message as { data?: unknown };
+        const whole = checkClusterMessage({ ...(message as object), data: repaired(data) });
+        take(passing(server, whole, arriving), offset);
       } catch (error) {
         link.refuse(error);
       }
     },
-    doPublish: (message) => give({ ...message, data: plain(message.data) }),
+    doPublish(message) {
+      return give({ ...message, data: plain(leaving(server, message.data)) });
+    },
   };
   return Object.assign(adapter, own);
 }

@@ -23,12 +23,13 @@ export function redisParts(driver: RedisDriver, channel: string): Parts {
 }
 
 /** A command as socket.io's Redis adapter takes it. */
-export function write(channel: string, { to, ...command }: Command): Written {
+export function write(channel: string, command: Command): Written {
+  const { to } = command;
   const opts = adapterOptions(to);
   if (command.kind === 'emit') {
     const [room] = to.rooms.length === 1 ? to.rooms : [];
     const topic = `${channel}#${to.nsp}#${room === undefined ? '' : `${room}#`}`;
-    return { topic, payload: msgpack.encode([EMITTER, eventPacket(to, command.values), opts]) };
+    return { topic, payload: msgpack.encode([EMITTER, eventPacket(command), opts]) };
   }
   const more = command.kind === 'disconnect' ? { close: command.close } : { rooms: command.rooms };
   const request = { uid: EMITTER, type: REQUESTS[command.kind], opts, ...more };

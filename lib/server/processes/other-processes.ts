@@ -13,12 +13,16 @@ import { membersFrom, membersHere } from '../../messaging/members.js';
 import { checkPacket, EVENT_PACKET } from '../../queue/cluster-message.js';
 import type { Queue } from '../../queue/open-queue.js';
 import { NOT_MINE } from '../../queue/peers.js';
+import { opened, type Portable } from '../../queue/portable.js';
 
 /** How much longer than the client another process may take to say that it got no answer, in milliseconds. */
 const GRACE = 1_000;
 
 /** How far apart warnings of lists that are partial are at least, in milliseconds. */
 const WARNING_PAUSE = 10_000;
+
+/** A call as another process asks for it. */
+type Asked = RemoteCall & Pick<Portable, 'parts'>;
 
 /** What a process says of a call: the values, or the code of the error that ended it. */
 type CallAnswer = { values: readonly unknown[] } | { code: CallEnd };
@@ -32,7 +36,7 @@ export class OtherProcesses implements Elsewhere {
     private readonly queue: Queue,
     private readonly runtime: Runtime,
   ) {
-    queue.peers.respond('call', (question) => this.#callHere(question as RemoteCall));
+    queue.peers.respond('call', (question) => this.#callHere(question as Asked));
     queue.peers.respond('members', (question) => {
       const { namespace: nsp, room } = question as { namespace: string; room?: string | null };
       return membersHere(runtime, { nsp, room: room ?? undefined });
@@ -40,11 +44,15 @@ export class OtherProcesses implements Elsewhere {
   }
 
   send(command: Command): void {
-    this.queue.send(command);
+    if (command.kind !== 'emit') return this.queue.send(command);
+    const { data: values, ...encoded } = this.queue.portable(this.runtime.server, command.values);
+    this.queue.send({ ...command, values, ...encoded });
   }
 
-  async call(question: RemoteCall): Promise<readonly unknown[] | undefined> {
-    const { outgoing, timeout } = question;
+  async call(asked: RemoteCall): Promise<readonly unknown[] | undefined> {
+    const { data: outgoing, ...encoded } = this.queue.portable(this.runtime.server, asked.outgoing);
+    const question = { ...asked, outgoing, ...encoded };
+    const { timeout } = asked;
     const answer = await this.#ask(question);
     if (answer === NOT_MINE) {
       const values = await this.queue.ask?.(question);
@@ -84,11 +92,18 @@ export class OtherProcesses implements Elsewhere {
     }
   }
 
-  async #callHere({ namespace, sid, outgoing, timeout }: RemoteCall): Promise<CallAnswer | typeof NOT_MINE> {
+  async #callHere({
+    namespace,
+    sid,
+    timeout,
+    outgoing: data,
+    parts,
+  }: Asked): Promise<CallAnswer | typeof NOT_MINE> {
     const socket = clientIn(existingNamespace(this.runtime.server, namespace), sid);
     const connection = socket && connectionOf(socket);
     if (!connection) return NOT_MINE;
-    checkPacket({ type: EVENT_PACKET, data: outgoing });
+    checkPacket({ type: EVENT_PACKET, data });
+    const outgoing = opened(this.runtime.server, { data, ...(parts && { parts }) });
     try {
       return { values: await valuesOf(connection, outgoing as Outgoing, { timeout }) };
     } catch (error) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { decode, encode, hasBytes } from '../../../lib/queue/codec.js';
+import { decode, encode, hasBytes, msgpack } from '../../../lib/queue/codec.js';
 
 describe('the codec of queue messages', () => {
   it.each([
@@ -9,6 +9,26 @@ describe('the codec of queue messages', () => {
   ])('P4 brings back %o', (message) => {
     expect(decode(encode(message))).toEqual(message);
   });
+
+  it.each([
+    ['half a pair', { text: '\ud83d', bytes: Buffer.from('a') }],
+    ['half a pair in a key', { '\ud83d': 1, '\udc00': [2], bytes: Buffer.from('a') }],
+    ['numbers beyond 64 bits', { list: [2 ** 64, -1e300], bytes: Buffer.from('a') }],
+    ['NaN and Infinity', { list: [Number.NaN, Number.POSITIVE_INFINITY] }],
+    ['dates', { at: new Date(1_700_000_000_123) }],
+  ])('P4 brings back %s', (_, message) => {
+    expect(decode(encode(message))).toEqual(message);
+    expect(msgpack.decode(msgpack.encode([message, 1]))).toEqual([message, 1]);
+  });
+
+  it.each([[null], [[[0, '{}']]], [[[0, '"']]], [[1]]])(
+    'P4 throws for repairs that are none: %j',
+    (repairs) => {
+      expect(() =>
+        msgpack.decode(msgpack.encode({ '~repairs': repairs, bytes: Buffer.from('a') })),
+      ).toThrow();
+    },
+  );
 
   it('P4 is JSON where there are no bytes', () => {
     expect(encode({ a: [1] }).toString()).toBe('{"a":[1]}');
