@@ -31,7 +31,7 @@ export { user } from './common/user-room.js';
 
 // Speak first
 export { SocketIO } from './server/socket-io.service.js';
-export { BackgroundTask } from './context/background-task.js';
+export { BackgroundTask } from './server/background-task.js';
 
 // Refuse
 export { ConnectionRefusedError } from './common/connection-refused.error.js';
@@ -72,5 +72,5 @@ export type {
 export type { Member, Members } from './context/elsewhere.js';
 export type { Room } from './common/address.js';
 export type { UserId, UserRoom } from './common/user-room.js';
-export type { BackgroundFunction } from './context/background-task.js';
+export type { BackgroundFunction } from './server/background-task.js';
 export type { FlaskSocketErrorCode } from './common/errors.js';

@@ -1,6 +1,11 @@
-/** Several arguments of one event or acknowledgement; made by {@link args}. */
-export class Args<T extends readonly unknown[] = readonly unknown[]> {
-  constructor(readonly values: T) {}
+declare const TUPLE: unique symbol;
+
+/**
+ * Several arguments of one event or acknowledgement; made by {@link args}. An array, so that what copies or maps
+ * results (`ClassSerializerInterceptor`, for example) does so with each argument, and makes one of these again.
+ */
+export class Args<T extends readonly unknown[] = readonly unknown[]> extends Array<T[number]> {
+  declare readonly [TUPLE]: T;
 }
 
 /**
@@ -15,26 +20,22 @@ export class Args<T extends readonly unknown[] = readonly unknown[]> {
  * ```
  */
 export function args<T extends unknown[]>(...values: T): Args<T> {
-  return new Args(values);
+  return Args.from(values) as Args<T>;
 }
 
 /** What goes on the wire for a value: `args(…)` spread, `undefined` nothing, anything else itself. */
 export function toArguments(value: unknown): readonly unknown[] {
-  if (value instanceof Args) return value.values;
+  if (value instanceof Args) return value;
   return value === undefined ? [] : [value];
+}
+
+/** The result of a handler that returned `original`, after somebody made a plain array of it: still as many arguments. */
+export function asArgs(result: unknown, original: Args | undefined): unknown {
+  const isCopy = Array.isArray(result) && !(result instanceof Args) && result.length === original?.length;
+  return isCopy && !result.includes(original) ? Args.from(result) : result;
 }
 
 /** The reverse, for what a client answered: one value, several as an array, none as `undefined`. */
 export function fromArguments(values: readonly unknown[]): unknown {
   return values.length > 1 ? values : values[0];
-}
-
-/**
- * What came of `original` on its way through interceptors: still as many arguments, where one has made a copy of them.
- * A serializer's copy is no instance of our class.
- */
-export function keepArguments(original: unknown, result: unknown): unknown {
-  if (!(original instanceof Args) || result instanceof Args) return result;
-  const values = (result as { values?: unknown } | null | undefined)?.values;
-  return Array.isArray(values) && values.length === original.values.length ? new Args(values) : result;
 }

@@ -26,3 +26,11 @@ export function guarded<T>(
     return failed(thrown);
   }
 }
+
+/** Marks what can be awaited, but runs on its own: nobody waits for it where a handler returns it. */
+export const DETACHED = Symbol('nestjs-flask-socket detached');
+
+/** Whether a value is marked so. */
+export function isDetached(value: object): boolean {
+  return (value as { [DETACHED]?: unknown })[DETACHED] === true;
+}

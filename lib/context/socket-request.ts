@@ -64,7 +64,7 @@ export class SocketRequest {
   /** @internal Nest's context id, where its container built them. */
   contextId: { readonly id: number } | undefined;
   /** @internal Nest's view of this event, for guards, pipes and interceptors. */
-  execution: { getHandler(): unknown } | undefined;
+  execution: { getHandler(): unknown; getArgByIndex(index: number): unknown } | undefined;
 
   constructor(
     /** @internal */

@@ -8,15 +8,16 @@ export interface Site {
   method: (...values: unknown[]) => unknown;
 }
 
+/** Where Nest's view of an event has its client, its data and its acknowledgement. */
+const [CLIENT, DATA, ACKNOWLEDGE] = [0, 1, 2];
+
 /** Nest's view of an event, made when first asked for: client, data, acknowledgement, pattern. */
 export function executionContext(request: SocketRequest, { metatype, method }: Site): ExecutionContextHost {
-  if (request.execution?.getHandler() === method) return request.execution as ExecutionContextHost;
+  const known = request.execution as ExecutionContextHost | undefined;
+  if (known?.getHandler() === method) return known;
   const { connection, event, acknowledge } = request;
-  const context = new ExecutionContextHost(
-    [connection.socket, dataOf(event.args), acknowledge, event.message],
-    metatype,
-    method,
-  );
+  const values = known?.getArgs() ?? [connection.socket, dataOf(event.args), acknowledge, event.message];
+  const context = new ExecutionContextHost(values, metatype, method);
   context.setType('ws');
   request.execution = context;
   return context;
@@ -27,21 +28,25 @@ export function dataOf(values: readonly unknown[]): unknown {
   return values.length > 1 ? values : values[0];
 }
 
-/**
- * Calls with the data that guards and interceptors have left: they may put others in their place, as in Nest
- * (`context.getArgs()[1] = …`).
- */
-export function withCurrentData<Result>(
-  call: (request: SocketRequest, values: readonly unknown[]) => Result,
-  isNamed: boolean,
-): typeof call {
-  return (request, values) => {
-    const context = request.execution as ExecutionContextHost | undefined;
-    const { message, args } = request.event;
-    const data: unknown = context ? context.getArgs()[1] : dataOf(args);
-    if (Object.is(data, dataOf(args))) return call(request, values);
-    const current = args.length > 1 && Array.isArray(data) ? (data as unknown[]) : [data];
-    Reflect.set(request, 'event', { message, args: current });
-    return call(request, isNamed ? [message, ...current] : current);
-  };
+/** The data of an event, or what a guard or an interceptor has put in their place (`context.getArgs()[1] = …`). */
+export function currentData({ execution, event }: SocketRequest): unknown {
+  return execution ? execution.getArgByIndex(DATA) : dataOf(event.args);
+}
+
+/** The same as the arguments of the event. */
+export function currentArgs(request: SocketRequest): readonly unknown[] {
+  const { args } = request.event;
+  const data = currentData(request);
+  if (Object.is(data, dataOf(args))) return args;
+  return args.length > 1 && Array.isArray(data) ? data : [data];
+}
+
+/** The client of an event; likewise. */
+export function currentClient({ execution, connection }: SocketRequest): unknown {
+  return execution ? execution.getArgByIndex(CLIENT) : connection.socket;
+}
+
+/** What acknowledges an event; likewise. */
+export function currentAcknowledge({ execution, acknowledge }: SocketRequest): unknown {
+  return execution ? execution.getArgByIndex(ACKNOWLEDGE) : acknowledge;
 }

@@ -4,6 +4,7 @@ import type { Enhancer } from './enhancers.js';
 import { executionContext, type Site } from './execution-context.js';
 import type { Filter, Source } from './handler.js';
 import { FILTER_CATCH_EXCEPTIONS } from './nest-internals.js';
+import { resultOf } from './results.js';
 
 /** Exception filters, nearest first, each with the types that it catches. */
 export function filtersOf(
@@ -19,10 +20,19 @@ export function filtersOf(
         const types = typesFor(request);
         return types !== undefined && (types.length === 0 || types.some((type) => isA(error, type)));
       },
-      catch: (error, request) => instanceFor(request)?.catch(error, executionContext(request, site)),
+      catch: (error, request) =>
+        resultOf(
+          instanceFor(request)?.catch(error, executionContext(request, site)),
+          request,
+          nameOf(enhancer),
+        ),
     };
   });
   return filters.toReversed();
+}
+
+function nameOf({ instance, scoped }: Enhancer): string {
+  return scoped?.name ?? (instance as object).constructor.name;
 }
 
 /** What a filter catches: known from its class, or seen on what a factory has made for the event. */

@@ -1,8 +1,10 @@
-import type { CanActivate, ExecutionContext } from '@nestjs/common';
+import { HttpException, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { WsException } from '@nestjs/websockets';
 import { isObservable, lastValueFrom, type Observable } from 'rxjs';
+import { describeThrown, printable, summarizeThrown } from '../common/printable.js';
 import { chain, guarded, isThenable } from '../common/thenable.js';
 import type { SocketRequest } from '../context/socket-request.js';
+import { isA } from './filters.js';
 import type { Source } from './handler.js';
 
 type Later = PromiseLike<boolean> | Observable<boolean>;
@@ -22,26 +24,33 @@ export function admit(
 }
 
 /**
- * Asks guards of a handler that runs whatever they say: cleaning up is never refused. Their refusals are one debug
- * line each.
+ * Asks the guards of a disconnect handler, all of them, for what they do besides: the client has gone, whatever they
+ * say, and its cleanup is never refused.
  */
-export function consult(
-  [guard, ...others]: readonly Source<CanActivate>[],
+export function hear(
+  guards: readonly Source<CanActivate>[],
   request: SocketRequest,
   context: ExecutionContext,
-): void | Promise<void> {
-  if (!guard) return;
-  const asked = guarded<void>(
-    () => admit([guard], request, context),
-    () => overruled(request, context),
-  );
-  return chain(asked, () => consult(others, request, context)) as void | Promise<void>; // `admit` makes real promises
+): void | PromiseLike<void> {
+  let before: void | PromiseLike<void> = undefined;
+  for (const guard of guards) {
+    before = chain(before, () =>
+      guarded<void>(
+        () => admit([guard], request, context),
+        (thrown) => overrule(request, thrown),
+      ),
+    );
+  }
+  return before;
 }
 
-function overruled(request: SocketRequest, context: ExecutionContext): void {
+function overrule(request: SocketRequest, thrown: unknown): void {
   request.denied = false;
-  const place = `${context.getClass().name}.${context.getHandler().name}`;
-  request.connection.runtime.logger.debug?.(`A guard refused at ${place}, which runs all the same.`);
+  const { runtime, socket } = request.connection;
+  const what = `the disconnect of ${printable(socket.nsp.name)}, sid ${socket.id}, which is handled all the same`;
+  const isRefusal = isA(thrown, WsException) || isA(thrown, HttpException);
+  if (isRefusal) runtime.logger.debug?.(`A guard refused ${what}: ${summarizeThrown(thrown)}`);
+  else runtime.logger.error(`Error in a guard of ${what}: ${describeThrown(thrown)}`);
 }
 
 async function admitLater(

@@ -1,8 +1,8 @@
 import { Inject, Injectable, type CanActivate, type ExceptionFilter, type NestInterceptor, type PipeTransform, type Type } from '@nestjs/common'; // prettier-ignore
 import { ApplicationConfig } from '@nestjs/core';
 import { ConnectionRefusedError } from '../common/connection-refused.error.js';
+import { ANY } from '../common/constants.js';
 import { chain } from '../common/thenable.js';
-import { BackgroundTask } from '../context/background-task.js';
 import type { AnyFunction } from '../context/connection.js';
 import type { SocketRequest } from '../context/socket-request.js';
 import {
@@ -12,9 +12,9 @@ import {
   type HandlerMetadata,
 } from '../decorators/handler.metadata.js';
 import { globalEnhancers, localEnhancers, resolveEnhancer, scopedAmong, sourcesOf, type Enhancer, type EnhancerSite, type Kind } from './enhancers.js'; // prettier-ignore
-import { executionContext, withCurrentData, type Site } from './execution-context.js';
+import { currentArgs, executionContext, type Site } from './execution-context.js';
 import { filtersOf } from './filters.js';
-import { admit, consult } from './guards.js';
+import { admit, hear } from './guards.js';
 import type { Handler } from './handler.js';
 import { identified } from './identified.js';
 import { intercept } from './interceptors.js';
@@ -23,6 +23,7 @@ import { isGatewayHook } from './nest-gateways.js';
 import { PARAMTYPES_METADATA, type InstanceWrapper } from './nest-internals.js';
 import { acknowledgesItself, parametersOf, type Parameter } from './parameters.js';
 import { argumentsOf, isTrivial, metadataOf, type ParameterPlan } from './pipes.js';
+import { resultOf } from './results.js';
 import { ScopedInstances, type ScopedSet } from './scoped-instances.js';
 import { withServer } from './server-properties.js';
 import { signatureOf } from './signature.js';
@@ -63,7 +64,7 @@ export class HandlerCompiler {
       module: handlerMethod.wrapper.host?.name,
       ordering: metadata.ordering,
       session: metadata.session,
-      catchAll: metadata.event === '*',
+      catchAll: metadata.event === ANY,
       acknowledgesItself: acknowledgesItself(declaration),
       invoke: prepared(parts, staged(parts, noticing(called(parts), { kind: metadata.kind, place }))),
       filters: filtersOf(enhancers.filters, sourcesOf<ExceptionFilter>(enhancers.filters, parts.set), site),
@@ -102,8 +103,11 @@ export class HandlerCompiler {
     const all = (kind: Kind) =>
       isBare ? [] : [...globalEnhancers(enhancerSite, kind), ...localEnhancers(enhancerSite, kind)];
     const parameters = parametersOf(declaration, placeOf(prototype, declaration.method));
+    const isDeparture = metadata.kind === 'disconnect'; // nobody refuses one
     return {
-      guards: all('guards'),
+      guards: isDeparture
+        ? localEnhancers({ ...enhancerSite, metatype: undefined }, 'guards')
+        : all('guards'),
       interceptors: all('interceptors'),
       pipes: all('pipes'),
       filters: isErrorHandler ? [] : localEnhancers(enhancerSite, 'filters'),
@@ -171,19 +175,11 @@ function called(parts: Parts): Invoke {
   };
 }
 
-/** What a handler returned. A background task goes on by itself: it is no value, and is not waited for. */
-function resultOf(result: unknown, { connection }: SocketRequest, place: string): unknown {
-  if (!(result instanceof BackgroundTask)) return result;
-  const advice = 'The client gets no value, and nobody waits for the task. Start it without returning it.';
-  connection.runtime.warnOnce(`task of ${place}`, `${place} returns a background task. ${advice}`);
-  return undefined;
-}
-
 /** The stages around the method that there is something to do for. */
 function staged({ enhancers, set, site, declaration, metadata }: Parts, call: Invoke): Invoke {
   const guards = sourcesOf<CanActivate>(enhancers.guards, set);
   const interceptors = sourcesOf<NestInterceptor>(enhancers.interceptors, set);
-  let invoke = guards.length + interceptors.length > 0 ? withCurrentData(call, metadata.event === '*') : call;
+  let invoke = guards.length + interceptors.length > 0 ? withCurrentArgs(call, metadata) : call;
   if (interceptors.length > 0) {
     const next = invoke;
     invoke = (request, values) => {
@@ -194,11 +190,20 @@ function staged({ enhancers, set, site, declaration, metadata }: Parts, call: In
   if (metadata.kind === 'connect') invoke = identified({ invoke });
   if (isAuthenticatedOnly(declaration)) invoke = forKnownUsers(invoke);
   if (guards.length === 0) return invoke;
-  const ask = metadata.kind === 'disconnect' ? consult : admit;
   const next = invoke;
+  const ask = metadata.kind === 'disconnect' ? hear : admit;
   return (request, values) => {
     const admitted = ask(guards, request, executionContext(request, site));
     return admitted ? admitted.then(() => next(request, values)) : next(request, values);
+  };
+}
+
+/** What guards and interceptors have put in place of the event's data is what the handler gets, as in Nest. */
+function withCurrentArgs(call: Invoke, { event }: HandlerMetadata): Invoke {
+  return (request, values) => {
+    const args = currentArgs(request);
+    if (event === ANY) return call(request, [values[0], ...args]);
+    return call(request, args === request.event.args ? values : args);
   };
 }
 

@@ -1,8 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
 import { from, isObservable, mergeMap, Observable, of, tap, type Observer, type Subscriber } from 'rxjs';
-import { keepArguments } from '../common/args.js';
-import { isGenerator } from '../common/generator.js';
+import { Args, asArgs } from '../common/args.js';
 import { isThenable } from '../common/thenable.js';
 import type { SocketRequest } from '../context/socket-request.js';
 import { storage } from '../context/storage.js';
@@ -20,106 +19,118 @@ export interface Intercepted {
  * only if it is not there at once.
  */
 export function intercept(interceptors: readonly Source<NestInterceptor>[], call: Intercepted): unknown {
-  return new Interception(interceptors, call).outcome();
+  const passage = new Passage(interceptors, call);
+  const last = new LastValue((value) => asArgs(value, passage.answer));
+  streamOf(passage.enter(0)).subscribe(last);
+  passage.proceed();
+  return last.outcome();
 }
 
-/**
- * One event on its way through interceptors, as in Nest: what lies behind an interceptor starts with each subscription
- * to `next.handle()`, in the asynchronous context in which `handle()` was called, and its values come when all that
- * subscribes in the same turn has done so. An interceptor that shares them has its handler run once.
- */
-class Interception {
-  readonly #interceptors: readonly Source<NestInterceptor>[];
-  readonly #call: Intercepted;
-  /** What the handler returned last. */
-  #returned: unknown;
-  /** What has started, and has its values delivered when the turn of the subscriptions is over. */
-  #started: (() => void)[] | undefined = [];
+/** One way through the interceptors to the handler and back. */
+class Passage {
+  /** What has been subscribed to and has not started, in its order; nothing once that is left to promises. */
+  #waiting: (() => void)[] | undefined = [];
 
-  constructor(interceptors: readonly Source<NestInterceptor>[], call: Intercepted) {
-    this.#interceptors = interceptors;
-    this.#call = call;
-  }
+  /** The last `args(…)` that the handler has returned. */
+  answer: Args | undefined;
 
-  /** The last value, or what came to be thrown. */
-  outcome(): unknown {
-    const last = new LastValue((value) => keepArguments(this.#returned, value));
-    streamOf(this.#start(0)).subscribe(last);
-    for (let next = this.#started?.shift(); next; next = this.#started?.shift()) next();
-    this.#started = undefined;
-    return last.outcome();
-  }
+  constructor(
+    private readonly interceptors: readonly Source<NestInterceptor>[],
+    private readonly call: Intercepted,
+  ) {}
 
   /** Calls an interceptor, or behind the last one the handler. */
-  #start(index: number): unknown {
-    const { request, context, next } = this.#call;
-    const interceptor = this.#interceptors[index];
-    if (interceptor) return interceptor(request).intercept(context, this.#handlerOf(index + 1));
-    return this.#noted(storage.getStore() === request ? next() : storage.run(request, next));
+  enter(index: number): unknown {
+    const interceptor = this.interceptors[index];
+    const { request, context } = this.call;
+    if (!interceptor) return this.#noted(inContext(this.call));
+    return interceptor(request).intercept(context, { handle: () => this.#handle(index + 1) });
   }
 
-  /** Notes what comes of the handler. */
   #noted(result: unknown): unknown {
-    const note = (value: unknown) => (this.#returned = value);
-    if (isThenable(result)) return Promise.resolve(result).then((value) => this.#noted(value));
-    return isObservable(result) ? result.pipe(tap(note)) : note(result);
+    if (isObservable(result) || isThenable(result))
+      return streamOf(result).pipe(tap((value) => this.#note(value)));
+    this.#note(result);
+    return result;
   }
 
-  #handlerOf(index: number): CallHandler {
-    return {
-      handle: () => {
-        const scope = new AsyncResource('next.handle()');
-        const start = () => this.#start(index);
-        return new Observable((subscriber) => {
-          const result = outcomeOf(() => scope.runInAsyncScope(start));
-          this.#later(() => deliver(result, subscriber));
-        });
-      },
+  #note(value: unknown): void {
+    this.answer = value instanceof Args ? value : undefined;
+  }
+
+  /**
+   * What an interceptor calls `next.handle()`. It runs in the asynchronous context of that call, and tells whoever
+   * subscribes in that of the subscription: what AsyncLocalStorage holds is what it is in Nest.
+   */
+  #handle(index: number): ReturnType<CallHandler['handle']> {
+    const scope = new AsyncResource('Intercepted');
+    const enter = () => scope.runInAsyncScope(() => this.enter(index));
+    const isInterceptor = index < this.interceptors.length;
+    return new Observable((subscriber) => this.#later(subscriber, isInterceptor ? entered(enter) : enter));
+  }
+
+  /**
+   * Nothing runs or arrives before all that is subscribing has subscribed: as in Nest, who shares the stream shares
+   * one call. That needs no promise as long as the first subscription is still being made.
+   */
+  #later(subscriber: Subscriber<unknown>, enter: () => unknown): void {
+    const start = () => {
+      if (!subscriber.closed) begin(subscriber, enter);
+    };
+    if (!this.#waiting) return void Promise.resolve().then(start);
+    const scope = new AsyncResource('Subscribed');
+    this.#waiting.push(() => scope.runInAsyncScope(start));
+  }
+
+  /** The first subscription has been made: starts what waits, and what comes to wait through that. */
+  proceed(): void {
+    const waiting = this.#waiting ?? [];
+    for (const start of waiting) start(); // grows meanwhile
+    this.#waiting = undefined;
+  }
+}
+
+/** Interceptors are called at once, as in Nest; what came of it waits. */
+function entered(enter: () => unknown): () => unknown {
+  try {
+    const result = enter();
+    return () => result;
+  } catch (error) {
+    return () => {
+      throw error;
     };
   }
-
-  /** At the end of the turn; with a microtask where the subscription came later. */
-  #later(action: () => void): void {
-    if (this.#started) this.#started.push(action);
-    else queueMicrotask(action);
-  }
 }
 
-type Outcome = { value: unknown } | { thrown: unknown };
-
-function outcomeOf(start: () => unknown): Outcome {
+function begin(subscriber: Subscriber<unknown>, enter: () => unknown): void {
   try {
-    const value = start();
-    if (!isThenable(value)) return { value };
-    const promise = Promise.resolve(value);
-    promise.catch(() => {}); // nobody may be left who listens
-    return { value: promise };
-  } catch (thrown) {
-    return { thrown };
+    const result = enter();
+    if (isObservable(result) || isThenable(result)) return void streamOf(result).subscribe(subscriber);
+    subscriber.next(result);
+    subscriber.complete();
+  } catch (error) {
+    subscriber.error(error);
   }
 }
 
-function deliver(outcome: Outcome, subscriber: Subscriber<unknown>): void {
-  if (subscriber.closed) return;
-  if ('thrown' in outcome) subscriber.error(outcome.thrown);
-  else subscriber.add(streamOf(outcome.value).subscribe(subscriber));
+/** An interceptor may have called from anywhere: the handler runs in its own context all the same. */
+function inContext({ request, next }: Intercepted): unknown {
+  return storage.getStore() === request ? next() : storage.run(request, next);
 }
 
-/** A result as a stream: an observable's or a generator's values, those of a promise's value, or the value itself. */
+/** A result as a stream: an observable's values, those of a promise's value, or the value itself. */
 function streamOf(result: unknown): Observable<unknown> {
   if (isObservable(result)) return result;
-  if (isGenerator(result)) return from(result);
   return isThenable(result) ? from(Promise.resolve(result)).pipe(mergeMap(streamOf)) : of(result);
 }
-
-/** Keeps the last value of a stream. */
+/** Keeps the last value of a stream; `finish` makes the result of it. */
 class LastValue implements Observer<unknown> {
   #last: unknown;
   #error: { thrown: unknown } | undefined;
   #isOver = false;
   #waiting: { resolve: (value: unknown) => void; reject: (error: unknown) => void } | undefined;
 
-  constructor(private readonly finish: (last: unknown) => unknown) {}
+  constructor(private readonly finish: (value: unknown) => unknown) {}
 
   next(value: unknown): void {
     this.#last = value;
@@ -132,12 +143,13 @@ class LastValue implements Observer<unknown> {
 
   complete(): void {
     this.#isOver = true;
-    this.#waiting?.resolve(this.finish(this.#last));
+    this.#last = this.finish(this.#last);
+    this.#waiting?.resolve(this.#last);
   }
 
   /** The value, or what the stream failed with; a promise while it runs. */
   outcome(): unknown {
-    if (this.#isOver) return this.finish(this.#last);
+    if (this.#isOver) return this.#last;
     if (this.#error) throw this.#error.thrown;
     return new Promise((resolve, reject) => (this.#waiting = { resolve, reject }));
   }

@@ -3,7 +3,7 @@ import { failure } from '../common/errors.js';
 import type { SocketRequest } from '../context/socket-request.js';
 import type { Declaration } from '../decorators/handler.metadata.js';
 import { parameterKind, type ParameterKind } from '../decorators/parameters.decorator.js';
-import { dataOf, executionContext, type Site } from './execution-context.js';
+import { currentAcknowledge, currentArgs, currentClient, currentData, executionContext, type Site } from './execution-context.js'; // prettier-ignore
 import { CUSTOM_ROUTE_ARGS_METADATA, ROUTE_ARGS_METADATA } from './nest-internals.js';
 
 /** Takes a parameter's value from the event. */
@@ -33,9 +33,9 @@ interface ParameterMetadata {
 const OURS: Record<ParameterKind, (request: SocketRequest) => unknown> = {
   sid: (request) => request.sid,
   namespace: (request) => request.namespace,
-  auth: (request) => request.auth,
-  reason: (request) => (request.event.message === 'disconnect' ? request.event.args[0] : undefined),
-  args: (request) => [...request.event.args],
+  auth: (request) => (request.event.message === 'connect' ? currentArgs(request)[0] : request.auth),
+  reason: (request) => (request.event.message === 'disconnect' ? currentArgs(request)[0] : undefined),
+  args: (request) => [...currentArgs(request)],
   user: (request) => request.user,
 };
 
@@ -52,14 +52,14 @@ const field = (object: unknown, key: string | undefined) =>
 
 /** Nest's own parameter decorators by their number; those of @nestjs/websockets share numbers with HTTP's. */
 const NEST: Record<number, NestParameter> = {
-  0: { type: 'custom', read: (request) => request.connection.socket }, // @ConnectedSocket(), @Req()
-  3: { type: 'body', read: (request, data) => field(dataOf(request.event.args), data) }, // @MessageBody(), @Body()
+  0: { type: 'custom', read: currentClient }, // @ConnectedSocket(), @Req()
+  3: { type: 'body', read: (request, data) => field(currentData(request), data) }, // @MessageBody(), @Body()
   4: { type: 'query', read: (request, data) => field(request.query, data) },
   5: { type: 'param', read: (request, data) => field(request.params, data) },
   6: { type: 'custom', read: (request, data) => field(request.headers, data?.toLowerCase()) },
   7: { type: 'custom', read: (request, data) => field(request.session, data) },
   11: { type: 'custom', read: (request) => request.address },
-  13: { type: 'custom', read: (request) => request.acknowledge }, // @Ack()
+  13: { type: 'custom', read: currentAcknowledge }, // @Ack()
 };
 const ACK = '13';
 const HTTP_ONLY = ['', '@Res()', '@Next()', '', '', '', '', '', '@UploadedFile()', '@UploadedFiles()', '@HostParam()', '', '@RawBody()']; // prettier-ignore

@@ -165,8 +165,8 @@ function loaded(wrapper: InstanceWrapper, request: SocketRequest): unknown {
 }
 
 /**
- * Notes an instance that the container has constructed of a class, so that its hooks can be called. What a factory
- * returns may be shared with others, and is the factory's to end.
+ * Notes an instance that the container has constructed from a class, so that its hooks can be called. What a factory
+ * hands out may be shared: whose it is and when it ends, only the factory knows.
  */
 function note(wrapper: InstanceWrapper, request: SocketRequest): void {
   if (wrapper.isNotMetatype || wrapper.isAlias) return;

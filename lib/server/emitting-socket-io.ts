@@ -9,7 +9,7 @@ import type { EmitterClient } from '../emitter/emitter-options.js';
 import type { Emitter } from '../emitter/emitter.js';
 import type { EmitOptions, SendOptions } from '../messaging/emit-options.js';
 import { Tally } from '../queue/tally.js';
-import { sleep } from '../context/background-task.js';
+import { sleep } from './background-task.js';
 import type { SocketIO } from './socket-io.service.js';
 
 /** All that is public of a class: what a stand-in has to have. */

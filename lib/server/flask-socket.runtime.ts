@@ -12,6 +12,7 @@ import { SocketRequest } from '../context/socket-request.js';
 import { HandlerCompiler } from '../handlers/handler.compiler.js';
 import type { Handler } from '../handlers/handler.js';
 import { HandlerRegistry } from '../handlers/handler.registry.js';
+import { resultOf } from '../handlers/results.js';
 import { ScopedInstances } from '../handlers/scoped-instances.js';
 import { Admission } from './connection/admission.js';
 import { Departure } from './connection/departure.js';
@@ -193,9 +194,10 @@ export class FlaskSocketRuntime implements Runtime {
   #handlerOf(callback: AnyFunction): Handler {
     const shared = (this.#callbacks ??= this.compiler.compileFunction(() => {}, { place: 'callback' }));
     const call = callback as (...values: readonly unknown[]) => unknown;
+    const place = callback.name || shared.place;
     const invoke: Handler['invoke'] = (request, values) =>
-      chain(shared.invoke(request, []), () => call(...values));
-    return { ...shared, place: callback.name || shared.place, invoke };
+      chain(shared.invoke(request, []), () => resultOf(call(...values), request, place));
+    return { ...shared, place, invoke };
   }
 
   #callbacks: Handler | undefined;

@@ -3,7 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { counted, describeThrown } from '../common/printable.js';
 import { storage } from '../context/storage.js';
-import { isInBackgroundTask, type BackgroundTask } from '../context/background-task.js';
+import { isInBackgroundTask, type BackgroundTask } from './background-task.js';
 import { bidFarewell } from './connection/farewell.js';
 import { InFlight } from './dispatch/in-flight.js';
 import { FlaskSocketRuntime } from './flask-socket.runtime.js';

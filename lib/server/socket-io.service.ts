@@ -14,7 +14,7 @@ import type { CallOptions, EmitOptions, SendOptions } from '../messaging/emit-op
 import { membersOf } from '../messaging/members.js';
 import { speak } from '../messaging/speak.js';
 import { endUser } from '../messaging/users.js';
-import { BackgroundTask, sleep, type BackgroundFunction } from '../context/background-task.js';
+import { BackgroundTask, sleep, type BackgroundFunction } from './background-task.js';
 import { FlaskSocketRuntime } from './flask-socket.runtime.js';
 import { healthOf, type Health } from './health.js';
 import { RuntimeHandlers } from './runtime-handlers.js';

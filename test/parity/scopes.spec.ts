@@ -1061,6 +1061,10 @@ describe('a durable provider', () => {
 });
 
 describe('cleaning up', () => {
+  const unknown = () => {
+    throw new Error('unknown property');
+  };
+
   /** An application whose request-scoped provider notes its end. */
   async function cleaningApp(act: (number: number) => unknown) {
     const steps = new Journal<string>();
@@ -1148,65 +1152,93 @@ describe('cleaning up', () => {
     expect(await ended(steps)).toContain(`end of ${event}`);
   });
 
-  it('K8 ends nothing that a factory returned: it may belong to others', async () => {
-    const ended: string[] = [];
+  it.each([
+    ['for an event', EACH_EVENT],
+    ['for a connection', EACH_CONNECTION],
+  ])('K8 leaves alone what a factory hands out %s: it may be shared', async (_, scope) => {
+    const steps = new Journal<unknown>();
     const shared = {
-      onEventEnd: () => ended.push('onEventEnd'),
-      [Symbol.asyncDispose]: () => ended.push('disposal'),
+      isOpen: true,
+      onEventEnd: () => steps.add('end'),
+      onConnectionEnd: () => steps.add('end'),
+      [Symbol.asyncDispose]: async () => void (shared.isOpen = false),
     };
-    const proxy: object = new Proxy({}, { get: (_, call) => () => ended.push(String(call)) });
+    @Injectable(scope)
+    class Unit {
+      onEventEnd() {
+        steps.add('unit');
+      }
+      onConnectionEnd() {
+        steps.add('unit');
+      }
+    }
     @SocketGateway()
-    class TenantGateway {
+    class UnitGateway {
       constructor(
-        @Inject('TENANT') readonly tenant: object,
-        @Inject('STUB') readonly stub: object,
+        @Inject('DATABASE') private readonly database: typeof shared,
+        @Inject('ALIAS') readonly alias: typeof shared,
+        readonly unit: Unit,
       ) {}
 
       @OnEvent('act')
-      act(number: number) {
-        return number;
+      act() {
+        return this.database.isOpen && this.alias === this.database;
       }
     }
     const app = await startApp({
       providers: [
-        TenantGateway,
-        { provide: 'TENANT', ...EACH_EVENT, useFactory: () => shared },
-        { provide: 'STUB', ...EACH_EVENT, useFactory: () => ({ proxy }) },
+        UnitGateway,
+        Unit,
+        { provide: 'DATABASE', ...scope, inject: [SocketRequest], useFactory: () => shared },
+        { provide: 'ALIAS', useExisting: 'DATABASE' },
       ],
     });
     const client = await app.connect();
+    const answers = await rounds(() => ask(client, 'act'));
+    client.disconnect();
+    await steps.has('unit');
 
-    await rounds(async (number) => expect(await ask(client, 'act', number)).toEqual([number]));
-    await app.app.close();
-
-    expect(ended).toEqual([]);
+    expect(answers).toEqual(each(() => [true]));
+    expect([shared.isOpen, new Set(steps.entries)]).toEqual([true, new Set(['unit'])]);
   });
 
-  it('K8 looks at instances that throw when they are looked at', async () => {
+  it.each([
+    [
+      'a stub that makes something of every property',
+      { get: (asked: string[], key: string) => () => void asked.push(key) },
+    ],
+    ['a proxy that does not know them', { get: unknown, has: unknown }],
+  ])('K8 X4 leaves %s alone, and the process lives', async (_, traps) => {
+    const asked: string[] = [];
+    const trapped = (trap?: (asked: string[], key: string) => unknown) => ({
+      trap: (target: object, key: string | symbol) =>
+        trap && /onEventEnd|dispose/i.test(String(key)) ? trap(asked, String(key)) : Reflect.get(target, key),
+    });
     @Injectable(EACH_EVENT)
-    class Strict {
+    class Stub {
       constructor() {
+        const { get, has } = traps as Record<string, () => unknown>;
         return new Proxy(this, {
-          get(target, key) {
-            if (key in target || key === 'then') return Reflect.get(target, key) as unknown; // the container awaits it
-            throw new Error(`unknown property ${String(key)}`);
-          },
+          get: trapped(get).trap,
+          has: has ? (target, key) => Boolean(trapped(has).trap(target, key)) : Reflect.has,
         });
       }
     }
     @SocketGateway()
-    class StrictGateway {
-      constructor(readonly strict: Strict) {}
+    class StubGateway {
+      constructor(readonly stub: Stub) {}
 
       @OnEvent('act')
-      act(number: number) {
-        return number;
+      act() {
+        return 'fine';
       }
     }
-    const app = await startApp({ providers: [StrictGateway, Strict] });
+    const app = await startApp({ providers: [StubGateway, Stub] });
     const client = await app.connect();
 
-    await rounds(async (number) => expect(await ask(client, 'act', number)).toEqual([number]));
+    expect(await rounds(() => ask(client, 'act'))).toEqual(each(() => ['fine']));
+    expect(asked).toEqual([]);
+    expect(app.log.of('error')).toEqual([]);
   });
 
   it('K8 calls onEventEnd beside a factory that made nothing', async () => {

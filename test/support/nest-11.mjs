@@ -6,7 +6,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const SUITES =
-  'as-in-nest context errors finding inheritance parameters pipeline scopes without-server'.split(' ');
+  'context errors finding inheritance interceptors parameters pipeline results scopes without-server'.split(
+    ' ',
+  );
 const PACKAGES = [
   'common',
   'core',

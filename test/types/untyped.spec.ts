@@ -76,7 +76,8 @@ describe('options', () => {
 
 describe('results', () => {
   it('E5 args() keeps the types of its values', () => {
-    expectTypeOf(args('one', 2).values).toEqualTypeOf<[string, number]>();
+    expectTypeOf(args('one', 2)).toEqualTypeOf<ReturnType<typeof args<[string, number]>>>();
+    expectTypeOf(args('one', 2)).not.toEqualTypeOf<ReturnType<typeof args<[string, string]>>>();
   });
 
   it('Q2 a task has the type of what its function resolves with', () => {

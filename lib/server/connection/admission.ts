@@ -193,13 +193,17 @@ export class Admission {
       handler,
       values,
     };
-    let refusal: Error | undefined;
+    let decided: { refusal: Error | undefined } | undefined;
     const running = this.parts.executor.decide(run, (_, outcome) =>
       chain(this.#refusal(run, outcome), (error) => {
-        refusal = error ?? (connection.state === 'refused' ? new ConnectionRefusedError() : undefined);
+        decided = {
+          refusal: error ?? (connection.state === 'refused' ? new ConnectionRefusedError() : undefined),
+        };
       }),
     );
-    return chain(running as PromiseLike<void>, () => refusal);
+    return chain(running as PromiseLike<void>, () =>
+      decided ? decided.refusal : new ConnectionRefusedError(INTERNAL_ERROR),
+    );
   }
 
   #refusal(run: Run, outcome: { result: unknown } | { error: unknown }): Verdict {

@@ -1,6 +1,5 @@
-import { from, isObservable, lastValueFrom } from 'rxjs';
+import { isObservable, lastValueFrom } from 'rxjs';
 import { toArguments } from '../../common/args.js';
-import { isGenerator } from '../../common/generator.js';
 import type { Log } from '../../common/logger.js';
 import { describeThrown, nameOfThrown } from '../../common/printable.js';
 import { isThenable } from '../../common/thenable.js';
@@ -54,19 +53,10 @@ export class Executor {
     return this.#run(run, finish);
   }
 
-  /** The border: behind it nothing is thrown, whatever handlers and those who are told of them do. */
   #run(run: Run, finish: Finish): void | Promise<void> {
     const { observer } = this;
-    try {
-      if (!observer) return storage.run(run.request, this.#execute, run, finish);
-      return watched(observer, run, () => storage.run(run.request, this.#execute, run, finish));
-    } catch (thrown) {
-      this.#escaped(run, thrown);
-    }
-  }
-
-  #escaped({ handler }: Run, thrown: unknown): void {
-    this.logger.error(`Error after ${handler.place}: ${describeThrown(thrown)}`, `after ${handler.place}`);
+    if (!observer) return storage.run(run.request, this.#execute, run, finish);
+    return watched(observer, run, () => storage.run(run.request, this.#execute, run, finish));
   }
 
   /** What the error handlers answer to an error. Never rejects. */
@@ -104,9 +94,24 @@ export class Executor {
   }
 
   readonly #execute = (run: Run, finish: Finish): void | Promise<void> => {
-    const opening = openSession(run);
-    return opening ? this.#track(run, this.#whenOpen(opening, run, finish)) : this.#invoke(run, finish);
+    try {
+      const opening = openSession(run);
+      return opening ? this.#track(run, this.#whenOpen(opening, run, finish)) : this.#invoke(run, finish);
+    } catch (error) {
+      return this.#lost(run, error);
+    }
   };
+
+  /** Nothing else has taken care of an error: it goes no further, and the client hears that there was one. */
+  #lost({ request, handler }: Run, error: unknown): void {
+    const line = `Error after ${handler.place}, sid ${request.sid}: ${describeThrown(error)}`;
+    this.logger.error(line, `after ${handler.place} ${nameOfThrown(error)}`);
+    try {
+      acknowledge(request, safeError(undefined));
+    } catch {
+      // it cannot even be told
+    }
+  }
 
   async #whenOpen(opening: Promise<void>, run: Run, finish: Finish): Promise<void> {
     try {
@@ -127,7 +132,8 @@ export class Executor {
   #invoke(run: Run, finish: Finish): void | Promise<void> {
     try {
       const result = run.handler.invoke(run.request, run.values);
-      if (comesLater(result)) return this.#track(run, this.#later(run, result, finish));
+      if (isThenable(result) || isObservable(result))
+        return this.#track(run, this.#later(run, result, finish));
       const closing = closeSession(run.request);
       if (closing) return this.#track(run, this.#later(run, closing.then(() => result), finish)); // prettier-ignore
       const finished = finish(run, { result });
@@ -139,8 +145,8 @@ export class Executor {
   }
 
   #track(run: Run, promise: Promise<void>): Promise<void> {
-    const contained = promise.catch((thrown: unknown) => this.#escaped(run, thrown));
-    return this.inFlight.track(contained, run.request.connection.client);
+    const total = promise.then(undefined, (error: unknown) => this.#lost(run, error));
+    return this.inFlight.track(total, run.request.connection.client);
   }
 
   async #later(run: Run, result: unknown, finish: Finish): Promise<void> {
@@ -222,14 +228,8 @@ function acknowledgeSafely(request: SocketRequest, safe: unknown): void {
   }
 }
 
-/** Whether a result is not there yet. */
-function comesLater(result: unknown): boolean {
-  return isThenable(result) || isObservable(result) || isGenerator(result);
-}
-
-/** The value of a promise, the last one of an observable or generator; of a promise of one, too. */
+/** The value of a promise, the last one of an observable; of a promise of an observable, too. */
 async function settled(result: unknown): Promise<unknown> {
   const value = await result;
-  const values = isObservable(value) ? value : isGenerator(value) ? from(value) : undefined;
-  return values ? lastValueFrom(values, { defaultValue: undefined }) : value;
+  return isObservable(value) ? lastValueFrom(value, { defaultValue: undefined }) : value;
 }

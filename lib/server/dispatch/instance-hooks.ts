@@ -1,59 +1,68 @@
 import type { Log } from '../../common/logger.js';
 import { describeThrown } from '../../common/printable.js';
 
-/** Hooks of request-scoped and durable providers, called when the event or the connection is over. */
-interface Hooked {
-  onEventEnd?(): unknown;
-  onConnectionEnd?(): unknown;
-  [Symbol.asyncDispose]?(): unknown;
-  [Symbol.dispose]?(): unknown;
-}
-
 type EndHook = 'onEventEnd' | 'onConnectionEnd';
+type Hook = (this: unknown) => unknown;
 
 /**
  * Tells instances that their time is over; an error of one is logged and keeps no other from hearing it. Those that
  * have no hook, which is most, cost a look.
  */
 export function endInstances(instances: Iterable<unknown>, hook: EndHook, logger: Log): void | Promise<void> {
-  let concerned: unknown[] | undefined;
+  let concerned: [instance: object, hooks: Hook[]][] | undefined;
   for (const instance of instances) {
-    if (wantsToKnow(instance, hook)) (concerned ??= []).push(instance);
+    const hooks = hooksOf(instance, hook);
+    if (hooks) (concerned ??= []).push([instance as object, hooks]);
   }
   return concerned && tell(concerned, hook, logger);
 }
 
-/** An instance may be anything that its constructor made of it: a proxy that throws has no hook. */
-function wantsToKnow(instance: unknown, hook: EndHook): boolean {
+/** The hook of an instance and its disposal. One that will not be looked at, a proxy for example, has none. */
+function hooksOf(instance: unknown, hook: EndHook): Hook[] | undefined {
   try {
-    const hooked = instance as Hooked;
-    return [hooked[hook], hooked[Symbol.asyncDispose], hooked[Symbol.dispose]].some(isFunction);
+    const own = hookOf(instance, hook);
+    const disposal = hookOf(instance, Symbol.asyncDispose) ?? hookOf(instance, Symbol.dispose);
+    if (own) return disposal ? [own, disposal] : [own];
+    return disposal && [disposal];
   } catch {
-    return false;
+    return undefined;
   }
 }
 
-function isFunction(value: unknown): boolean {
-  return typeof value === 'function';
+/** Only what is there: a stub may make something of whatever it is asked for. */
+function hookOf(
+  instance: unknown,
+  key: EndHook | typeof Symbol.asyncDispose | typeof Symbol.dispose,
+): Hook | undefined {
+  if (typeof instance !== 'object' || instance === null || !(key in instance)) return undefined;
+  const hook = (instance as Record<typeof key, unknown>)[key];
+  return typeof hook === 'function' ? (hook as Hook) : undefined;
 }
 
-async function tell(instances: readonly unknown[], hook: EndHook, logger: Log): Promise<void> {
-  for (const instance of instances) {
-    const hooked = instance as Hooked;
-    await call(() => hooked[hook]?.(), { instance, logger, name: (type) => `${type}.${hook}()` });
-    const dispose = () => (hooked[Symbol.asyncDispose] ?? hooked[Symbol.dispose])?.call(instance);
-    await call(dispose, { instance, logger, name: (type) => `disposing of ${type}` });
-  }
-}
-
-async function call(
-  hook: () => unknown,
-  { instance, logger, name }: { instance: unknown; logger: Log; name: (type: string) => string },
+async function tell(
+  concerned: readonly [instance: object, hooks: readonly Hook[]][],
+  name: EndHook,
+  logger: Log,
 ): Promise<void> {
+  for (const [instance, hooks] of concerned) {
+    for (const hook of hooks) {
+      await call(hook, instance).catch((error: unknown) => {
+        const place =
+          hook.name === name ? `${classOf(instance)}.${name}()` : `disposing of ${classOf(instance)}`;
+        logger.error(`Error in ${place}: ${describeThrown(error)}`, place);
+      });
+    }
+  }
+}
+
+async function call(hook: Hook, instance: object): Promise<void> {
+  await hook.call(instance);
+}
+
+function classOf(instance: object): string {
   try {
-    await hook();
-  } catch (error) {
-    const what = name(Object(instance).constructor?.name);
-    logger.error(`Error in ${what}: ${describeThrown(error)}`, what);
+    return instance.constructor.name;
+  } catch {
+    return 'an instance';
   }
 }

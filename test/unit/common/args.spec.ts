@@ -1,13 +1,38 @@
 import { describe, expect, it } from 'vitest';
-import { Args, args, fromArguments, toArguments } from '../../../lib/common/args.js';
+import { Args, args, asArgs, fromArguments, toArguments } from '../../../lib/common/args.js';
 
 describe('args', () => {
   it('E5 keeps its values in order', () => {
-    expect(args('one', 2, undefined).values).toEqual(['one', 2, undefined]);
+    expect([...args('one', 2, undefined)]).toEqual(['one', 2, undefined]);
   });
 
   it('E5 makes something that no payload can be taken for', () => {
     expect(args(1, 2)).toBeInstanceOf(Args);
+  });
+});
+
+describe('asArgs', () => {
+  const original = args('one', 2);
+
+  it.each([
+    ['a plain copy', ['one', 2], true],
+    ['a copy with other values', [{ one: 1 }, '2'], true],
+    ['itself', original, true],
+    ['what map() makes of it', original.map(String), true],
+    ['an array of another length', ['one'], false],
+    ['no array', { values: ['one', 2] }, false],
+    ['nothing', undefined, false],
+  ])('V6 %s stands for as many arguments: %s', (_, result, isArgs) => {
+    expect(asArgs(result, original) instanceof Args).toBe(isArgs);
+  });
+
+  it('V6 an array around it stays one argument', () => {
+    const single = args(1);
+    expect(toArguments(asArgs([single], single))).toEqual([[[1]]]);
+  });
+
+  it('V6 an array that is no copy of one stays one argument', () => {
+    expect(toArguments(asArgs(['one', 2], undefined))).toEqual([['one', 2]]);
   });
 });
 

@@ -1,7 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Log } from '../common/logger.js';
 import { describeThrown, nameOfThrown } from '../common/printable.js';
-import { storage } from './storage.js';
+import { DETACHED } from '../common/thenable.js';
+import { storage } from '../context/storage.js';
 
 /** A function for the background: its arguments, then a signal that says when to stop. */
 export type BackgroundFunction<Values extends unknown[], Result> = (
@@ -31,6 +32,8 @@ const currentSignal = new AsyncLocalStorage<AbortSignal>();
  * ```
  */
 export class BackgroundTask<Result = unknown> implements PromiseLike<Result | undefined> {
+  /** @internal A handler that returns it does not wait for it. */
+  readonly [DETACHED] = true;
   readonly #abort = new AbortController();
   readonly #result: Promise<Result | undefined>;
 
