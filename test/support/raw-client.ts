@@ -35,6 +35,8 @@ interface Coder {
 /** A client that sends whatever a test wants, in any dialect, and keeps what it gets. */
 export class RawClient {
   readonly received = new Journal<RawPacket>();
+  /** Called with each packet. */
+  heard: (packet: RawPacket) => void = () => {};
   readonly #coder: Coder;
 
   private constructor(
@@ -43,7 +45,10 @@ export class RawClient {
   ) {
     this.#coder = (dialect === 'msgpack' ? msgpackParser : jsonParser) as unknown as Coder;
     const decoder = new this.#coder.Decoder();
-    decoder.on('decoded', this.received.add);
+    decoder.on('decoded', (packet) => {
+      this.received.add(packet);
+      this.heard(packet);
+    });
     socket.on('message', (data: Buffer, isBinary) => {
       const text = isBinary ? '' : data.toString();
       if (isBinary) decoder.add(dialect === 'protocol 3' ? data.subarray(1) : data);
@@ -82,6 +87,15 @@ export class RawClient {
 
   send(packet: RawPacket): void {
     for (const part of new this.#coder.Encoder().encode(packet)) this.sendRaw(part);
+  }
+
+  /** What cannot be encoded, or sent any more, is not sent; `change` sees each part first. */
+  trySend(packet: RawPacket, change: (part: string | Buffer) => string | Buffer): void {
+    try {
+      for (const part of new this.#coder.Encoder().encode(packet)) this.sendRaw(change(part));
+    } catch {
+      // the client has gone, or has something that its library does not encode
+    }
   }
 
   /** A text without the engine's `4`, or bytes, as they are. */
