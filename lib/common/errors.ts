@@ -141,7 +141,7 @@ export class FlaskSocketError extends Error {
     /** For example `FSK_NO_CONTEXT`. */
     readonly code: FlaskSocketErrorCode,
     message: string,
-    options?: ErrorOptions,
+    options?: { cause?: unknown }, // ErrorOptions is of ES2022; applications may compile for less
   ) {
     super(`${code}: ${message}`, options);
   }

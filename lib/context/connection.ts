@@ -27,6 +27,8 @@ export interface ClientState {
   /** When the client's connection ends by itself; the timer that sees to it, while it is connected. */
   expiresAt?: Date | number | undefined;
   expiryTimer?: NodeJS.Timeout | undefined;
+  /** The query parameters that it repeated when it connected; looked for when somebody asks. */
+  repeatedQuery?: ReadonlyMap<string, string[]>;
   /** Its sockets in the namespaces that decide about it right now. */
   asking?: Map<string, Socket>;
   /** The end of the queue of events that are handled one after the other. */

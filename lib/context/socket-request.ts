@@ -113,9 +113,14 @@ export class SocketRequest {
     return (this.#cookies ??= parse(this.headers.cookie ?? ''));
   }
 
-  /** Its query parameters, by name. */
+  /** Its query parameters, by name; one that is repeated is a list, as in Express. */
   get query(): Readonly<Record<string, string | string[] | undefined>> {
-    return this.connection.socket.handshake.query;
+    const { client, socket } = this.connection;
+    const { query, url } = socket.handshake;
+    client.repeatedQuery ??= repeatedIn(url);
+    return client.repeatedQuery.size === 0
+      ? query
+      : { ...query, ...Object.fromEntries(client.repeatedQuery) };
   }
 
   /** Its path and query, as the client sent them. */
@@ -174,4 +179,16 @@ export class SocketRequest {
 export function authOf({ socket }: Connection): unknown {
   const { auth } = socket.handshake;
   return Object.keys(auth).length > 0 ? auth : undefined;
+}
+
+/** The parameters that a URL's query repeats, of which the engine keeps the last. */
+function repeatedIn(url: string): ReadonlyMap<string, string[]> {
+  const all = new Map<string, string[]>();
+  for (const [name, value] of new URLSearchParams(url.slice(url.indexOf('?') + 1 || url.length))) {
+    const values = all.get(name);
+    if (values) values.push(value);
+    else all.set(name, [value]);
+  }
+  for (const [name, values] of all) if (values.length === 1) all.delete(name);
+  return all;
 }

@@ -41,8 +41,17 @@ export async function createTestClient(
   const tested = await TestedApp.of(app);
   const path = tested.server.path();
   const cookies = http === undefined ? {} : cookieHeader(http, { path, secure: tested.isSecure });
-  const peer = new Peer(tested, { path, query, headers: { ...cookies, ...headers } });
+  const peer = new Peer(tested, { path, query: searchOf(query), headers: { ...cookies, ...headers } });
   const client = new TestClient(peer, { namespace, auth, timeout });
   await client.connect();
   return client;
+}
+
+function searchOf(query: NonNullable<TestClientOptions['query']>): URLSearchParams {
+  if (typeof query === 'string' || query instanceof URLSearchParams) return new URLSearchParams(query);
+  const search = new URLSearchParams();
+  for (const [name, values] of Object.entries(query)) {
+    for (const value of [values].flat()) search.append(name, value);
+  }
+  return search;
 }

@@ -4,8 +4,8 @@ import type { HttpAgent } from './cookies.js';
 export interface TestClientOptions {
   /** The namespace that it connects to, and that its methods mean where none is named. Default: `/`. */
   namespace?: string;
-  /** Query parameters of the handshake. */
-  query?: Record<string, string>;
+  /** Query parameters of the handshake: by name, a list for one that is repeated; or as they stand in a URL. */
+  query?: Readonly<Record<string, string | readonly string[]>> | string | URLSearchParams;
   /** Headers of the handshake; an `origin` is checked as that of a browser page is. */
   headers?: Record<string, string>;
   /** What the client passes as `auth`. */

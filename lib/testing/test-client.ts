@@ -6,7 +6,7 @@ import type { TestEmitOptions, TestSendOptions, WaitOptions } from './options.js
 import type { Sent } from './peer.js';
 import { within } from './real-time.js';
 import type { HeardEvent, ReceivedEvent } from './received-event.js';
-import { TestConnection } from './test-connection.js';
+import { rejecting, TestConnection } from './test-connection.js';
 
 type Answered = TestEmitOptions & { callback: true };
 
@@ -18,8 +18,8 @@ export class TestClient extends TestConnection {
   /**
    * Sends an event. Resolves when its handler has ended and what was sent meanwhile has arrived; with
    * `{ callback: true }` as soon as it is acknowledged, with the acknowledgement: one value, several as an array, none
-   * as `undefined`. Throws at once `FSK_TEST_DISCONNECTED`, or `FSK_NOT_SERIALIZABLE` for data that cannot be sent;
-   * rejects with `FSK_TEST_TIMEOUT` if the handler does not end or acknowledge.
+   * as `undefined`. Rejects with `FSK_TEST_DISCONNECTED`, with `FSK_NOT_SERIALIZABLE` for data that cannot be sent, and
+   * with `FSK_TEST_TIMEOUT` if the handler does not end or acknowledge.
    *
    * @example
    * ```ts
@@ -169,11 +169,13 @@ export class TestClient extends TestConnection {
 
   #speak(message: { event: string; data?: unknown }, options: TestEmitOptions): Promise<unknown> {
     const { namespace = this.defaults.namespace, callback = false } = options;
-    const seat = this.peer.connectedSeat(namespace);
-    const sent = this.peer.say(seat, { data: undefined, ...message }, callback);
-    const done = callback ? this.#answer(sent, options) : this.#handled(sent, options);
-    done.catch(() => {}); // who does not wait is not told
-    return done;
+    return rejecting(() => {
+      const seat = this.peer.connectedSeat(namespace);
+      const sent = this.peer.say(seat, { data: undefined, ...message }, callback);
+      const done = callback ? this.#answer(sent, options) : this.#handled(sent, options);
+      done.catch(() => {}); // who does not wait is not told
+      return done;
+    });
   }
 
   async #handled({ event, before, seat }: Sent, { timeout }: TestEmitOptions): Promise<void> {

@@ -24,7 +24,7 @@ export class TestConnection {
 
   /**
    * Connects to a namespace: a further one, or again after a disconnect. Resolves with whether the server lets the
-   * client in; `refusal()` says why not. Rejects with `FSK_TEST_TIMEOUT` if the server does not decide, throws
+   * client in; `refusal()` says why not. Rejects with `FSK_TEST_TIMEOUT` if the server does not decide, with
    * `FSK_NOT_SERIALIZABLE` for an `auth` that cannot be sent.
    *
    * @example
@@ -40,9 +40,11 @@ export class TestConnection {
     namespace: string = this.defaults.namespace,
     { auth = this.defaults.auth, timeout = this.defaults.timeout }: ConnectOptions = {},
   ): Promise<boolean> {
-    const seat = this.peer.seat(checkNamespace(namespace, 'connect() of a test client'));
-    if (!seat.isConnected && !seat.isAsking) this.peer.join(seat, auth);
-    return this.#decision(seat, timeout);
+    return rejecting(() => {
+      const seat = this.peer.seat(checkNamespace(namespace, 'connect() of a test client'));
+      if (!seat.isConnected && !seat.isAsking) this.peer.join(seat, auth);
+      return this.#decision(seat, timeout);
+    });
   }
 
   /** Whether the client is connected to a namespace. A disconnect by the server is noticed. */
@@ -83,13 +85,15 @@ export class TestConnection {
   }
 
   /**
-   * Leaves a namespace; the client's others stay. Resolves when the disconnect handler has ended. Throws
-   * `FSK_TEST_DISCONNECTED` if the client is not connected, rejects with `FSK_TEST_TIMEOUT`.
+   * Leaves a namespace; the client's others stay. Resolves when the disconnect handler has ended. Rejects with
+   * `FSK_TEST_DISCONNECTED` if the client is not connected, with `FSK_TEST_TIMEOUT` if the handler does not end.
    */
   disconnect(namespace: string = this.defaults.namespace): Promise<void> {
-    const before = new Set(this.peer.handlers());
-    this.peer.leave(this.peer.connectedSeat(namespace));
-    return this.settled(`the disconnect handler of ${namespace}`, { before });
+    return rejecting(() => {
+      const before = new Set(this.peer.handlers());
+      this.peer.leave(this.peer.connectedSeat(namespace));
+      return this.settled(`the disconnect handler of ${namespace}`, { before });
+    });
   }
 
   /**
@@ -133,5 +137,14 @@ export class TestConnection {
     );
     await this.settled(what, { namespace, timeout });
     return seat.isConnected;
+  }
+}
+
+/** A method that returns a promise throws nothing; what it does at once, it still does at once. */
+export function rejecting<T>(act: () => Promise<T>): Promise<T> {
+  try {
+    return act();
+  } catch (error) {
+    return Promise.reject(error as Error);
   }
 }

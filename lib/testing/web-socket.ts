@@ -6,13 +6,15 @@ import { memoryConnection, type Traffic } from './memory-socket.js';
 /** Where a test client goes, and as whom. */
 export interface Handshake {
   path: string;
-  query: Record<string, string>;
+  query: URLSearchParams;
   headers: Record<string, string>;
 }
 
 /** A WebSocket to an HTTP server, listening or not, without a port. */
 export function openWebSocket(server: Server, handshake: Handshake, traffic: Traffic): WebSocket {
-  const search = new URLSearchParams({ ...handshake.query, EIO: '4', transport: 'websocket' });
+  const search = new URLSearchParams(handshake.query);
+  search.set('EIO', '4');
+  search.set('transport', 'websocket');
   return new WebSocket(`ws://127.0.0.1${handshake.path}/?${search.toString()}`, {
     headers: handshake.headers,
     perMessageDeflate: false,

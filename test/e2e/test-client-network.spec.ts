@@ -79,7 +79,7 @@ describe('an application with msgpack', () => {
 
     expect(await client.call('echo', args(data, 2))).toEqual([data, 2]);
     expect(client.getReceived()).toEqual([{ name: 'echo', args: [data, 2], namespace: '/' }]);
-    expect(() => client.emit('echo', () => {})).toThrow('FSK_NOT_SERIALIZABLE');
+    await expect(client.emit('echo', () => {})).rejects.toThrow('FSK_NOT_SERIALIZABLE');
     await client.disconnect();
     expect(await client.connect()).toBe(true);
   });

@@ -16,6 +16,7 @@ import {
   OnConnect,
   OnDisconnect,
   OnEvent,
+  Query,
   Sid,
   SocketGateway,
   SocketIO,
@@ -31,6 +32,7 @@ import {
 import { describe, expect, it } from 'vitest';
 import { ask, flushed, inbox, next, startApp } from '../support/app.js';
 import { Gate, Journal } from '../support/journal.js';
+import { Wire } from '../support/wire.js';
 
 interface HttpRequest {
   user?: unknown;
@@ -160,6 +162,46 @@ describe('the context', () => {
         ['x', 'anna', 'fig', { token: 'abc' }],
         ['disconnect', 'anna', 'fig', { token: 'abc' }],
       ]);
+    });
+
+    describe('a query that repeats a parameter', () => {
+      const QUERY = '&foo=bar&one=1&foo=b%20z&__proto__=a&__proto__=b';
+      const WANTED = { foo: ['bar', 'b z'], one: '1', view: ['bar', 'b z'], none: null, polluted: false };
+
+      @SocketGateway()
+      class QueryGateway {
+        @OnEvent('query')
+        query(@Query('foo') foo: unknown, @Query('one') one: unknown) {
+          const { query } = request;
+          const polluted = Array.isArray(Object.getPrototypeOf(query));
+          return { foo, one, view: query['foo'], none: query['none'] ?? null, polluted };
+        }
+      }
+
+      it('K2 has all of its values, as Express has, by WebSocket', async () => {
+        const app = await startApp({ providers: [QueryGateway] });
+        const wire = await Wire.open(app, { query: QUERY });
+        await wire.join();
+
+        wire.send('421["query"]');
+
+        expect(await wire.find((packet) => packet.startsWith('431'))).toBe(`431${JSON.stringify([WANTED])}`);
+      });
+
+      it('K2 has all of its values, as Express has, by polling', async () => {
+        const app = await startApp({ providers: [QueryGateway] });
+        const url = `${app.url}/socket.io/?EIO=4&transport=polling`;
+        const opened = await (await fetch(url + QUERY)).text();
+        const { sid } = JSON.parse(opened.slice(1)) as { sid: string };
+        const post = (body: string) => fetch(`${url}&sid=${sid}`, { method: 'POST', body });
+        const poll = async () => (await fetch(`${url}&sid=${sid}`)).text();
+        await post('40');
+        await poll();
+
+        await post('421["query"]');
+
+        expect(await poll()).toBe(`431${JSON.stringify([WANTED])}`);
+      });
     });
 
     it('K2 knows what carries the connection right now', async () => {

@@ -18,8 +18,11 @@ export class Wire {
   }
 
   /** A handshake, nothing more: no namespace is asked for. */
-  static async open({ port }: Pick<RunningApp, 'port'>, { answersPings = true } = {}): Promise<Wire> {
-    const socket = new WebSocket(`ws://127.0.0.1:${port}/socket.io/?EIO=4&transport=websocket`);
+  static async open(
+    { port }: Pick<RunningApp, 'port'>,
+    { answersPings = true, query = '' } = {},
+  ): Promise<Wire> {
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/socket.io/?EIO=4&transport=websocket${query}`);
     const wire = new Wire(socket, answersPings);
     onTestFinished(() => socket.terminate());
     await wire.find((packet) => packet.startsWith('0'));
