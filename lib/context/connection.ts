@@ -19,7 +19,7 @@ export interface SocketEvent {
 export interface ClientState {
   session: SocketSession;
   /** Which session of the HTTP side that is, if it is one that a store keeps. */
-  sessionKey?: unknown;
+  sessionKey?: string | undefined;
   /** Keeps the session in step with its store, if it has one. */
   keeper?: SessionKeeper | undefined;
   /** What a handler or guard set as `request.user`; the HTTP request's is seen until then. */

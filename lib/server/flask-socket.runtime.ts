@@ -88,7 +88,7 @@ export class FlaskSocketRuntime implements Runtime {
     const options = () => config.options;
     const hooks = new GatewayHooks(registry, executor);
     const departure = new Departure(registry, executor, hooks);
-    const recovery = new Recovery(options);
+    const recovery = new Recovery(options, logger);
     const identification = this.#identification;
     const isOpen = (namespace: Namespace) => this.#namespaces.isOpen(namespace);
     const common = { registry, departure, recovery, logger, options };

@@ -1,6 +1,8 @@
 import type { Namespace, Socket } from 'socket.io';
 import { SessionAwareAdapter, type BroadcastOptions, type Session } from 'socket.io-adapter';
+import { describeThrown, printable } from '../../common/printable.js';
 import { plain } from '../../common/plain.js';
+import { guarded } from '../../common/thenable.js';
 import type { Connection } from '../../context/connection.js';
 import { connectionOf } from '../../context/socket-internals.js';
 import { keepConnections } from './kept-connections.js';
@@ -18,6 +20,8 @@ export interface Connections {
   readonly window: number;
   /** What is to be kept of one that is gone. */
   stateOf(connection: Connection): unknown;
+  /** Says that something of one that is gone cannot be kept. */
+  report(line: string): void;
 }
 
 /** What a client comes back to. */
@@ -51,7 +55,8 @@ export function recoverConnections(namespace: Namespace, connections: Connection
       const connection = socket && connectionOf(socket);
       // Plain, because what is undefined would come back as null from another process.
       const state = connection && plain(connections.stateOf(connection));
-      return persist({ ...kept, data: { ...(kept.data as object), [STATE]: state } });
+      const whole = { ...kept, data: { ...(kept.data as object), [STATE]: state } };
+      persistSafely(persist, whole, (line) => connections.report(`Client ${kept.sid} of ${printable(namespace.name)}: ${line}`)); // prettier-ignore
     },
     async restoreSession(pid, offset) {
       const session = await restore(pid, offset);
@@ -61,6 +66,36 @@ export function recoverConnections(namespace: Namespace, connections: Connection
   };
   Object.assign(adapter, own);
   if (!(namespace.adapter instanceof SessionAwareAdapter)) keepForAll(namespace, adapter, connections.window);
+}
+
+/** Clients go in closes and timers, which nothing may break: what an adapter cannot encode is left out. */
+function persistSafely(
+  persist: Internals['persistSession'],
+  kept: Kept,
+  report: (line: string) => void,
+): void {
+  const lost = (thrown: unknown) => report(`nothing of it is kept: ${describeThrown(thrown)}`);
+  void guarded<unknown>(
+    () => persist(kept),
+    (thrown) => {
+      const fits = ([key, value]: [string, unknown]) => canKeep(persist, { ...kept, data: { [key]: value } });
+      const entries = Object.entries(kept.data as object) as [string, unknown][];
+      const fitting = entries.filter(fits);
+      const names = entries.filter((entry) => !fitting.includes(entry)).map(([key]) => printable(key));
+      if (names.length === 0) return lost(thrown);
+      report(`its data ${names.join(', ')} cannot be kept for its return: ${describeThrown(thrown)}`);
+      return guarded(() => persist({ ...kept, data: Object.fromEntries(fitting) }), lost);
+    },
+  );
+}
+
+function canKeep(persist: Internals['persistSession'], kept: Kept): boolean {
+  try {
+    void Promise.resolve(persist(kept)).catch(() => {});
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** What other processes can restore is kept while a client is here; that of a single process ends with it. */

@@ -3,6 +3,7 @@ import type { Namespace } from 'socket.io';
 import { Adapter } from 'socket.io-adapter';
 import { RECOVERY_WINDOW } from '../../common/constants.js';
 import { failure } from '../../common/errors.js';
+import type { Log } from '../../common/logger.js';
 import type { ResolvedOptions } from '../../common/options.js';
 import { plain } from '../../common/plain.js';
 import { isUserRoom, USER_ID } from '../../common/user-room.js';
@@ -17,7 +18,7 @@ interface State {
   /** The connection's own session, where it has one. */
   session?: Record<string, unknown>;
   /** Which session of the HTTP side it began with. */
-  sessionKey?: unknown;
+  sessionKey?: string | undefined;
   /** Its user, where nobody is going to ask again. */
   user?: unknown;
   expiresAt?: number | undefined;
@@ -34,7 +35,10 @@ interface Returning {
 export class Recovery {
   readonly #returning = new WeakMap<Connection, Returning>();
 
-  constructor(private readonly options: () => ResolvedOptions) {}
+  constructor(
+    private readonly options: () => ResolvedOptions,
+    private readonly logger: Log,
+  ) {}
 
   /** To be called for each namespace once its adapter is the last one. */
   watch(namespace: Namespace): void {
@@ -45,6 +49,7 @@ export class Recovery {
     recoverConnections(namespace, {
       window: this.window,
       stateOf: (connection) => this.#stateOf(connection),
+      report: (line) => this.logger.warn(line, 'recovery'),
     });
   }
 

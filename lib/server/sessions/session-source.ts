@@ -5,8 +5,11 @@ import { withinTime } from '../../common/time-limit.js';
 
 /** A session in its store, read and saved whole. */
 export interface SessionSource {
-  /** Sessions with the same key may be the same session: their changes are saved one after the other. */
-  readonly key: unknown;
+  /**
+   * Sessions with the same key may be the same session: their changes are saved one after the other. A text, because
+   * it may have to be kept elsewhere; nothing where no cookie says which session it is.
+   */
+  readonly key: string | undefined;
   /** The session as it is now, or after something else; nothing if it has ended. */
   read(first?: PromiseLike<unknown>): Promise<object | null | undefined>;
   /** Saves what `read()` returned a moment ago, changed since. */
@@ -59,7 +62,7 @@ export async function fromInterface(
   const hasStore = sessions.save !== undefined;
   if (!hasStore || !data) return { data, source: undefined, hasStore };
   const source: SessionSource = {
-    key: request.headers.cookie ?? request,
+    key: request.headers.cookie,
     read: async () => sessions.open(request, platform),
     save: async (session) => void (await sessions.save?.(session, request)),
   };
@@ -98,7 +101,7 @@ function decoded(text: string): string {
 
 function storedBy(store: Store, id: string): SessionSource {
   return {
-    key: id,
+    key: String(id), // whatever a middleware made
     read: () => called<object | null>((done) => store.get(id, done)).catch(notFound),
     save: (session) => called<void>((done) => store.set(id, session, done)),
   };

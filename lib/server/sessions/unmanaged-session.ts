@@ -16,6 +16,11 @@ export class UnmanagedSession implements SessionKeeper {
   readonly #turns = new SessionTurns();
   #hasEnded = false;
 
+  /** Without a key it is nobody else's: only its own changes wait for each other. */
+  get #key(): unknown {
+    return this.from.source.key ?? this;
+  }
+
   constructor(
     private readonly client: Pick<ClientState, 'session'>,
     private readonly from: { source: SessionSource; writes: OneAfterAnother; lost: (keys: string[]) => void },
@@ -30,8 +35,8 @@ export class UnmanagedSession implements SessionKeeper {
   #read(): Promise<object | null | undefined> {
     const { source, writes } = this.from;
     const { last } = this.#turns;
-    if (!last) return source.read(writes.last(source.key));
-    return source.read(last.then(() => writes.last(source.key)));
+    if (!last) return source.read(writes.last(this.#key));
+    return source.read(last.then(() => writes.last(this.#key)));
   }
 
   skip(): Promise<void> | undefined {
@@ -41,8 +46,7 @@ export class UnmanagedSession implements SessionKeeper {
   close({ sessionCopy }: SessionUser): Promise<void> | undefined {
     const changes = sessionCopy?.takeChanges();
     if (!changes?.size) return undefined;
-    const { source, writes } = this.from;
-    return writes.run(source.key, () => this.#save(changes));
+    return this.from.writes.run(this.#key, () => this.#save(changes));
   }
 
   #give(event: SessionUser, data: object | null | undefined): void {

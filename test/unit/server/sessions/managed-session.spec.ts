@@ -10,7 +10,7 @@ function start() {
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());
   const copy = new SessionCopy({ name: 'anna' });
-  const source = { key: 1, read: vi.fn(async () => ({ name: 'berta' })), save: async () => {} };
+  const source = { key: '1', read: vi.fn(async () => ({ name: 'berta' })), save: async () => {} };
   const managed = new ManagedSession({ session: copy.session }, copy, { source, refresh: 60_000 });
   const nameIn = async () => {
     const event = anEvent();
