@@ -142,5 +142,15 @@ export const DEFAULTS = {
   debug: false,
 } as const satisfies FlaskSocketOptions;
 
+/** How clients are recovered, if they are: the raw option is the last word, with Socket.IO's own default. */
+export function recoveryOf({
+  connectionStateRecovery: own,
+  server,
+}: FlaskSocketOptions): RecoveryOptions | undefined {
+  const raw = server?.connectionStateRecovery;
+  if (raw) return { skipMiddlewares: true, ...raw };
+  return own === true ? {} : own || undefined;
+}
+
 /** Options with their defaults filled in. */
 export type ResolvedOptions = FlaskSocketOptions & Required<Pick<FlaskSocketOptions, keyof typeof DEFAULTS>>;

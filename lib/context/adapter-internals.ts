@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { Namespace, Socket } from 'socket.io';
 import type { BroadcastOptions } from 'socket.io-adapter';
 import { CALL_TIMEOUT } from '../common/constants.js';
@@ -26,7 +27,7 @@ interface AdapterInternals {
 const inner = (namespace: Namespace) => namespace.adapter as unknown as AdapterInternals; // typed private
 
 /** Those who are being decided about. */
-function arrivingIn(namespace: Namespace): Map<string, Socket> {
+export function arrivingIn(namespace: Namespace): Map<string, Socket> {
   return (namespace as unknown as { _preConnectSockets: Map<string, Socket> })._preConnectSockets; // typed private
 }
 
@@ -39,6 +40,14 @@ export function giveSid(socket: Socket): void {
   const { protocol } = socket.conn as unknown as { protocol: number }; // typed private
   if (socket.recovered || protocol === 3 || !arriving.delete(socket.id)) return;
   (socket as { id: string }).id = sidFrom(socket.id);
+  arriving.set(socket.id, socket);
+}
+
+/** Gives a client that nobody knows yet another sid, as if it were new. */
+export function renewSid(socket: Socket): void {
+  const arriving = arrivingIn(socket.nsp);
+  if (arriving.get(socket.id) === socket) arriving.delete(socket.id);
+  (socket as { id: string }).id = sidFrom(randomBytes(15).toString('base64url'));
   arriving.set(socket.id, socket);
 }
 
@@ -66,7 +75,8 @@ export function seeConnecting(namespace: Namespace, leaving: ReadonlySet<Socket>
   adapter.apply = (opts, callback) => {
     apply(opts, leaving.size === 0 ? callback : (socket) => callback(seen(socket)));
     if (arriving.size === 0) return;
-    for (const connection of addressed(namespace, opts)) callback(standIn(connection));
+    for (const connection of addressed(namespace, opts))
+      callback(standIn(connection, isForReturn(connection, opts)));
   };
 }
 
@@ -128,6 +138,12 @@ function* addressed(namespace: Namespace, { rooms, except }: BroadcastOptions): 
     const isAddressed = rooms.size === 0 || [...rooms].some(isIn);
     if (isAddressed && ![...(except ?? [])].some(isIn)) yield connection;
   }
+}
+
+/** Whether something is for a returning client as the one that it was, which it has not proved to be yet. */
+function isForReturn({ socket, withheld }: Connection, { rooms }: BroadcastOptions): boolean {
+  if (!withheld || rooms.size === 0) return false;
+  return ![...rooms].some((room) => room !== socket.id && socket.rooms.has(room));
 }
 
 /** A small room is looked up, so that its messages cost the same while thousands of clients come back at once. */

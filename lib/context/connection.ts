@@ -86,6 +86,8 @@ export class Connection {
   held: HeldPacket[] | undefined;
   /** How much of that others have sent: it has a limit. */
   heldOfOthers: { packets: number; bytes: number } | undefined;
+  /** What of it is for a returning client as the one that it was. */
+  heldForReturn: Set<HeldPacket> | undefined;
   /** Rooms of a returning client that it gets back once it is known to be the same user's. */
   withheld: ReadonlySet<string> | undefined;
   /** Ends the calls that wait for this client. */

@@ -40,17 +40,30 @@ export function releasePackets(connection: Connection, { send }: { send: boolean
   if (!held) return;
   connection.held = undefined;
   connection.heldOfOthers = undefined;
+  connection.heldForReturn = undefined;
   Reflect.deleteProperty(connection.socket, 'packet');
   if (send) for (const go of held) go();
+}
+
+/** Drops what waits for a returning client as the one that it was: it is somebody else. */
+export function dropReturned(connection: Connection): void {
+  const { held = [], heldForReturn } = connection;
+  if (!heldForReturn) return;
+  const left = held.filter((packet) => !heldForReturn.has(packet));
+  held.splice(0, Infinity, ...left);
+  connection.heldForReturn = undefined;
 }
 
 /**
  * A client that is connecting or leaving, as adapters are to see it: what they write to it waits for the acceptance,
  * or is dropped. It has no `server`, so that `fetchSockets()` lists it like a client of another process.
  */
-export function standIn(connection: Connection): Socket {
+export function standIn(connection: Connection, isForReturn = false): Socket {
   const { socket } = connection;
-  const writeToEngine = (packets: unknown, flags: PacketFlags) => take(connection, packets, flags);
+  const writeToEngine = (packets: unknown, flags: PacketFlags) => {
+    const packet = take(connection, packets, flags);
+    if (isForReturn && packet) connection.heldForReturn?.add(packet);
+  };
   const client = Object.create(socket.client, { writeToEngine: { value: writeToEngine } }) as object;
   const disconnect = () => endConnecting(connection);
   return Object.create(socket, {
@@ -70,15 +83,17 @@ export function endConnecting(connection: Connection): boolean {
 }
 
 /** Takes what others say to a client. What is volatile is for those who can take it now. */
-function take(connection: Connection, packets: unknown, flags: PacketFlags): void {
+function take(connection: Connection, packets: unknown, flags: PacketFlags): HeldPacket | undefined {
   const { held, socket, state } = connection;
-  if (state === 'connected') return inner(socket).client.writeToEngine(packets, flags);
+  const packet = () => inner(socket).client.writeToEngine(packets, flags);
+  if (state === 'connected') packet();
   if (state !== 'connecting' || !held || flags.volatile) return;
   const all = (connection.heldOfOthers ??= { packets: 0, bytes: 0 });
   all.packets++;
   all.bytes += sizeOf(packets);
-  if (all.packets > MOST_PACKETS || all.bytes > MOST_BYTES) return overflow(connection);
-  held.push(() => inner(socket).client.writeToEngine(packets, flags));
+  if (all.packets > MOST_PACKETS || all.bytes > MOST_BYTES) overflow(connection);
+  else held.push(packet);
+  return packet;
 }
 
 function overflow(connection: Connection): void {

@@ -3,7 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { HttpAdapterHost, ModuleRef } from '@nestjs/core';
 import type { Namespace, Server } from 'socket.io';
 import type { Log } from '../common/logger.js';
-import type { ResolvedOptions } from '../common/options.js';
+import { recoveryOf, type AdapterFactory, type ResolvedOptions } from '../common/options.js';
 import { describeThrown } from '../common/printable.js';
 import { chain, guarded } from '../common/thenable.js';
 import type { AnyFunction, Connection, CurrentApp, Runtime, Token } from '../context/connection.js';
@@ -33,6 +33,7 @@ import { OriginPolicy } from './engine/origin-policy.js';
 import { harmlessLength } from './engine/packet-parser.js';
 import { FlaskSocketConfig } from './flask-socket.config.js';
 import { MessageQueue } from './processes/message-queue.js';
+import { MemoryAdapter } from './recovery/memory-adapter.js';
 import { Recovery } from './recovery/recovery.js';
 import { ServerHost } from './server-host.js';
 import { Sessions } from './sessions/sessions.js';
@@ -114,7 +115,8 @@ export class FlaskSocketRuntime implements Runtime {
       options: (gateway) => {
         const openSession = this.sessions.allowRequest;
         const parts = { engine: this.engine, policy: this.originPolicy, isStopping, openSession };
-        return serverOptions(this.config.options, parts, gateway);
+        const adapter = recoveryOf(this.config.options) && { adapter: MemoryAdapter as AdapterFactory };
+        return serverOptions(this.config.options, parts, { ...adapter, ...gateway });
       },
       created: (server) => {
         this.#namespaces.install(server);

@@ -36,7 +36,11 @@ async function cut(client: Socket, meanwhile: () => unknown = () => {}): Promise
 }
 
 /** A client that comes back by itself, and has heard something already: from then on it can be recovered. */
-async function recoverable(app: Awaited<ReturnType<typeof startApp>>, namespace = '/', auth = {}) {
+async function recoverable(
+  app: Awaited<ReturnType<typeof startApp>>,
+  namespace = '/',
+  auth: object = { token: 'own' },
+) {
   const client = await app.connect(namespace, {
     reconnection: true,
     reconnectionDelay: 200,
@@ -151,7 +155,11 @@ describe.each(keptIn)('connectionStateRecovery in %s', (place) => {
       }
     }
     const { app } = await start({ providers: [LateGateway] });
-    const client = await app.connect('/', { reconnection: true, reconnectionDelay: 200 });
+    const client = await app.connect('/', {
+      reconnection: true,
+      reconnectionDelay: 200,
+      auth: { token: 'own' },
+    });
     const heard = hearing(client, 'answer');
     client.emit('now');
     client.emit('later');

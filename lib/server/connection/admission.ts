@@ -25,6 +25,7 @@ import type { Departure } from './departure.js';
 import type { GatewayHooks } from './gateway-hooks.js';
 import type { Identification } from './identification.js';
 import { lateRefusal, refusalFor, toldOf } from './refusal.js';
+import { isBack } from './returning.js';
 import type { TooLarge } from './too-large.js';
 
 /** Tells socket.io whether a client is connected: with an error it is refused. */
@@ -70,6 +71,14 @@ export class Admission {
     if (!this.parts.isOpen(socket.nsp)) return done(new Error(INVALID_NAMESPACE));
     const connection = this.#attach(socket);
     if (isAskedTwice(connection)) return forget(socket);
+    if (!this.parts.recovery.skips(connection)) return this.#admit(connection, done);
+    void chain(isBack(connection, this.parts), (isSame) =>
+      isSame ? this.#welcome(connection, done) : this.#admit(connection, done),
+    );
+  }
+
+  #admit(connection: Connection, done: Done): void {
+    const { socket } = connection;
     runMiddlewares(
       middlewaresOf(socket.nsp).map((middleware) => (next) => middleware(socket, next)),
       {
@@ -77,6 +86,15 @@ export class Admission {
         done: (error) => void (error ? this.#refuse(connection, error, done) : this.#ask(connection, done)),
       },
     );
+  }
+
+  /** A client that is back is asked nothing more; its time may have come meanwhile. */
+  #welcome(connection: Connection, done: Done): void {
+    void connection.socket.join(connection.socket.id);
+    this.parts.recovery.settle(connection);
+    adoptExpiry(connection);
+    const refusal = lateRefusal(connection);
+    return refusal ? this.#refuse(connection, refusal, done) : done();
   }
 
   /** A namespace middleware threw: the client hears that something failed. */
@@ -92,13 +110,11 @@ export class Admission {
   connected(socket: Socket): void {
     const admitted = connectionOf(socket);
     const connection = admitted ?? this.#attach(socket);
-    if (!admitted) this.parts.recovery.settle(connection);
     const isEnded = connection.state === 'refused';
     connection.state = 'connected';
     connection.client.asking?.delete(socket.nsp.name);
     releasePackets(connection, { send: true });
     if (isEnded) return this.#endAtOnce(connection);
-    if (!admitted) this.#identifyRecovered(connection);
     if (connection.client.expiresAt !== undefined) watchExpiry(socket.client);
     if (this.parts.options().alwaysConnect) this.#askAfterwards(connection);
     else void this.parts.hooks.connected(connection);
@@ -108,12 +124,6 @@ export class Admission {
   #endAtOnce(connection: Connection): void {
     if (this.parts.options().alwaysConnect) connection.state = 'refused'; // nobody has asked `@OnConnect()`
     connection.socket.disconnect();
-  }
-
-  /** socket.io has given a returning client its rooms back, its user's among them; it may be another's by now. */
-  #identifyRecovered(connection: Connection): void {
-    connection.identity = {};
-    this.parts.identification.askAgain(connection);
   }
 
   #attach(socket: Socket): Connection {
@@ -134,13 +144,22 @@ export class Admission {
   /** From here on the client has its place: others find it, and it is in the room of its sid. */
   #ask(connection: Connection, done: Done): void | PromiseLike<void> {
     void connection.socket.join(connection.socket.id);
-    if (this.parts.options().alwaysConnect) return done();
+    if (this.parts.options().alwaysConnect) return this.#acceptFirst(connection, done);
     return chain(this.#verdict(connection), (refusal) => {
       if (refusal) return this.#refuse(connection, refusal, done);
       this.#checkArrival(connection);
       this.parts.recovery.settle(connection);
       done();
       process.nextTick(() => this.#checkArrival(connection)); // after socket.io's own, which connects the client
+    });
+  }
+
+  /** With `alwaysConnect` a returning client proves who it is before, as far as no handler says so. */
+  #acceptFirst(connection: Connection, done: Done): void | PromiseLike<void> {
+    if (!this.parts.recovery.isReturning(connection)) return done();
+    return chain(isBack(connection, this.parts), () => {
+      this.parts.recovery.settle(connection);
+      done();
     });
   }
 

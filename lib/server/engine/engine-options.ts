@@ -1,6 +1,6 @@
 import type { ServerOptions } from 'socket.io';
 import { INTERNAL_ERROR, RECOVERY_WINDOW } from '../../common/constants.js';
-import type { ResolvedOptions } from '../../common/options.js';
+import { recoveryOf, type ResolvedOptions } from '../../common/options.js';
 import { guarded } from '../../common/thenable.js';
 import type { Engine } from './engine.js';
 import type { OriginPolicy } from './origin-policy.js';
@@ -34,8 +34,8 @@ export function serverOptions(
     parser: parserOf(options),
     wsEngine: engine.Server as never, // typed as a string by engine.io
     cors: policy.hasForeignOrigins ? (policy.cors as ServerOptions['cors']) : undefined,
-    ...recoveryOf(options),
     ...raw,
+    ...recoveryFor(options),
     allowRequest: everyOf([
       (_request, decide) => decide(isStopping() ? 'Server is shutting down' : null, !isStopping()),
       ...(raw.cors === undefined ? [policy.allowRequest] : []),
@@ -46,11 +46,12 @@ export function serverOptions(
 }
 
 /** Nothing, unless it is on: socket.io looks whether the option is there. */
-function recoveryOf({ connectionStateRecovery: recovery }: ResolvedOptions): Partial<ServerOptions> {
+function recoveryFor(options: ResolvedOptions): Partial<ServerOptions> {
+  const recovery = recoveryOf(options);
   if (!recovery) return {};
-  const { maxDisconnectionDuration = RECOVERY_WINDOW, skipMiddlewares = false } =
-    recovery === true ? {} : recovery;
-  return { connectionStateRecovery: { maxDisconnectionDuration, skipMiddlewares } };
+  const { maxDisconnectionDuration = RECOVERY_WINDOW } = recovery;
+  // It is we who skip middlewares, once a client has proved to be the one that it was.
+  return { connectionStateRecovery: { maxDisconnectionDuration, skipMiddlewares: false } };
 }
 
 /** A check of the application's own: what it throws, now or later, refuses the client. */

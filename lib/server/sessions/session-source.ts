@@ -101,7 +101,7 @@ function decoded(text: string): string {
 
 function storedBy(store: Store, id: string): SessionSource {
   return {
-    key: String(id), // whatever a middleware made
+    key: id,
     read: () => called<object | null>((done) => store.get(id, done)).catch(notFound),
     save: (session) => called<void>((done) => store.set(id, session, done)),
   };

@@ -1,0 +1,109 @@
+import type { Namespace } from 'socket.io';
+import { Adapter, type BroadcastOptions, type Session } from 'socket.io-adapter';
+
+/** What is kept of a client that is gone. */
+type Kept = Omit<Session, 'missedPackets'>;
+
+interface Packet {
+  readonly type: number;
+  readonly id?: number;
+  readonly data?: unknown;
+}
+
+/** An event, as long as somebody may come back who missed it. */
+interface Missed {
+  readonly offset: string;
+  readonly data: unknown[];
+  readonly opts: BroadcastOptions;
+  readonly at: number;
+}
+
+const EVENT_PACKET = 2;
+
+/** How often what is too old is dropped, in milliseconds. */
+const SWEEPING = 60_000;
+
+/**
+ * Keeps what clients missed in this process. socket.io's own adapter for it gives one state to everybody who names its
+ * private id, and its timer keeps it, and its namespace, for good; here a state is given once, and `close()` ends all.
+ */
+export class MemoryAdapter extends Adapter {
+  readonly #window: number;
+  readonly #kept = new Map<string, Kept & { readonly at: number }>();
+  #packets: Missed[] = [];
+  /** As soon as there is something to drop. */
+  #sweeping: NodeJS.Timeout | undefined;
+  /** Offsets count from the start of the adapter, in microseconds: none of an earlier process is one of this. */
+  #next = Date.now() * 1_000;
+
+  constructor(namespace: Namespace) {
+    super(namespace);
+    const { opts } = namespace.server as unknown as { opts: { connectionStateRecovery: Window } }; // typed private
+    this.#window = opts.connectionStateRecovery.maxDisconnectionDuration;
+  }
+
+  override close(): void {
+    clearInterval(this.#sweeping);
+    this.#kept.clear();
+    this.#packets = [];
+    void super.close();
+  }
+
+  override persistSession(kept: Kept): void {
+    this.#sweepFromNowOn();
+    this.#kept.set(kept.pid, { ...kept, at: Date.now() });
+  }
+
+  /** Not `async`: who asks first has it, and nobody else. */
+  override restoreSession(pid: string, offset: string): Promise<Session> {
+    const kept = this.#kept.get(pid);
+    const index = kept ? this.#packets.findIndex((packet) => packet.offset === offset) : -1;
+    if (!kept || index === -1 || this.#isOver(kept)) return null as never; // as socket.io's, whose type says less
+    this.#kept.delete(pid);
+    const missedPackets = this.#packets
+      .slice(index + 1)
+      .filter(({ opts }) => isFor(kept.rooms, opts))
+      .map(({ data }) => data);
+    const { sid, rooms, data } = kept;
+    return Promise.resolve({ sid, pid, rooms, data, missedPackets });
+  }
+
+  /** Those that ask for acknowledgements, and those that may be lost, are not kept. */
+  override broadcast(packet: Packet, opts: BroadcastOptions): void {
+    const isKept =
+      packet.type === EVENT_PACKET && packet.id === undefined && opts.flags?.volatile === undefined;
+    if (isKept) this.#keep(packet.data as unknown[], opts);
+    super.broadcast(packet, opts);
+  }
+
+  /** The client learns the place of an event with it, as its last argument. */
+  #keep(data: unknown[], opts: BroadcastOptions): void {
+    this.#sweepFromNowOn();
+    const offset = (this.#next++).toString(36);
+    data.push(offset);
+    this.#packets.push({ offset, data, opts, at: Date.now() });
+  }
+
+  #sweepFromNowOn(): void {
+    this.#sweeping ??= setInterval(() => this.#sweep(), SWEEPING).unref();
+  }
+
+  #sweep(): void {
+    for (const [pid, kept] of this.#kept) if (this.#isOver(kept)) this.#kept.delete(pid);
+    const first = this.#packets.findIndex((packet) => !this.#isOver(packet));
+    this.#packets = first === -1 ? [] : this.#packets.slice(first);
+  }
+
+  #isOver({ at }: { readonly at: number }): boolean {
+    return at + this.#window < Date.now();
+  }
+}
+
+interface Window {
+  maxDisconnectionDuration: number;
+}
+
+function isFor(rooms: readonly string[], { rooms: to, except }: BroadcastOptions): boolean {
+  const isIncluded = to.size === 0 || rooms.some((room) => to.has(room));
+  return isIncluded && !rooms.some((room) => except?.has(room));
+}

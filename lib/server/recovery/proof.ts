@@ -1,0 +1,72 @@
+import { createHash } from 'node:crypto';
+import { USER_ID, type UserId } from '../../common/user-room.js';
+import type { Connection } from '../../context/connection.js';
+
+/** What proves whose a connection is, the strongest first. */
+type Kind = 'identify' | 'session' | 'user' | 'credentials';
+
+/** How a proof is taken. */
+export interface ProofOptions {
+  /** Whether handlers are asked before: what they say about the user counts. */
+  readonly areHandlersAsked: boolean;
+  /** The cookie of the engine itself, which is another one for each connection. */
+  readonly engineCookie: string | undefined;
+}
+
+/**
+ * What a client that comes back has to prove again, because to know a private id proves nothing: the strongest of the
+ * user's id from option `identify`, the session, `request.user`, and what it connected with. Only a digest, because
+ * it is kept where others may look. Source: promise N4.
+ */
+export function proofOf(connection: Connection, options: ProofOptions): string | undefined {
+  const { socket } = connection;
+  const id = (socket.data as Record<string, unknown>)[USER_ID];
+  if (id !== undefined) return digest('identify', `${id as UserId}`);
+  return (
+    proofOfSession(connection) ?? proofOfUser(connection, options) ?? proofOfCredentials(connection, options)
+  );
+}
+
+/** Whether a connection may still turn out to be the one that a proof was taken of, when all have been asked. */
+export function mayBecome(proof: string | undefined, connection: Connection, options: ProofOptions): boolean {
+  if (proof === undefined) return false;
+  if (isOf('session', proof)) return proofOfSession(connection) === proof;
+  if (isOf('credentials', proof)) return proofOfCredentials(connection, options) === proof;
+  return true; // handlers and option `identify` say who it is
+}
+
+/** Which session of the HTTP side a connection began with, if with one. */
+export function proofOfSession({ client: { sessionKey } }: Connection): string | undefined {
+  return sessionKey === undefined ? undefined : digest('session', sessionKey);
+}
+
+function proofOfUser({ client, socket }: Connection, options: ProofOptions): string | undefined {
+  const { user: ofRequest } = socket.request as { user?: unknown };
+  const user = options.areHandlersAsked && 'user' in client ? client.user : ofRequest;
+  if (user === undefined || user === null) return undefined;
+  try {
+    const { id } = user as { id?: unknown };
+    const isId = typeof id === 'string' || typeof id === 'number';
+    return digest('user', JSON.stringify(isId ? { id } : { user }));
+  } catch {
+    return undefined; // it cannot be compared
+  }
+}
+
+/** What the client passed as `auth`, and the headers that browsers and others prove themselves with. */
+function proofOfCredentials({ socket }: Connection, { engineCookie }: ProofOptions): string | undefined {
+  const { auth: sent } = socket.handshake;
+  const auth = Object.entries(sent).filter(([key]) => key !== 'pid' && key !== 'offset'); // the recovery's own
+  const { authorization, cookie } = socket.request.headers;
+  const cookies = (cookie ?? '')
+    .split(/; */)
+    .filter((one) => one !== '' && !one.startsWith(`${engineCookie}=`));
+  if (auth.length === 0 && !authorization && cookies.length === 0) return undefined;
+  return digest('credentials', JSON.stringify([auth, authorization, cookies]));
+}
+
+function digest(kind: Kind, value: string): string {
+  return `${kind}:${createHash('sha256').update(value).digest('base64url')}`;
+}
+
+const isOf = (kind: Kind, proof: string) => proof.startsWith(`${kind}:`);
