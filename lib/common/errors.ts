@@ -36,6 +36,8 @@ const SENTENCES = {
     `${names.length > 1 ? 'Packages' : 'Package'} ${names.map((name) => `"${name}"`).join(' and ')} ${names.length > 1 ? 'are' : 'is'} not installed; ${user} needs ${names.length > 1 ? 'them' : 'it'}. Run: npm install ${names.join(' ')}`,
   FSK_MODULE_TWICE: () =>
     'FlaskSocketModule.forRoot() is imported twice in one application. Import it once, in the root module: it is global.',
+  FSK_TWO_COPIES: (what: string, place: string, here: string) =>
+    `There are two copies of nestjs-flask-socket, which know nothing of each other: ${what} is of the one in ${place}, and what meets it of the one in ${here}. Make them one: "npm ls nestjs-flask-socket" shows who brings which, and a library lists it in its peerDependencies.`,
   FSK_MODULE_MISSING: (module: string) =>
     `${module} does not import FlaskSocketModule. Add FlaskSocketModule.forRoot() to its imports.`,
   FSK_ADAPTER_REPLACED: (adapter: string) =>

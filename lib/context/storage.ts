@@ -1,4 +1,5 @@
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
+import { copyThatHandles, twoCopies } from '../common/copies.js';
 import { failure } from '../common/errors.js';
 import type { SocketRequest } from './socket-request.js';
 
@@ -19,6 +20,9 @@ const MANUAL = { requireManualDestroy: true };
 /** The event being handled, or an error that names what was used outside of a handler. */
 export function currentRequest(user: string): SocketRequest {
   const request = storage.getStore();
-  if (!request) throw failure('FSK_NO_CONTEXT', user);
-  return request;
+  if (request) return request;
+  const place = copyThatHandles();
+  throw place === undefined
+    ? failure('FSK_NO_CONTEXT', user)
+    : twoCopies(`the handler that uses ${user}`, place);
 }

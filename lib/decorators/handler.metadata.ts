@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { COPY, HERE, otherCopyOf } from '../common/copies.js';
 import { failure } from '../common/errors.js';
 import { printableValue } from '../common/printable.js';
 
@@ -93,6 +94,7 @@ function isMethod(value: unknown): value is Method {
 function declarationFor(prototype: object, method: string | symbol): Declaration {
   const all = declarationsOf(prototype) ?? new Map<string | symbol, Declaration>();
   Reflect.defineMetadata(DECLARATIONS, all, prototype);
+  Reflect.defineMetadata(COPY, HERE, prototype);
   const { constructor: metatype } = prototype;
   const known = all.get(method) ?? { method, prototype, metatype, handlers: [], functions: new Set() };
   all.set(method, known);
@@ -153,12 +155,24 @@ export function prototypesOf(object: object): object[] {
 /** Notes the namespace of a class. */
 export function setGateway(metatype: { prototype: object }, namespace: string): void {
   Reflect.defineMetadata(GATEWAY, namespace, metatype.prototype);
+  Reflect.defineMetadata(COPY, HERE, metatype.prototype);
 }
 
 /** The namespace of a class, or that of its base class. `prototypes` begins with the class's own. */
 export function gatewayNamespace(prototypes: readonly object[]): string | undefined {
   const named = prototypes.find((prototype) => Reflect.hasOwnMetadata(GATEWAY, prototype));
   return named && (Reflect.getOwnMetadata(GATEWAY, named) as string);
+}
+
+/** The class among these prototypes that another copy of the package decorated, and where that one lies. */
+export function decoratedElsewhere(
+  prototypes: readonly object[],
+): { name: string; place: string } | undefined {
+  for (const prototype of prototypes) {
+    const place = otherCopyOf(Reflect.getOwnMetadata(COPY, prototype));
+    if (place !== undefined) return { name: prototype.constructor.name, place };
+  }
+  return undefined;
 }
 
 /** Notes that a method is for known users. */

@@ -1,5 +1,12 @@
 import { INQUIRER, REQUEST } from '@nestjs/core';
-import { gatewayNamespace, handlersOf, prototypesOf, type Handlers } from '../decorators/handler.metadata.js';
+import { twoCopies } from '../common/copies.js';
+import {
+  decoratedElsewhere,
+  gatewayNamespace,
+  handlersOf,
+  prototypesOf,
+  type Handlers,
+} from '../decorators/handler.metadata.js';
 import { isSingle } from './handler.compiler.js';
 import type { InstanceWrapper } from './nest-internals.js';
 
@@ -39,6 +46,8 @@ function gatewayOf(wrapper: InstanceWrapper): Gateway | undefined {
   const [prototype, ...bases] = prototypesBehind(wrapper);
   if (!prototype) return undefined;
   const prototypes = [prototype, ...bases];
+  const foreign = decoratedElsewhere(prototypes);
+  if (foreign) throw twoCopies(foreign.name, foreign.place);
   const namespace = gatewayNamespace(prototypes);
   const found = handlersOf(prototypes);
   const isGateway = namespace !== undefined || found.declarations.length + found.overrides.length > 0;

@@ -2,6 +2,7 @@ import { IoAdapter } from '@nestjs/platform-socket.io';
 import { filter } from 'rxjs';
 import { Server, type ServerOptions, type Socket } from 'socket.io';
 import { EXCEPTION_EVENT } from '../common/constants.js';
+import { COPY, HERE } from '../common/copies.js';
 import type { Log } from '../common/logger.js';
 import { describeThrown, nameOfThrown, printable } from '../common/printable.js';
 import { safeError } from './dispatch/safe-error.js';
@@ -17,6 +18,9 @@ type Handlers = Parameters<IoAdapter['bindMessageHandlers']>[1];
  * the same copy of socket.io.
  */
 export class FlaskSocketAdapter extends IoAdapter {
+  /** For other copies of the package: it is of this one. */
+  readonly [COPY] = HERE;
+
   constructor(
     private readonly host: ServerHost,
     private readonly parts: { path: () => string; log: Log; gateways: () => readonly object[] },

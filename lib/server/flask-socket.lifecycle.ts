@@ -1,8 +1,10 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
 import { ApplicationConfig } from '@nestjs/core';
 import { ANY } from '../common/constants.js';
+import { COPY, otherCopyOf, serve, twoCopies } from '../common/copies.js';
 import { failure } from '../common/errors.js';
 import { isPattern } from '../common/namespace.js';
+import { storage } from '../context/storage.js';
 import type { Gateway } from '../handlers/gateways.js';
 import { HandlerExplorer } from '../handlers/handler.explorer.js';
 import type { HandlerDefinition } from '../handlers/handler.js';
@@ -30,7 +32,11 @@ export class FlaskSocketLifecycle implements OnModuleInit, OnApplicationBootstra
     @Inject(HandlerExplorer) private readonly explorer: HandlerExplorer,
     @Inject(ApplicationConfig) private readonly application: ApplicationConfig,
   ) {
-    if (application.getIoAdapter() instanceof FlaskSocketAdapter) throw failure('FSK_MODULE_TWICE');
+    const other = application.getIoAdapter() as { [COPY]?: unknown } | undefined;
+    if (other instanceof FlaskSocketAdapter) throw failure('FSK_MODULE_TWICE');
+    const place = otherCopyOf(other?.[COPY]);
+    if (place !== undefined) throw twoCopies('a FlaskSocketModule that is imported, too,', place);
+    serve(() => storage.getStore() !== undefined);
     this.#adapter = new FlaskSocketAdapter(runtime.host, {
       path: () => runtime.config.options.path,
       log: runtime.logger,
