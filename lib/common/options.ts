@@ -80,7 +80,7 @@ export interface FlaskSocketOptions {
   sessionRefresh?: number;
   /** How long a session may take to be read or written, in milliseconds. Default: 5,000. */
   sessionTimeout?: number;
-  /** Origins allowed beside the own one: one, a list, `'*'`, or a function. Default: none. */
+  /** Origins allowed beside the own one: one, a list, `https://*.app.example`, `'*'`, or a function. Default: none. */
   corsAllowedOrigins?: string | readonly string[] | OriginCheck;
   /** Whether pages of allowed foreign origins may send cookies. Default: true, with `'*'` false. */
   corsCredentials?: boolean;

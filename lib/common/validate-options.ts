@@ -3,6 +3,7 @@ import { ANY } from './constants.js';
 import { failure } from './errors.js';
 import { checkNamespace } from './namespace.js';
 import { DEFAULTS, type FlaskSocketOptions, type RecoveryOptions, type ResolvedOptions } from './options.js';
+import { problemOfOrigin } from './origins.js';
 import { printableValue } from './printable.js';
 
 /** Says what is wrong with a value, or nothing. */
@@ -40,6 +41,11 @@ const isRecovery = (value: unknown) => {
   return isTime && typeof skipMiddlewares === 'boolean' && Object.keys(rest).length === 0;
 };
 
+const anOriginCheck = must(
+  "an origin like 'https://app.example', a list of them, '*' or a function",
+  (value) => typeof value === 'function',
+);
+
 /** What each option takes. */
 export const CHECKS: Record<keyof FlaskSocketOptions, Check> = {
   path: must('a path like "/socket.io"', (value) => typeof value === 'string' && /^\/?[^\s?#]+$/.test(value)),
@@ -73,10 +79,11 @@ export const CHECKS: Record<keyof FlaskSocketOptions, Check> = {
   manageSession: aBoolean,
   sessionRefresh: aSize,
   sessionTimeout: aCount,
-  corsAllowedOrigins: must(
-    "an origin like 'https://app.example', a list of them, '*' or a function",
-    (value) => typeof value === 'string' || typeof value === 'function' || stringsIn(value),
-  ),
+  corsAllowedOrigins: (value) => {
+    const list = typeof value === 'string' ? [value] : value;
+    if (!stringsIn(list)) return anOriginCheck(value);
+    return (list as string[]).map(problemOfOrigin).find(Boolean);
+  },
   corsCredentials: aBoolean,
   cookie: must(
     'a name or an object',

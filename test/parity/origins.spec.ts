@@ -186,11 +186,66 @@ describe.each(transports)('by %s', (transport) => {
     },
   );
 
-  it('N1 null is let in by a function, and by no list', async () => {
-    const listed = await start({ corsAllowedOrigins: ['null'] });
+  it('N1 null is let in by a function', async () => {
     const asked = await start({ corsAllowedOrigins: (origin) => origin === 'null' });
-    const statuses = [listed, asked].map((running) => statusOf(running, transport, { origin: 'null' }));
-    expect(await Promise.all(statuses)).toEqual([refused, accepted]);
+    expect(await statusOf(asked, transport, { origin: 'null' })).toBe(accepted);
+  });
+
+  it.each<[string, string, string[], string[]]>([
+    [
+      'https://*.domain.com',
+      'one label or more before the domain',
+      ['https://app.domain.com', 'https://a.b.c.domain.com', 'HTTPS://App.Domain.com:443'],
+      [
+        'https://domain.com',
+        'http://app.domain.com',
+        'https://app.domain.com:8443',
+        'https://evildomain.com',
+        'https://app.domain.com.evil.example',
+        'https://evil.example/.domain.com',
+        'https://evil.example#.domain.com',
+        'https://*.domain.com',
+        'null',
+      ],
+    ],
+    [
+      'http://*.localhost:5173',
+      'with a port',
+      ['http://tenant.localhost:5173'],
+      ['http://tenant.localhost', 'http://localhost:5173', 'http://tenant.localhost:5174'],
+    ],
+    [
+      'https://*.bücher.example',
+      'beyond ASCII',
+      ['https://shop.xn--bcher-kva.example'],
+      ['https://xn--bcher-kva.example'],
+    ],
+    [
+      'capacitor://localhost',
+      'of an application that is no web page',
+      ['capacitor://localhost'],
+      ['capacitor://evil', 'https://localhost', 'capacitor2://localhost'],
+    ],
+    [
+      'chrome-extension://abcdefgh',
+      'of an extension',
+      ['chrome-extension://abcdefgh'],
+      ['chrome-extension://hgfedcba'],
+    ],
+  ])('N1 corsAllowedOrigins as %s: %s', async (corsAllowedOrigins, _, allowed, others) => {
+    const running = await start({ corsAllowedOrigins });
+    for (const origin of allowed) {
+      expect({ origin, status: await statusOf(running, transport, { origin }) }).toEqual({
+        origin,
+        status: accepted,
+      });
+    }
+    for (const origin of others) {
+      expect({ origin, status: await statusOf(running, transport, { origin }) }).toEqual({
+        origin,
+        status: refused,
+      });
+    }
   });
 
   describe('behind a proxy', () => {
@@ -289,6 +344,79 @@ describe('CORS headers', () => {
   it('N1 the boot log says who may connect', async () => {
     const running = await start({ corsAllowedOrigins: ['https://app.example'] });
     expect(running.log.of('log')[0]).toContain('own origin and https://app.example');
+  });
+});
+
+describe('an origin that no page can have', () => {
+  it.each([
+    ['*.domain.com', "write 'https://*.domain.com'"],
+    ['app.example', "write 'https://app.example'"],
+    ['app.example:8443', "write 'https://app.example:8443'"],
+    ['localhost:5173', "write 'http://localhost:5173'"],
+    ['localhost', "write 'http://localhost'"],
+    ['127.0.0.1:5173', "write 'http://127.0.0.1:5173'"],
+    ['[::1]:5173', "write 'http://[::1]:5173'"],
+    ['ws://localhost:3000', "write 'http://localhost:3000'"],
+    ['wss://app.example', "write 'https://app.example'"],
+    ['null', "(origin) => origin === 'null'"],
+    ['file:///index.html', "(origin) => origin === 'null'"],
+    ['', 'leave it out'],
+    [' ', 'leave it out'],
+    ['https://a.example, https://b.example', "['https://a.example', 'https://b.example']"],
+    ['https://a.example https://b.example', "['https://a.example', 'https://b.example']"],
+    ['https://*', "'*' may stand before the domain"],
+    ['https://app.*.com', "'*' may stand before the domain"],
+    ['https://app*.domain.com', "'*' may stand before the domain"],
+    ['http://localhost:*', "'*' may stand before the domain"],
+    ['*://app.example', "'*' may stand before the domain"],
+    ['https//app.example', "write 'https://app.example'"],
+    ['https:/app.example', "write 'https://app.example'"],
+    ['not an origin', 'several make a list'],
+    ['about:blank', 'scheme://host:port'],
+    ['https://', 'scheme://host:port'],
+  ])('N1 %j fails the boot with what to write: %s', async (origin, advice) => {
+    for (const corsAllowedOrigins of [origin, ['https://app.example', origin]]) {
+      const error = await bootError({ options: { corsAllowedOrigins } });
+      expect(error.code).toBe('FSK_INVALID_OPTION');
+      expect(error.message).toContain(`names '${origin}'`);
+      expect(error.message).toContain(advice);
+    }
+  });
+});
+
+describe('the warning of a refusal', () => {
+  const warning = async (options: FlaskSocketOptions, headers: Headers) => {
+    const running = await start(options);
+    await statusOf(running, 'polling', headers);
+    return running.log.of('warn')[0];
+  };
+  const headers = { host: 'app.example', origin: 'http://app.example:8080' };
+
+  it('N1 names the origin, the own one as the server saw it, and the list', async () => {
+    const list = ['https://one.example', 'https://*.two.example'];
+    expect(await warning({ corsAllowedOrigins: list }, headers)).toContain(
+      "Refused a client from origin 'http://app.example:8080': as the server sees it, its own is 'http://app.example', " +
+        "and corsAllowedOrigins names 'https://one.example', 'https://*.two.example'.",
+    );
+  });
+
+  it('N1 says so where there is no list', async () => {
+    expect(await warning({}, headers)).toContain('corsAllowedOrigins names no other.');
+    expect(await warning({ corsAllowedOrigins: () => false }, headers)).toContain(
+      'corsAllowedOrigins is a function that says no.',
+    );
+  });
+
+  it('N1 shows the beginning of a long one', async () => {
+    const list = Array.from({ length: 100 }, (_, index) => `https://${index}.example`);
+    const line = await warning({ corsAllowedOrigins: list }, headers);
+    expect(line).toContain("'https://9.example', and 90 more.");
+    expect(line).not.toContain('https://10.example');
+  });
+
+  it('N1 knows a proxy that drops the port', async () => {
+    expect(await warning({}, headers)).toContain('a proxy that drops the port looks like this');
+    expect(await warning({}, { ...headers, origin: 'https://app.example' })).toContain('trust proxy');
   });
 });
 

@@ -4,8 +4,12 @@ import { ANY } from '../../common/constants.js';
 import type { Log } from '../../common/logger.js';
 import type { ResolvedOptions } from '../../common/options.js';
 import { describeThrown, printable } from '../../common/printable.js';
+import { allowsOrigin, originOf } from '../../common/origins.js';
 import { isThenable } from '../../common/thenable.js';
 import { clientView } from './http-platform.js';
+
+/** So many origins of a list are shown. */
+const SHOWN = 10;
 
 type Decide = (error: string | null, success: boolean) => void;
 type CorsOptions = { origin: string | false; credentials: boolean };
@@ -25,8 +29,8 @@ export class OriginPolicy {
     const { origin } = request.headers;
     if (origin === undefined) return decide(null, true);
     const allowed = this.#allows(origin, request);
-    if (!isThenable(allowed)) return this.#answer(origin, allowed, decide);
-    void allowed.then((verdict) => this.#answer(origin, verdict, decide));
+    if (!isThenable(allowed)) return this.#answer(request, allowed, decide);
+    void allowed.then((verdict) => this.#answer(request, verdict, decide));
   };
 
   /** The CORS headers of an answer; none without foreign origins. */
@@ -65,15 +69,16 @@ export class OriginPolicy {
     return corsCredentials ?? !everyone;
   }
 
-  #answer(origin: string, allowed: boolean, decide: Decide): void {
-    if (!allowed) this.#report(origin);
+  #answer(request: IncomingMessage, allowed: boolean, decide: Decide): void {
+    const { origin = '' } = request.headers;
+    if (!allowed) this.#report(origin, request);
     decide(allowed ? null : 'Origin not allowed', allowed);
   }
 
   #allows(origin: string, request: IncomingMessage): boolean | Promise<boolean> {
     if (this.#isOwn(origin, request)) return true;
     const { corsAllowedOrigins: allowed } = this.options;
-    if (typeof allowed !== 'function') return listed(allowed, origin);
+    if (typeof allowed !== 'function') return allowsOrigin(listOf(allowed), origin);
     return this.#ask(() => allowed(origin, request));
   }
 
@@ -93,31 +98,45 @@ export class OriginPolicy {
   }
 
   #isOwn(origin: string, request: IncomingMessage): boolean {
-    const { protocol, host } = clientView(this.platform, request);
-    const own = host && originOf(`${protocol}://${host}`);
-    return Boolean(own) && own === originOf(origin);
+    const own = this.#ownOrigin(request);
+    return own !== undefined && own === originOf(origin);
   }
 
-  #report(origin: string): void {
+  #ownOrigin(request: IncomingMessage): string | undefined {
+    const { protocol, host } = clientView(this.platform, request);
+    return host ? originOf(`${protocol}://${host}`) : undefined;
+  }
+
+  #report(origin: string, request: IncomingMessage): void {
     if (this.#reported.size >= 100 || this.#reported.has(origin)) return;
     this.#reported.add(origin);
+    const own = this.#ownOrigin(request);
     this.logger.warn(
-      `Refused a client from origin ${printable(origin)}. If it is yours, add it to option corsAllowedOrigins; ` +
-        'behind a proxy, make the platform trust it ("trust proxy" of Express, trustProxy of Fastify).',
+      `Refused a client from origin ${printable(origin)}: as the server sees it, its own is ${own ? printable(own) : 'unknown'}, ` +
+        `and corsAllowedOrigins ${this.#allowedOnes}. If the page is yours, add its origin to corsAllowedOrigins; ${remedyFor(origin, own)}.`,
     );
+  }
+
+  /** What an origin was held against, besides the own one. */
+  get #allowedOnes(): string {
+    const { corsAllowedOrigins: allowed } = this.options;
+    if (typeof allowed === 'function') return 'is a function that says no';
+    const list = listOf(allowed);
+    if (list.length === 0) return 'names no other';
+    const more = list.length > SHOWN ? `, and ${list.length - SHOWN} more` : '';
+    return `names ${list.slice(0, SHOWN).map(printable).join(', ')}${more}`;
   }
 }
 
-function listed(allowed: string | readonly string[] | undefined, origin: string): boolean {
-  if (allowed === undefined) return false;
-  const list = typeof allowed === 'string' ? [allowed] : allowed;
-  const wanted = originOf(origin);
-  return list.includes(ANY) || (wanted !== undefined && list.some((each) => originOf(each) === wanted));
+function listOf(allowed: string | readonly string[] | undefined): readonly string[] {
+  return typeof allowed === 'string' ? [allowed] : (allowed ?? []);
 }
 
-/** Scheme, host and port in their normal form; nothing for `null` and for what is no origin. */
-function originOf(text: string): string | undefined {
-  if (!URL.canParse(text)) return undefined;
-  const { origin } = new URL(text);
-  return origin === 'null' ? undefined : origin;
+/** What may be wrong with a proxy before the server: a host that arrives without its port tells which. */
+function remedyFor(origin: string, own: string | undefined): string {
+  const [theirs, ours] = [origin, own ?? ''].map((text) => (URL.canParse(text) ? new URL(text) : undefined));
+  const isPortLost = theirs && theirs.hostname === ours?.hostname && theirs.port !== '' && ours.port === '';
+  return isPortLost
+    ? 'a proxy that drops the port looks like this: let it pass on Host as it came (nginx: $http_host)'
+    : 'behind a proxy, make the platform trust it ("trust proxy" of Express, trustProxy of Fastify)';
 }
