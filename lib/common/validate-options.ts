@@ -82,7 +82,7 @@ export const CHECKS: Record<keyof FlaskSocketOptions, Check> = {
   corsAllowedOrigins: (value) => {
     const list = typeof value === 'string' ? [value] : value;
     if (!stringsIn(list)) return anOriginCheck(value);
-    return (list as string[]).map(problemOfOrigin).find(Boolean);
+    return list.map(problemOfOrigin).find(Boolean);
   },
   corsCredentials: aBoolean,
   cookie: must(

@@ -145,6 +145,6 @@ export function rejecting<T>(act: () => Promise<T>): Promise<T> {
   try {
     return act();
   } catch (error) {
-    return Promise.reject(error as Error);
+    return Promise.reject(error);
   }
 }

@@ -212,17 +212,14 @@ export class Admission {
       handler,
       values,
     };
-    let decided: { refusal: Error | undefined } | undefined;
+    let decided: [refusal?: Error] | undefined;
     const running = this.parts.executor.decide(run, (_, outcome) =>
       chain(this.#refusal(run, outcome), (error) => {
-        decided = {
-          refusal: error ?? (connection.state === 'refused' ? new ConnectionRefusedError() : undefined),
-        };
+        decided = [error ?? (connection.state === 'refused' ? new ConnectionRefusedError() : undefined)];
       }),
     );
-    return chain(running as PromiseLike<void>, () =>
-      decided ? decided.refusal : new ConnectionRefusedError(INTERNAL_ERROR),
-    );
+    const undecided = () => new ConnectionRefusedError(INTERNAL_ERROR);
+    return chain(running as PromiseLike<void>, () => (decided ? decided[0] : undecided()));
   }
 
   #refusal(run: Run, outcome: { result: unknown } | { error: unknown }): Verdict {
