@@ -12,6 +12,8 @@ const SENTENCES = {
     `The message queue ${url} cannot be used: ${problem}. The page "Message queues" of the documentation shows the URLs of each broker.`,
   FSK_QUEUE_AWAY: () =>
     'The message queue is away, so the other processes cannot be asked. Try again later; clients of this process are served.',
+  FSK_NOT_IN_PROTOCOL: (what: string) =>
+    `${what} cannot reach all processes: Flask-SocketIO's protocol has no message for it, and would silently cover this process alone. Say so with "local" (io.local.fetchSockets()), or use members() for the clients of Nest processes and call() for one client of any.`,
   FSK_QUEUE_SILENT: (silent: number, all: number, timeout: number) =>
     `${silent} of ${all} other processes did not answer within ${timeout} ms. One that has died is left out after 10 seconds; try again then.`,
   FSK_NOT_SENT: (what: string, queue: string, problem: { is: string; remedy: string }) =>

@@ -86,6 +86,27 @@ describe.skipIf(!have('redis-server'))('a fleet with Flask-SocketIO processes, t
     return { python, app, socketio: app.get(SocketIO) };
   }
 
+  describe('the raw server', () => {
+    it('P4 does not pass this process off as the fleet: what nobody else can be asked rejects with a code', async () => {
+      const { app, socketio } = await start();
+      const client = await app.connect();
+      client.on('question', (acknowledge: (answer: string) => void) => acknowledge('answer'));
+      const io = socketio.server.timeout(5_000);
+      const code = expect.objectContaining({ code: 'FSK_NOT_IN_PROTOCOL' }) as unknown;
+      const asked = [
+        io.fetchSockets(),
+        io.emitWithAck('question'),
+        socketio.server.serverSideEmitWithAck('question'),
+      ];
+      const here = socketio.server.local;
+      expect(await Promise.allSettled(asked)).toEqual(
+        asked.map(() => ({ status: 'rejected', reason: code })),
+      );
+      expect((await here.fetchSockets()).map(({ id }) => id)).toEqual([client.id]);
+      expect(await here.timeout(5_000).emitWithAck('question')).toEqual(['answer']);
+    });
+  });
+
   describe('hears events of Python', () => {
     it('P4 delivers one to everybody in its namespace, and to nobody else', async () => {
       const { python, app } = await start();

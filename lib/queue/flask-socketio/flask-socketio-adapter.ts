@@ -2,6 +2,7 @@ import type { Namespace } from 'socket.io';
 import { Adapter, type BroadcastOptions } from 'socket.io-adapter';
 import type { Audience, Command } from '../../common/command.js';
 import { CALL_TIMEOUT } from '../../common/constants.js';
+import { failure } from '../../common/errors.js';
 import type { FlaskSocketioBus, Receiver } from './flask-socketio-bus.js';
 import type { Emitted, Incoming } from './flask-socketio-message.js';
 
@@ -57,8 +58,22 @@ export class FlaskSocketioAdapter extends Adapter implements Receiver {
   }
 
   override serverSideEmit(packet: unknown[]): void {
-    if (typeof packet.at(-1) === 'function') return this.bus.hasNoMessage('an answer to serverSideEmit()');
-    this.bus.tellOurs(this.namespace.name, packet);
+    const answer = packet.at(-1);
+    if (typeof answer !== 'function') return this.bus.tellOurs(this.namespace.name, packet);
+    (answer as (error: Error, responses: unknown[]) => void)(failure('FSK_NOT_IN_PROTOCOL', 'serverSideEmit() with an acknowledgement'), []); // prettier-ignore
+  }
+
+  override async fetchSockets(opts: BroadcastOptions): ReturnType<Adapter['fetchSockets']> {
+    if (!opts.flags?.local) throw failure('FSK_NOT_IN_PROTOCOL', 'fetchSockets()');
+    return await super.fetchSockets(opts);
+  }
+
+  /** Throws, also for what comes from `emitWithAck()`, which rejects with it. */
+  override broadcastWithAck(...given: Parameters<Adapter['broadcastWithAck']>): void {
+    const [, { flags }] = given;
+    if (!flags?.local)
+      throw failure('FSK_NOT_IN_PROTOCOL', 'An emit to several clients with an acknowledgement');
+    super.broadcastWithAck(...given);
   }
 
   /** Does what another process told. */
