@@ -207,19 +207,16 @@ export class Admission {
 
   #askHandler(connection: Connection, handler: Handler): Verdict {
     const values = toArguments(authOf(connection));
-    const run: Run = {
-      request: new SocketRequest(connection, { message: 'connect', args: values }),
-      handler,
-      values,
-    };
-    let decided: [refusal?: Error] | undefined;
+    const request = new SocketRequest(connection, { message: 'connect', args: values });
+    const run: Run = { request, handler, values };
+    let refusal: Error | undefined | 'undecided' = 'undecided';
     const running = this.parts.executor.decide(run, (_, outcome) =>
       chain(this.#refusal(run, outcome), (error) => {
-        decided = [error ?? (connection.state === 'refused' ? new ConnectionRefusedError() : undefined)];
+        refusal = error ?? (connection.state === 'refused' ? new ConnectionRefusedError() : undefined);
       }),
     );
-    const undecided = () => new ConnectionRefusedError(INTERNAL_ERROR);
-    return chain(running as PromiseLike<void>, () => (decided ? decided[0] : undecided()));
+    const failed = () => (refusal === 'undecided' ? new ConnectionRefusedError(INTERNAL_ERROR) : refusal);
+    return chain(running as PromiseLike<void>, failed);
   }
 
   #refusal(run: Run, outcome: { result: unknown } | { error: unknown }): Verdict {
