@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, type Socket as NetSocket } from 'node:net';
-import { io, type ManagerOptions, type Socket } from 'socket.io-client';
+import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ask, connected, next } from '../support/app.js';
 import { redisBroker } from '../support/brokers.js';
@@ -43,16 +43,18 @@ class Team {
     return team;
   }
 
-  open(options: Partial<ManagerOptions> = {}): Socket {
+  open(options: Partial<ManagerOptions & SocketOptions> = {}): Socket {
     const client = io(this.url, { forceNew: true, ...options });
     this.#clients.push(client);
     return client;
   }
 
-  /** So many clients, of all kinds of transport. */
+  /** So many clients, of all kinds of transport; each with a token, by which it is known when it comes back. */
   async connect(count: number): Promise<Socket[]> {
     const kinds = [['polling'], ['websocket'], ['polling', 'websocket']];
-    const clients = Array.from({ length: count }, (_, index) => this.open({ transports: kinds[index % 3]! }));
+    const clients = Array.from({ length: count }, (_, index) =>
+      this.open({ transports: kinds[index % 3]!, auth: { token: `client ${index}` } }),
+    );
     await Promise.all(clients.map(connected));
     return clients;
   }
