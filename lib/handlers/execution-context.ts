@@ -28,8 +28,11 @@ export function dataOf(values: readonly unknown[]): unknown {
   return values.length > 1 ? values : values[0];
 }
 
+// A pattern in a parameter would stand in the published types, which have no internal members.
+
 /** The data of an event, or what a guard or an interceptor has put in their place (`context.getArgs()[1] = …`). */
-export function currentData({ execution, event }: SocketRequest): unknown {
+export function currentData(request: SocketRequest): unknown {
+  const { execution, event } = request;
   return execution ? execution.getArgByIndex(DATA) : dataOf(event.args);
 }
 
@@ -42,11 +45,13 @@ export function currentArgs(request: SocketRequest): readonly unknown[] {
 }
 
 /** The client of an event; likewise. */
-export function currentClient({ execution, connection }: SocketRequest): unknown {
+export function currentClient(request: SocketRequest): unknown {
+  const { execution, connection } = request;
   return execution ? execution.getArgByIndex(CLIENT) : connection.socket;
 }
 
 /** What acknowledges an event; likewise. */
-export function currentAcknowledge({ execution, acknowledge }: SocketRequest): unknown {
+export function currentAcknowledge(request: SocketRequest): unknown {
+  const { execution, acknowledge } = request;
   return execution ? execution.getArgByIndex(ACKNOWLEDGE) : acknowledge;
 }
