@@ -8,7 +8,7 @@ import type { Server, Socket } from 'socket.io';
  * - Transport.onClose(): a transport has ended; over polling a request that waits is answered first;
  * - Polling.dataReq: a request with data that is being read; Polling.shouldClose(): ends a transport that waits for
  *   its client's next request to do so;
- * - Socket.writeBuffer: the packets that wait for the transport;
+ * - Socket.writeBuffer: the packets that wait for the transport; Socket.upgrading: it is about to be replaced;
  * - WebSocket.socket: what serves that transport; of ws, Receiver._totalPayloadLength: how long its message is;
  * - Transport.onError(message, description): ends the connection for an error;
  * - Socket.request: the HTTP request that opened the connection; over WebTransport there is none.
@@ -28,6 +28,7 @@ interface TransportInternals {
 
 interface ConnectionInternals {
   readonly transport: TransportInternals;
+  readonly upgrading: boolean;
   readonly writeBuffer: readonly unknown[];
 }
 
@@ -45,8 +46,10 @@ export function connectionsOf(server: Server): EngineConnection[] {
  * that of an unknown client is.
  */
 export function sendHome(connection: EngineConnection): void {
-  const { transport, writeBuffer } = inner(connection);
+  const { transport, upgrading, writeBuffer } = inner(connection);
   if (transport.name !== 'polling') return connection.close();
+  // A client that has paused polling for another transport would wait for it until its heartbeat ends.
+  if (upgrading) return void connection.once('upgrade', () => sendHome(connection));
   if (writeBuffer.length === 0) return endPolling(transport);
   connection.once('drain', () => sendHome(connection)); // by then it may be another transport
 }
