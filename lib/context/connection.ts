@@ -86,6 +86,8 @@ export class Connection {
   held: HeldPacket[] | undefined;
   /** How much of that others have sent: it has a limit. */
   heldOfOthers: { packets: number; bytes: number } | undefined;
+  /** A digest of what the client has connected with, where that is to tell it from others when it comes back. */
+  credentials: string | undefined;
   /** What of it is for a returning client as the one that it was. */
   heldForReturn: Set<HeldPacket> | undefined;
   /** Rooms of a returning client that it gets back once it is known to be the same user's. */

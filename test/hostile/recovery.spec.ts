@@ -167,6 +167,45 @@ describe.each(keptIn)('recovery in %s', (place) => {
     expect(state.sid).not.toBe(sid);
   });
 
+  it('N4 knows a client by what it sent, whatever a middleware makes of it', async () => {
+    const app = await start();
+    const cycle: Record<string, unknown> = {};
+    cycle['self'] = cycle;
+    app.get(SocketIO).server.use((socket, pass) => {
+      Object.assign(socket.handshake.auth, { user: cycle, at: Date.now(), big: 1n });
+      pass();
+    });
+    const { sid, known } = await victimOf(app);
+    const { client, heard } = await comeBack(app, { ...known, token: 'Ann' });
+    const expected = { sid, recovered: true, draft: 'of Ann', heard: ['for Ann', 'lobby', 'all'] };
+    expect(await stateOf(app, client, heard)).toEqual(expected);
+  });
+
+  class Private {
+    readonly #name: unknown;
+    constructor(name: unknown) {
+      this.#name = name;
+    }
+    toString() {
+      return `user ${String(this.#name)}`;
+    }
+  }
+  it.each([
+    ['shows nothing', (name: unknown) => new Private(name)],
+    ['is of a kind', () => ({ role: 'user' })],
+  ])('N4 A1 gives another user nothing, where a user without an id %s', async (_, userOf) => {
+    const app = await start();
+    app.get(SocketIO).server.use((socket, pass) => {
+      Object.assign(socket.request, { user: userOf(socket.handshake.auth['token']) });
+      pass();
+    });
+    const { known } = await victimOf(app, { token: 'Ann' });
+    const { client, heard } = await comeBack(app, { ...known, token: 'Ben' });
+    const state = await stateOf(app, client, heard);
+    expect(state).toMatchObject(NOTHING);
+    expect(state).not.toHaveProperty('draft');
+  });
+
   it('N4 gives all back for the same credentials', async () => {
     const app = await start();
     const { sid, known } = await victimOf(app);

@@ -9,8 +9,6 @@ type Kind = 'identify' | 'session' | 'user' | 'credentials';
 export interface ProofOptions {
   /** Whether handlers are asked before: what they say about the user counts. */
   readonly areHandlersAsked: boolean;
-  /** The cookie of the engine itself, which is another one for each connection. */
-  readonly engineCookie: string | undefined;
 }
 
 /**
@@ -22,16 +20,14 @@ export function proofOf(connection: Connection, options: ProofOptions): string |
   const { socket } = connection;
   const id = (socket.data as Record<string, unknown>)[USER_ID];
   if (id !== undefined) return digest('identify', `${id as UserId}`);
-  return (
-    proofOfSession(connection) ?? proofOfUser(connection, options) ?? proofOfCredentials(connection, options)
-  );
+  return proofOfSession(connection) ?? proofOfUser(connection, options) ?? connection.credentials;
 }
 
 /** Whether a connection may still turn out to be the one that a proof was taken of, when all have been asked. */
-export function mayBecome(proof: string | undefined, connection: Connection, options: ProofOptions): boolean {
+export function mayBecome(proof: string | undefined, connection: Connection): boolean {
   if (proof === undefined) return false;
   if (isOf('session', proof)) return proofOfSession(connection) === proof;
-  if (isOf('credentials', proof)) return proofOfCredentials(connection, options) === proof;
+  if (isOf('credentials', proof)) return connection.credentials === proof;
   return true; // handlers and option `identify` say who it is
 }
 
@@ -40,21 +36,25 @@ export function proofOfSession({ client: { sessionKey } }: Connection): string |
   return sessionKey === undefined ? undefined : digest('session', sessionKey);
 }
 
-function proofOfUser({ client, socket }: Connection, options: ProofOptions): string | undefined {
+/** A user without an id of its own may look like another one: what it connected with has to be the same, too. */
+function proofOfUser({ client, socket, credentials }: Connection, options: ProofOptions): string | undefined {
   const { user: ofRequest } = socket.request as { user?: unknown };
   const user = options.areHandlersAsked && 'user' in client ? client.user : ofRequest;
   if (user === undefined || user === null) return undefined;
   try {
     const { id } = user as { id?: unknown };
-    const isId = typeof id === 'string' || typeof id === 'number';
-    return digest('user', JSON.stringify(isId ? { id } : { user }));
+    if (typeof id === 'string' || typeof id === 'number') return digest('user', JSON.stringify({ id }));
+    return credentials && digest('user', JSON.stringify([user, credentials]));
   } catch {
     return undefined; // it cannot be compared
   }
 }
 
-/** What the client passed as `auth`, and the headers that browsers and others prove themselves with. */
-function proofOfCredentials({ socket }: Connection, { engineCookie }: ProofOptions): string | undefined {
+/**
+ * What a client passed as `auth`, and the headers that browsers and others prove themselves with. To be asked for
+ * before any middleware, which may change them. `engineCookie` is the engine's own, another one for each connection.
+ */
+export function credentialsOf({ socket }: Connection, engineCookie: string | undefined): string | undefined {
   const { auth: sent } = socket.handshake;
   const auth = Object.entries(sent).filter(([key]) => key !== 'pid' && key !== 'offset'); // the recovery's own
   const { authorization, cookie } = socket.request.headers;

@@ -1,6 +1,7 @@
 import type { Namespace, Socket } from 'socket.io';
 import type { BroadcastOptions, Session } from 'socket.io-adapter';
 import { plain } from '../../common/plain.js';
+import { describeThrown, printable } from '../../common/printable.js';
 import type { Connection } from '../../context/connection.js';
 import { connectionOf } from '../../context/socket-internals.js';
 import { keepConnections } from './kept-connections.js';
@@ -54,14 +55,12 @@ export function recoverConnections(namespace: Namespace, connections: Connection
   };
   const use = namespace.adapter instanceof MemoryAdapter ? undefined : new SingleUse(namespace);
   const report = (sid: string, line: string) =>
-    connections.report(`Client ${sid} of ${namespace.name}: ${line}`);
+    connections.report(`Client ${sid} of ${printable(namespace.name)}: ${line}`);
   const own: Internals = {
     persistSession(kept) {
       const socket = namespace.sockets.get(kept.sid);
       if (socket && use?.owns(socket) === false) return;
-      const connection = socket && connectionOf(socket);
-      // Plain, because what is undefined would come back as null from another process.
-      const state = connection && plain(connections.stateOf(connection));
+      const state = stateOf(socket, connections, (line) => report(kept.sid, line));
       const whole = { ...kept, data: { ...(kept.data as object), [STATE]: state } };
       persistSafely(
         (one) => usual.persistSession(one),
@@ -83,6 +82,24 @@ export function recoverConnections(namespace: Namespace, connections: Connection
     // What is restored is kept no longer.
     forget: (socket, pid) => void (use.owns(socket) && usual.restoreSession(pid, '0-0').catch(() => {})),
   });
+}
+
+/**
+ * Our part of what is kept, plain, because what is undefined would come back as null from another process. Nothing may
+ * be thrown here: it is asked for while a connection closes.
+ */
+function stateOf(
+  socket: Socket | undefined,
+  connections: Connections,
+  report: (line: string) => void,
+): unknown {
+  try {
+    const connection = socket && connectionOf(socket);
+    return connection && plain(connections.stateOf(connection));
+  } catch (thrown) {
+    report(`it cannot come back, what is to be kept of it fails: ${describeThrown(thrown)}`);
+    return undefined;
+  }
 }
 
 /** What other processes can restore is kept while a client is here; that of a single process ends with it. */

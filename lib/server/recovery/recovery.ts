@@ -11,7 +11,7 @@ import { renewSid } from '../../context/adapter-internals.js';
 import type { Connection } from '../../context/connection.js';
 import { dropReturned } from '../../context/held-packets.js';
 import { sendMissed } from '../../context/socket-internals.js';
-import { mayBecome, proofOf, proofOfSession, type ProofOptions } from './proof.js';
+import { credentialsOf, mayBecome, proofOf, proofOfSession, type ProofOptions } from './proof.js';
 import { recoverConnections, takeReturned, type Returned } from './recovering-adapter.js';
 
 /** What is kept of a connection that may come back. */
@@ -60,10 +60,12 @@ export class Recovery {
   /** A client that came back: what it had waits for its acceptance, unless it is somebody else for sure. */
   begin(connection: Connection): void {
     const { socket } = connection;
-    if (!this.#recovery || !socket.recovered) return;
+    if (!this.#recovery) return;
+    connection.credentials = credentialsOf(connection, this.#engineCookie);
+    if (!socket.recovered) return;
     const returned = takeReturned(socket);
     const state = (returned?.state ?? {}) as State;
-    if (!returned || !mayBecome(state.proof, connection, this.#proofOptions)) return beginAfresh(connection);
+    if (!returned || !mayBecome(state.proof, connection)) return beginAfresh(connection);
     connection.withheld = new Set(returned.rooms.filter((room) => room !== socket.id));
     sendMissed(connection, returned.missed);
     connection.heldForReturn = new Set(connection.held);
@@ -116,10 +118,13 @@ export class Recovery {
     return this.#recovery?.skipMiddlewares === true;
   }
 
-  get #proofOptions(): ProofOptions {
+  get #engineCookie(): string | undefined {
     const { cookie } = this.options();
-    const engineCookie = typeof cookie === 'string' ? cookie : cookie?.name;
-    return { areHandlersAsked: !this.#skipsMiddlewares, engineCookie };
+    return typeof cookie === 'string' ? cookie : cookie?.name;
+  }
+
+  get #proofOptions(): ProofOptions {
+    return { areHandlersAsked: !this.#skipsMiddlewares };
   }
 
   #cannotRecover(): void {
