@@ -32,7 +32,38 @@ export function parseCommandLine(given: readonly string[]): CommandLine {
 }
 
 const parse = (given: readonly string[]) =>
-  parseArgs({ args: [...given], options: OPTIONS, allowPositionals: true });
+  parseArgs({ args: unambiguous(given), options: OPTIONS, allowPositionals: true });
+
+/** What begins with a dash and is no option: standard input, a sid, a number below zero. */
+const DASHED_VALUE = /^-(?:|[\w-]{19}|\.?\d.*)$/;
+
+/** `--queue` for `--queue` and for `-q`; options that take no value have none here. */
+const LONG_NAMES = new Map(
+  Object.entries(OPTIONS)
+    .filter(([, option]) => option.type === 'string')
+    .flatMap(([name, option]) =>
+      ['short' in option ? `-${option.short}` : '', `--${name}`].map((form) => [form, `--${name}`]),
+    ),
+);
+
+/** The same command line, for a parser that takes a value beginning with a dash only as `--to=-x`, or behind `--`. */
+function unambiguous(given: readonly string[]): string[] {
+  const options: string[] = [];
+  const others: string[] = [];
+  const rest = [...given];
+  for (let arg = rest.shift(); arg !== undefined; arg = rest.shift()) {
+    if (arg === '--') others.push(...rest.splice(0));
+    else if (!arg.startsWith('-') || DASHED_VALUE.test(arg)) others.push(arg);
+    else options.push(LONG_NAMES.has(arg) ? `${LONG_NAMES.get(arg)}=${valueOf(arg, rest.shift())}` : arg);
+  }
+  return [...options, '--', ...others];
+}
+
+function valueOf(option: string, next: string | undefined): string {
+  if (next === undefined || Object.hasOwn(OPTIONS, next.slice(2)))
+    throw new Error(`${option} needs a value.`);
+  return next;
+}
 
 const COMMON: readonly string[] = ['queue', 'channel', 'secret', 'protocol', 'namespace', 'timeout'];
 

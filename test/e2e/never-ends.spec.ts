@@ -33,26 +33,14 @@ import {
   session,
 } from 'nestjs-flask-socket';
 import { Manager } from 'socket.io-client';
-import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { ask, connected, next, refusal, startApp, type AppOptions, type RunningApp } from '../support/app.js';
+import { expectNoFaults } from '../support/faults.js';
 import { Gate, Journal } from '../support/journal.js';
 import { whenClosed } from '../support/when-closed.js';
 import { Wire } from '../support/wire.js';
 
-/** What would have ended the process. */
-const faults: unknown[] = [];
-const noteFault = (fault: unknown) => void faults.push(fault);
-
-beforeEach(() => {
-  process.on('uncaughtException', noteFault);
-  process.on('unhandledRejection', noteFault);
-});
-
-afterEach(() => {
-  process.off('uncaughtException', noteFault);
-  process.off('unhandledRejection', noteFault);
-  expect(faults.splice(0)).toEqual([]);
-});
+expectNoFaults();
 
 const engineOf = (app: RunningApp) =>
   app.get(SocketIO).server.engine as unknown as {

@@ -7,25 +7,13 @@ import {
   SocketIO,
   type FlaskSocketOptions,
 } from 'nestjs-flask-socket';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { startApp, type RunningApp } from '../support/app.js';
+import { expectNoFaults } from '../support/faults.js';
 import { Journal } from '../support/journal.js';
 import { DIALECTS, optionsFor, RawClient, TYPE, type Dialect } from '../support/raw-client.js';
 
-/** What would have ended the process. */
-const faults: unknown[] = [];
-const noteFault = (fault: unknown) => void faults.push(fault);
-
-beforeEach(() => {
-  process.on('uncaughtException', noteFault);
-  process.on('unhandledRejection', noteFault);
-});
-
-afterEach(() => {
-  process.off('uncaughtException', noteFault);
-  process.off('unhandledRejection', noteFault);
-  expect(faults.splice(0)).toEqual([]);
-});
+expectNoFaults();
 
 @SocketGateway()
 class TargetGateway {

@@ -10,27 +10,15 @@ import {
   type FlaskSocketOptions,
 } from 'nestjs-flask-socket';
 import type { Socket } from 'socket.io-client';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ask, connected, next, startApp, type RunningApp } from '../support/app.js';
+import { expectNoFaults } from '../support/faults.js';
 import { redisBroker, type Broker } from '../support/brokers.js';
 import { have } from '../support/system-packages.mjs';
 
 const SOON = { timeout: 10_000, interval: 10 };
 
-/** What would have ended the process. */
-const faults: unknown[] = [];
-const noteFault = (fault: unknown) => void faults.push(fault);
-
-beforeEach(() => {
-  process.on('uncaughtException', noteFault);
-  process.on('unhandledRejection', noteFault);
-});
-
-afterEach(() => {
-  process.off('uncaughtException', noteFault);
-  process.off('unhandledRejection', noteFault);
-  expect(faults.splice(0)).toEqual([]);
-});
+expectNoFaults();
 
 /** Where what clients miss is kept: here, or where other processes find it, too. */
 const keptIn = have('redis-server') ? (['memory', 'Redis Streams'] as const) : (['memory'] as const);

@@ -9,23 +9,12 @@ import {
   SocketGateway,
   SocketIO,
 } from 'nestjs-flask-socket';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { startApp, type AppOptions, type RunningApp } from '../support/app.js';
+import { expectNoFaults } from '../support/faults.js';
 import { Journal } from '../support/journal.js';
 
-const faults: unknown[] = [];
-const noteFault = (fault: unknown) => void faults.push(fault);
-
-beforeEach(() => {
-  process.on('uncaughtException', noteFault);
-  process.on('unhandledRejection', noteFault);
-});
-
-afterEach(() => {
-  process.off('uncaughtException', noteFault);
-  process.off('unhandledRejection', noteFault);
-  expect(faults.splice(0)).toEqual([]);
-});
+expectNoFaults();
 
 /** A client of WebTransport, without HTTP/3 below: two streams are all that the engine sees of it. */
 class WebTransportClient {
