@@ -2,7 +2,7 @@ import type { ClientState } from '../../context/connection.js';
 import { SessionCopy } from '../../context/session-copy.js';
 import type { SessionKeeper, SessionUser } from '../../context/session-keeper.js';
 import type { SessionSource } from './session-source.js';
-import { SessionTurns } from './session-turns.js';
+import { SharedReadings, SessionTurns } from './session-turns.js';
 
 /**
  * The session of a connection (`manageSession: true`): HTTP's, as its store has it, until a handler writes to it or
@@ -10,6 +10,7 @@ import { SessionTurns } from './session-turns.js';
  */
 export class ManagedSession implements SessionKeeper {
   readonly #turns = new SessionTurns();
+  readonly #readings = new SharedReadings(() => this.#read());
   #isOwn = false;
   #readAt = Date.now();
 
@@ -20,7 +21,7 @@ export class ManagedSession implements SessionKeeper {
   ) {}
 
   open(event: SessionUser): Promise<void> | undefined {
-    if (this.#isDue()) return this.#turns.take(this.#read(), (data) => this.#adopt(event, data));
+    if (this.#isDue()) return this.#turns.take(this.#readings.read(), (data) => this.#adopt(event, data));
     if (this.#turns.areTaken) return this.#turns.take(Promise.resolve(), () => this.#give(event));
     this.#give(event);
     return undefined;

@@ -33,3 +33,30 @@ async function inTurn<T>(
   if (read.status === 'rejected') throw read.reason;
   use(read.value);
 }
+
+/**
+ * Readings that callers share. Each caller gets one that begins after its call, so that it sees what was written before;
+ * at most one runs, and those who come meanwhile share the next one.
+ */
+export class SharedReadings<T> {
+  #running: Promise<T> | undefined;
+  #next: Promise<T> | undefined;
+
+  constructor(private readonly begin: () => Promise<T>) {}
+
+  read(): Promise<T> {
+    const start = () => this.#start();
+    if (!this.#running) return this.#next ?? start();
+    return (this.#next ??= this.#running.then(start, start));
+  }
+
+  #start(): Promise<T> {
+    this.#next = undefined;
+    const reading = this.begin();
+    const end = () => {
+      if (this.#running === reading) this.#running = undefined;
+    };
+    reading.then(end, end);
+    return (this.#running = reading);
+  }
+}

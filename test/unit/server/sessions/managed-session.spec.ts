@@ -5,13 +5,13 @@ import { ManagedSession } from '../../../../lib/server/sessions/managed-session.
 
 const anEvent = (): SessionUser => ({ sessionCopy: undefined, sessionKeeper: undefined });
 
-/** A managed session of a minute, its store, and a clock. */
-function start() {
+/** A managed session, of a minute if not said otherwise, its store, and a clock. */
+function start({ refresh = 60_000 } = {}) {
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());
   const copy = new SessionCopy({ name: 'anna' });
   const source = { key: '1', read: vi.fn(async () => ({ name: 'berta' })), save: async () => {} };
-  const managed = new ManagedSession({ session: copy.session }, copy, { source, refresh: 60_000 });
+  const managed = new ManagedSession({ session: copy.session }, copy, { source, refresh });
   const nameIn = async () => {
     const event = anEvent();
     await managed.open(event);
@@ -48,5 +48,37 @@ describe('a managed session', () => {
     const failed = await nameIn().catch((error: Error) => error.message);
 
     expect([failed, await nameIn()]).toEqual(['down', 'berta']);
+  });
+
+  it('K5 is read for many events at once as often as they need it: one reading runs, those who come meanwhile share the next', async () => {
+    const { source, nameIn } = start({ refresh: 0 });
+    const answers: ((name: string) => void)[] = [];
+    source.read.mockImplementation(() => new Promise((resolve) => answers.push((name) => resolve({ name }))));
+
+    const first = nameIn();
+    const others = Array.from({ length: 5000 }, nameIn);
+    answers[0]!('read before the others came');
+    await first;
+    const late = nameIn();
+    answers[1]!('read for them');
+    const seen = new Set(await Promise.all(others));
+    answers[2]!('read for the last');
+
+    expect([await first, [...seen], await late, answers.length]).toEqual([
+      'read before the others came',
+      ['read for them'],
+      'read for the last',
+      3,
+    ]);
+  });
+
+  it('K5 fails for those who shared a reading, and for no other', async () => {
+    const { source, nameIn } = start({ refresh: 0 });
+    source.read.mockResolvedValueOnce({ name: 'first' }).mockRejectedValueOnce(new Error('down'));
+
+    const names = await Promise.allSettled([nameIn(), nameIn(), nameIn()]);
+
+    expect(names.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected']);
+    expect(await nameIn()).toBe('berta');
   });
 });
