@@ -24,6 +24,9 @@ const UNHEARD =
   'SocketIO speaks in a process that has no HTTP server, and so no clients, and no option messageQueue, which would ' +
   'carry it to the processes that have some: nobody can hear it. Said once.';
 
+/** The types of a list as they are: what takes them has no say in what they are. */
+type Given<Values extends unknown[]> = { [Index in keyof Values]: NoInfer<Values[Index]> };
+
 /** A client, where there is no handler whose client could be meant. */
 interface NamedClient {
   /** The client's id in the namespace. */
@@ -170,7 +173,19 @@ export class SocketIO {
     return this.handlers.add({ kind: 'errorDefault' }, fn);
   }
 
-  /** Runs a function in the background; it ends with the application. The function's last argument is its signal. */
+  /**
+   * Runs a function in the background; it ends with the application. The function gets the values, and after them its
+   * signal, which it need not declare.
+   */
+  startBackgroundTask<Values extends unknown[], Result>(
+    fn: BackgroundFunction<Given<Values>, Result>,
+    ...values: Values
+  ): BackgroundTask<Awaited<Result>>;
+  /** The same for parameters that take only some texts or numbers. */
+  startBackgroundTask<
+    Values extends (string | number | bigint | boolean | symbol | object | null | undefined)[],
+    Result,
+  >(fn: BackgroundFunction<Given<Values>, Result>, ...values: Values): BackgroundTask<Awaited<Result>>;
   startBackgroundTask<Values extends unknown[], Result>(
     fn: BackgroundFunction<Values, Result>,
     ...values: Values

@@ -7,6 +7,7 @@ import { ERROR_CODES } from '../../lib/common/errors.js';
 import { DEFAULTS } from '../../lib/common/options.js';
 import { compile, examplesIn } from '../support/examples.js';
 import { repositoryFiles } from '../support/repository.js';
+import { signaturesIn } from '../support/signatures.js';
 import { libFiles, root } from '../support/source.js';
 
 const read = (path: string) => readFileSync(root + path, 'utf8');
@@ -92,6 +93,23 @@ describe('every example', { timeout: 120_000 }, () => {
       ' */',
     ].join('\n');
     expect(compile(examplesIn('lib/a.ts', text))).toEqual([expect.stringMatching(/^lib\/a\.ts:5: .*number/)]);
+  });
+});
+
+describe('every signature in a table beside Flask-SocketIO', { timeout: 120_000 }, () => {
+  it('compiles as it stands', () => {
+    const signatures = ['README.md', 'docs/from-flask.md'].flatMap((path) => signaturesIn(path, read(path)));
+    expect(signatures.length).toBeGreaterThan(100);
+    expect(compile(signatures)).toEqual([]);
+  });
+
+  it('would be found out, if it did not', () => {
+    const table = [
+      '| Flask-SocketIO | here |',
+      '| -------------- | ---- |',
+      '| `emit(data)` | `emit(data)`, `emit("x", data)` |',
+    ];
+    expect(compile(signaturesIn('a.md', table.join('\n')))).toEqual([expect.stringMatching(/^a\.md:3: /)]);
   });
 });
 

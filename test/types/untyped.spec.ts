@@ -88,10 +88,52 @@ describe('results', () => {
     expectTypeOf<Awaited<ReturnType<typeof start>>>().toEqualTypeOf<string | number | undefined>();
   });
 
+  it('Q2 a task takes functions of every form, with and without the signal', () => {
+    const nothing = () => 1;
+    const one = (first: string) => first;
+    const two = (first: string, second: { count: number }) => [first, second.count];
+    const signalled = (first: string, signal: AbortSignal) => (signal.aborted ? first : 2);
+    const perhaps = (first: string, signal?: AbortSignal) => (signal?.aborted ? first : 2);
+    const some = (speed: 'fast' | 'slow') => speed;
+    const all = (...values: unknown[]) => values.length;
+    const start = () => [
+      socketio.startBackgroundTask(nothing),
+      socketio.startBackgroundTask(one, 'one'),
+      socketio.startBackgroundTask(two, 'one', { count: 2 }),
+      socketio.startBackgroundTask(two, ...(['one', { count: 2 }] as [string, { count: number }])),
+      socketio.startBackgroundTask(signalled, 'one'),
+      socketio.startBackgroundTask(perhaps, 'one'),
+      socketio.startBackgroundTask(all, 1, 2, 3),
+      socketio.startBackgroundTask(some, 'fast'),
+      socketio.startBackgroundTask((count) => count === 2, 1),
+      socketio.startBackgroundTask((signal) => signal.aborted),
+      socketio.startBackgroundTask((first, signal) => first.length > 0 && signal.aborted, 'one'),
+      socketio.startBackgroundTask(async (first: string) => first, 'one'),
+    ];
+
+    expectTypeOf(start).toBeFunction();
+    expectTypeOf(() => socketio.startBackgroundTask(one, 'one')).returns.toEqualTypeOf<
+      BackgroundTask<string>
+    >();
+  });
+
   it('Q2 a task gets its arguments checked', () => {
-    const work = (first: string, _signal: AbortSignal) => first;
-    // @ts-expect-error a number for a string
-    const start = () => socketio.startBackgroundTask(work, 1);
+    const one = (first: string) => first;
+    const signalled = (first: string, _signal: AbortSignal) => first;
+    const start = () => [
+      // @ts-expect-error a number for a string
+      socketio.startBackgroundTask(one, 1),
+      // @ts-expect-error a number for a string
+      socketio.startBackgroundTask(signalled, 1),
+      // @ts-expect-error one is missing: the signal would come in its place
+      socketio.startBackgroundTask(one),
+      // @ts-expect-error none of its texts
+      socketio.startBackgroundTask((speed: 'fast' | 'slow') => speed, 'other'),
+      // @ts-expect-error one is missing
+      socketio.startBackgroundTask(signalled),
+      // @ts-expect-error one too many: it would come in the place of the signal
+      socketio.startBackgroundTask(signalled, 'one', 'two'),
+    ];
 
     expectTypeOf(start).toBeFunction();
   });
