@@ -60,9 +60,10 @@ const ofTheEvent = (name: string, request: unknown): SocketRequest => {
 };
 
 /**
- * Brings Flask-SocketIO's programming model into an application: import it once, in the root module. Source:
- * promises I1 to I3.
+ * Brings Flask-SocketIO's programming model into an application: import it once, in the root module.
  *
+ * @see docs/getting-started.md
+ * @see docs/reference/options.md
  * @example
  * ```ts
  * import { Module } from '@nestjs/common';
@@ -131,9 +132,10 @@ export class FlaskSocketModule extends ConfigurableModuleClass implements NestMo
 
   /**
    * For a process that only emits (a worker, a job): provides a `SocketIO` that speaks through the message queue to the
-   * clients of the servers on it. There is no Socket.IO server, so what needs one throws `FSK_EMITTER_ONLY`. Waits for
-   * no broker; what it did not take in time (`timeout`) is logged. Source: promises O1, O2.
+   * clients of the servers on it. Waits for no broker; what it did not take in time (`timeout`) is logged.
    *
+   * @throws FSK_EMITTER_ONLY from what needs a Socket.IO server: here is none
+   * @see docs/message-queues.md#in-nest
    * @example
    * ```ts
    * import { Module } from '@nestjs/common';

@@ -55,11 +55,15 @@ export type { RunOptions } from './server/run/run.js';
 export type { EmitterModuleAsyncOptions, EmitterModuleOptions } from './server/emitter.module.js';
 export type { EmitterOptions, EmitterQueue } from './emitter/emitter-options.js';
 export type { Health, QueueHealth } from './server/health.js';
-export type { OnEventOptions } from './decorators/on-event.decorator.js';
+export type {
+  NamespaceAndOptions,
+  OnEventArguments,
+  OnEventOptions,
+} from './decorators/on-event.decorator.js';
 export type { Ordering } from './decorators/handler.metadata.js';
 export type { ClientEvents, ServerEvents } from './common/typed-events.js';
 export type { CurrentApp, SocketEvent } from './context/connection.js';
-export type { EventGlobals } from './context/socket-request.js';
+export type { EventGlobals, RequestUser } from './context/socket-request.js';
 export type { SessionInterface, SessionMiddleware, SessionOption } from './common/session.js';
 export type { SessionData } from './context/socket-session.js';
 export type {

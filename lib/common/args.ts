@@ -10,8 +10,9 @@ export class Args<T extends readonly unknown[] = readonly unknown[]> extends Arr
 
 /**
  * Several arguments at once: what a tuple is in Flask-SocketIO. An array stays one argument.
- * Source: promises E5 and V6.
  *
+ * @see docs/getting-started.md#sending
+ * @see docs/getting-started.md#acknowledgements
  * @example
  * ```ts
  * import { args, emit } from 'nestjs-flask-socket';

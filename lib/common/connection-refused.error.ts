@@ -1,9 +1,10 @@
 import { CONNECTION_REJECTED } from './constants.js';
 
 /**
- * Thrown in `@OnConnect()`, refuses the connection: the client's `connect_error` gets `message` and `data`.
- * It passes the error handlers by. Source: promise C3; Flask-SocketIO's `ConnectionRefusedError`.
+ * Thrown in `@OnConnect()`, refuses the connection: the client's `connect_error` gets `message` and `data`. It passes
+ * the error handlers by.
  *
+ * @see docs/getting-started.md#connection-events
  * @example
  * ```ts
  * import { Auth, ConnectionRefusedError, OnConnect, SocketGateway } from 'nestjs-flask-socket';

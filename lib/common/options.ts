@@ -40,9 +40,10 @@ export interface RecoveryOptions {
 export type AdapterFactory = Exclude<ServerOptions['adapter'], undefined>;
 
 /**
- * The options of `FlaskSocketModule.forRoot()`: Flask-SocketIO's names in camelCase, times in milliseconds, sizes
- * in bytes. An unknown key or a wrong value fails the boot. Source: Flask-SocketIO's `SocketIO` class.
+ * The options of `FlaskSocketModule.forRoot()`: Flask-SocketIO's names in camelCase, times in milliseconds, sizes in
+ * bytes. An unknown key or a wrong value fails the boot.
  *
+ * @see docs/reference/options.md
  * @example
  * ```ts
  * import { FlaskSocketModule } from 'nestjs-flask-socket';
@@ -55,14 +56,19 @@ export interface FlaskSocketOptions {
   path?: string;
   /**
    * The message queue that makes several processes one server: the URL of a broker, or a Socket.IO adapter factory.
-   * Default: none, one process. Source: promises R4, P4.
+   * @default none, one process
+   * @see docs/message-queues.md
    */
   messageQueue?: string | QueueAddress | AdapterFactory;
   /** The prefix of everything on the message queue: services with different ones do not meet. Default: `flask-socketio`. */
   channel?: string;
   /** Signs what goes through the message queue, and drops what is not signed with it. Default: no signatures. */
   queueSecret?: string;
-  /** The WebSocket engine. Default: the fastest that is installed, `eiows` before `ws`. Source: promise R2. */
+  /**
+   * The WebSocket engine.
+   * @default the fastest that is installed, `eiows` before `ws`
+   * @see docs/deployment.md#engine
+   */
   asyncMode?: 'ws' | 'eiows';
   /** `false`: a client's events are handled one after the other. Default: true, as they come. */
   asyncHandlers?: boolean;
@@ -106,7 +112,9 @@ export interface FlaskSocketOptions {
   serializer?: 'default' | 'msgpack' | Parser;
   /**
    * Whether a client that comes back in time gets what it missed, its rooms and its session. It is admitted as any
-   * other, and `request.recovered` is true. Default: false. Source: promise N4; Socket.IO's option of this name.
+   * other, and `request.recovered` is true.
+   * @default false
+   * @see docs/deployment.md#clients-that-come-back
    */
   connectionStateRecovery?: boolean | RecoveryOptions;
   /** How long `stop()` waits for running handlers, in milliseconds. Default: 10,000. */

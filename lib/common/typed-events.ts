@@ -1,9 +1,10 @@
 import type { Args } from './args.js';
 
 /**
- * The events that the server sends, in Socket.IO's own form. Empty until declared; then `emit`, `call` and
- * `SocketIO` check names and payloads at compile time (promise E9).
+ * The events that the server sends, in Socket.IO's own form. Empty until declared; then `emit`, `call` and `SocketIO`
+ * check names and payloads at compile time.
  *
+ * @see docs/getting-started.md#sending
  * @example
  * ```ts
  * import 'nestjs-flask-socket';

@@ -27,10 +27,11 @@ export class UserRoom {
 }
 
 /**
- * The room of a user: every connection that option `identify` says is the user's is in it, in every namespace.
- * For `to`, `members()`, `closeRoom()` and wherever a room is named. Throws `FSK_INVALID_USER` for an id that is
- * no text and no finite number. Source: promise A3.
+ * The room of a user: every connection that option `identify` says is the user's is in it, in every namespace. For
+ * `to`, `members()`, `closeRoom()` and wherever a room is named.
  *
+ * @throws FSK_INVALID_USER for an id that is no text and no finite number
+ * @see docs/authentication.md#the-room-of-a-user
  * @example
  * ```ts
  * import { emit, OnEvent, SocketGateway, user } from 'nestjs-flask-socket';

@@ -4,9 +4,11 @@ import type { SocketSession } from './socket-session.js';
 import { currentRequest } from './storage.js';
 
 /**
- * The request of the event being handled, anywhere a handler's code reaches: `request.sid`, `request.event`,
- * `request.headers` … Outside of a handler its use throws `FSK_NO_CONTEXT`. Source: promises K2, K3.
+ * The request of the event being handled, wherever the code of a handler reaches: `request.sid`, `request.event`,
+ * `request.headers` and so on.
  *
+ * @throws FSK_NO_CONTEXT where it is used outside of a handler
+ * @see docs/getting-started.md#context
  * @example
  * ```ts
  * import { request } from 'nestjs-flask-socket';
@@ -18,9 +20,11 @@ export const request: SocketRequest = viewOf(() => currentRequest('request'));
 
 /**
  * The session of the connection whose event is being handled. What a handler writes, later handlers of the same
- * connection read, in all its namespaces; HTTP and other connections only with `manageSession: false`. Throws
- * `FSK_NO_CONTEXT` outside, `FSK_SESSION_NOT_USED` in a handler with `session: false`. Source: promises K5, K6.
+ * connection read, in all its namespaces; HTTP and other connections only with `manageSession: false`.
  *
+ * @throws FSK_NO_CONTEXT outside of a handler
+ * @throws FSK_SESSION_NOT_USED in a handler with `session: false`
+ * @see docs/sessions.md
  * @example
  * ```ts
  * import { OnEvent, session, SocketGateway } from 'nestjs-flask-socket';
@@ -37,8 +41,10 @@ export const request: SocketRequest = viewOf(() => currentRequest('request'));
 export const session: SocketSession = viewOf(() => currentRequest('session').session);
 
 /**
- * A fresh bag for each event (Flask's `g`). Throws `FSK_NO_CONTEXT` outside of a handler. Source: promise K1.
+ * A fresh bag for each event (Flask's `g`).
  *
+ * @throws FSK_NO_CONTEXT outside of a handler
+ * @see docs/getting-started.md#context
  * @example
  * ```ts
  * import { g } from 'nestjs-flask-socket';
@@ -49,9 +55,10 @@ export const session: SocketSession = viewOf(() => currentRequest('session').ses
 export const g: EventGlobals = viewOf(() => currentRequest('g').globals);
 
 /**
- * The application whose handler runs: `currentApp.get(Service)` resolves a provider. Throws `FSK_NO_CONTEXT`
- * outside of a handler. Source: promise K1.
+ * The application whose handler runs: `currentApp.get(Service)` resolves a provider.
  *
+ * @throws FSK_NO_CONTEXT outside of a handler
+ * @see docs/getting-started.md#context
  * @example
  * ```ts
  * import { currentApp, SocketIO } from 'nestjs-flask-socket';

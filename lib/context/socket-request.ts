@@ -16,16 +16,64 @@ declare module '../common/options.js' {
 /** Answers the client that asked for an acknowledgement. */
 export type Acknowledge = (...values: unknown[]) => void;
 
-/** A bag for one event, to be typed by the application (Flask's `g`). */
+declare global {
+  // where the types of passport say who a user is
+  namespace Express {
+    // oxlint-disable-next-line typescript/no-empty-object-type -- empty without them
+    interface User {}
+  }
+}
+
+/**
+ * What `request.user` is, to be typed by the application: `unknown` until declared here, or as passport's types want it
+ * (`Express.User`). It may always be missing.
+ * @see docs/getting-started.md#knowing-the-user
+ *
+ * @example
+ * ```ts
+ * import 'nestjs-flask-socket';
+ *
+ * declare module 'nestjs-flask-socket' {
+ *   interface RequestUser {
+ *     id: number;
+ *   }
+ * }
+ * ```
+ */
+// oxlint-disable-next-line typescript/no-empty-object-type -- applications fill it in
+export interface RequestUser {}
+
+/** The first of these that the application has declared. */
+type DeclaredUser = keyof RequestUser extends never
+  ? keyof Express.User extends never
+    ? unknown
+    : Express.User | null | undefined
+  : RequestUser | null | undefined;
+
+/**
+ * A bag for one event (Flask's `g`), to be typed by the application. Undeclared keys are `unknown`.
+ * @see docs/getting-started.md#context
+ *
+ * @example
+ * ```ts
+ * import 'nestjs-flask-socket';
+ *
+ * declare module 'nestjs-flask-socket' {
+ *   interface EventGlobals {
+ *     startedAt?: number;
+ *   }
+ * }
+ * ```
+ */
 export interface EventGlobals {
   [key: string]: unknown;
 }
 
 /**
- * The request of the event being handled: the HTTP request that opened the connection, with the event added.
- * Injectable in request-scoped providers, one instance per event; `request` is the same object. Source: promises
- * K2, K3, K8; Flask-SocketIO's `request`.
+ * The request of the event being handled: the HTTP request that opened the connection, with the event added. Injectable
+ * in request-scoped providers, one instance per event; `request` is the same object.
  *
+ * @see docs/getting-started.md#context
  * @example
  * ```ts
  * import { Injectable, Scope } from '@nestjs/common';
@@ -83,7 +131,10 @@ export class SocketRequest {
     return this.connection.socket.nsp.name;
   }
 
-  /** Whether the client came back in time and has its rooms, its session and what it missed. Source: promise N4. */
+  /**
+   * Whether the client came back in time and has its rooms, its session and what it missed.
+   * @see docs/deployment.md#clients-that-come-back
+   */
   get recovered(): boolean {
     return this.connection.socket.recovered;
   }
@@ -139,13 +190,14 @@ export class SocketRequest {
   }
 
   /** Who the client is: what a middleware set on the HTTP request, or a handler or guard here. */
-  get user(): unknown {
-    const { client } = this.connection;
-    return 'user' in client ? client.user : (this.http as { user?: unknown }).user;
+  get user(): DeclaredUser {
+    const { client, socket } = this.connection;
+    const holder: object = 'user' in client ? client : socket.request;
+    return (holder as { user?: DeclaredUser }).user;
   }
 
   /** Stays for the connection, in all its namespaces; option `identify` is asked again. */
-  set user(user: unknown) {
+  set user(user: DeclaredUser) {
     this.connection.client.user = user;
     if (!this.identifies) this.connection.runtime.userChanged(this.connection);
   }
@@ -153,7 +205,8 @@ export class SocketRequest {
   /**
    * When the connection ends by itself, in all its namespaces: what was set here, or on the HTTP request. A Date or
    * milliseconds since 1970; a time that has passed ends it now, a later one extends it, `undefined` means never.
-   * Throws `FSK_INVALID_EXPIRY` for anything else.
+   * @throws FSK_INVALID_EXPIRY for anything else
+   * @see docs/authentication.md#connections-that-expire
    */
   get expiresAt(): Date | number | undefined {
     return this.connection.client.expiresAt;

@@ -36,9 +36,10 @@ export type ExpressSessionData = Express.Request extends { session: infer Sessio
 
 /**
  * The session of a connection, injectable in request-scoped providers; `session` is the same object. It is a copy of
- * HTTP's, or HTTP's own: options `session` and `manageSession` decide. Handlers of all namespaces of a connection
- * share it. Source: promises K5, K6.
+ * HTTP's, or HTTP's own: options `session` and `manageSession` decide. Handlers of all namespaces of a connection share
+ * it.
  *
+ * @see docs/sessions.md
  * @example
  * ```ts
  * import { Injectable, Scope } from '@nestjs/common';

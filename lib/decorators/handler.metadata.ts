@@ -106,6 +106,16 @@ function declarationsOf(prototype: object): Map<string | symbol, Declaration> | 
   return Reflect.getOwnMetadata(DECLARATIONS, prototype) as Map<string | symbol, Declaration> | undefined;
 }
 
+/** The arguments of a decorator, where options may stand after any number of names. */
+export function namesAndOptions<Options>(values: readonly (string | Options | undefined)[]): {
+  names: (string | undefined)[];
+  options?: Options;
+} {
+  const at = values.findIndex((value) => typeof value === 'object' && value !== null);
+  const names = at < 0 ? values : values.slice(0, at);
+  return { names: names as (string | undefined)[], options: values[at] as Options | undefined };
+}
+
 /** The ordering as given, or an error that says where it stands. */
 export function checkOrdering(ordering: Ordering | undefined, place: string): Ordering | undefined {
   if (ordering === undefined || ordering === 'serial' || ordering === 'concurrent') return ordering;

@@ -4,9 +4,10 @@ import { addHandler, placeOf } from './handler.metadata.js';
 /**
  * Runs before a client is connected to the namespace, once per namespace. The method gets the client's `auth`
  * (`undefined` if none). Returning `false` refuses the client, as does throwing (`ConnectionRefusedError` with a
- * message of yours) and a guard that says no; its `connect_error` says why. It may emit and join rooms: what it
- * sends to the client follows the acceptance. Source: promises C1 to C6.
+ * message of yours) and a guard that says no; its `connect_error` says why. It may emit and join rooms: what it sends
+ * to the client follows the acceptance.
  *
+ * @see docs/reference/decorators.md#onconnect
  * @example
  * ```ts
  * import { emit, OnConnect, SocketGateway } from 'nestjs-flask-socket';

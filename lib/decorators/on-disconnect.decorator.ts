@@ -2,10 +2,10 @@ import { checkNamespace } from '../common/namespace.js';
 import { addHandler, placeOf } from './handler.metadata.js';
 
 /**
- * Runs once for every client that was connected to the namespace and leaves it, while its rooms still exist. The
- * method gets the reason, in Socket.IO's words (`'transport close'`, `'client namespace disconnect'` …). Source:
- * promises C7, C8.
+ * Runs once for every client that was connected to the namespace and leaves it, while its rooms still exist. The method
+ * gets the reason, in Socket.IO's words (`'transport close'`, `'client namespace disconnect'` …).
  *
+ * @see docs/reference/decorators.md#ondisconnect
  * @example
  * ```ts
  * import { emit, OnDisconnect, request, rooms, SocketGateway } from 'nestjs-flask-socket';

@@ -1,8 +1,9 @@
 import { addHandler } from './handler.metadata.js';
 
 /**
- * Handles what is thrown in namespaces that have no `@OnError()`. Source: promise X1.
+ * Handles what is thrown in namespaces that have no `@OnError()`.
  *
+ * @see docs/reference/decorators.md#onerrordefault
  * @example
  * ```ts
  * import { OnErrorDefault, SocketGateway } from 'nestjs-flask-socket';

@@ -2,10 +2,11 @@ import { checkNamespace } from '../common/namespace.js';
 import { addHandler, placeOf } from './handler.metadata.js';
 
 /**
- * Handles what the handlers of a namespace throw, as well as its guards, pipes, interceptors and callbacks. The
- * method gets what was thrown; what it returns becomes the client's acknowledgement. `request.event` is still the
- * failed event. Source: promises X1 to X4.
+ * Handles what the handlers of a namespace throw, as well as its guards, pipes, interceptors and callbacks. The method
+ * gets what was thrown; what it returns becomes the client's acknowledgement. `request.event` is still the failed
+ * event.
  *
+ * @see docs/reference/decorators.md#onerror
  * @example
  * ```ts
  * import { OnError, request, SocketGateway } from 'nestjs-flask-socket';

@@ -1,28 +1,39 @@
 import { ANY } from '../common/constants.js';
 import { checkHandledEvent } from '../common/event-name.js';
 import { checkNamespace } from '../common/namespace.js';
-import { addHandler, checkOrdering, placeOf, type Ordering } from './handler.metadata.js';
+import { addHandler, checkOrdering, namesAndOptions, placeOf, type Ordering } from './handler.metadata.js';
 
 /** Options of one `@OnEvent()`. */
 export interface OnEventOptions {
   /**
-   * `serial`: one client's events of this kind wait for each other; `concurrent`: they do not. Default: what
-   * option `asyncHandlers` says. Source: promise N2.
+   * `serial`: one client's events of this kind wait for each other; `concurrent`: they do not.
+   * @default what option `asyncHandlers` says
+   * @see docs/reference/decorators.md#onevent
    */
   ordering?: Ordering;
   /**
    * `false`: the handler needs no session, so none is read from its store for these events; `session` throws
-   * `FSK_SESSION_NOT_USED` in it. Default: true. Source: promise K5.
+   * `FSK_SESSION_NOT_USED` in it.
+   * @default true
+   * @see docs/reference/decorators.md#onevent
    */
   session?: boolean;
 }
 
+/** What `@OnEvent()` takes: the names may be left out before the options. */
+export type OnEventArguments = [event?: string, ...NamespaceAndOptions] | [options: OnEventOptions];
+
+/** The rest of it: the namespace may be left out before the options, too. */
+export type NamespaceAndOptions = [namespace?: string, options?: OnEventOptions] | [options: OnEventOptions];
+
 /**
  * Handles an event. The method gets the event's arguments, one parameter each; what it returns is the client's
- * acknowledgement (`args(…)` for several values, nothing for none; promises and observables are awaited).
- * `'*'` handles every event without a handler of its own and gets its name first. Default: the method's name.
- * Throws `FSK_RESERVED_EVENT`, `FSK_INVALID_EVENT`, `FSK_INVALID_NAMESPACE`. Source: promises V1 to V11.
+ * acknowledgement (`args(…)` for several values, nothing for none; promises and observables are awaited). `'*'` handles
+ * every event without a handler of its own and gets its name first.
  *
+ * @throws FSK_RESERVED_EVENT, FSK_INVALID_EVENT, FSK_INVALID_NAMESPACE, FSK_INVALID_ORDERING
+ * @default the method's name
+ * @see docs/reference/decorators.md#onevent
  * @example
  * ```ts
  * import { args, OnEvent, SocketGateway } from 'nestjs-flask-socket';
@@ -34,14 +45,18 @@ export interface OnEventOptions {
  *     return args('sum', first + second);
  *   }
  *
- *   @OnEvent('save', '/documents', { ordering: 'serial' })
+ *   @OnEvent('save', { ordering: 'serial' })
  *   async save(text: string) {
  *     return text.length;
  *   }
  * }
  * ```
  */
-export function OnEvent(event?: string, namespace?: string, options: OnEventOptions = {}): MethodDecorator {
+export function OnEvent(...values: OnEventArguments): MethodDecorator {
+  const {
+    names: [event, namespace],
+    options = {},
+  } = namesAndOptions<OnEventOptions>(values);
   return (prototype, method, descriptor) => {
     const place = `@OnEvent() on ${placeOf(prototype, method)}`;
     const name: unknown = event ?? method; // a symbol is no name

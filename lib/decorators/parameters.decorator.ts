@@ -34,8 +34,9 @@ function parameter(kind: ParameterKind, decorator: string): Decorate {
 }
 
 /**
- * The client's id in this namespace: `request.sid`. A string. Source: promise K3.
+ * The client's id in this namespace: `request.sid`. A string.
  *
+ * @see docs/reference/decorators.md#parameter-decorators-of-ours
  * @example
  * ```ts
  * import { OnEvent, Sid, SocketGateway } from 'nestjs-flask-socket';
@@ -51,17 +52,32 @@ function parameter(kind: ParameterKind, decorator: string): Decorate {
  */
 export const Sid = parameter('sid', '@Sid()');
 
-/** The namespace of the event: `request.namespace`. A string such as `/chat`. Source: promise K3. */
+/**
+ * The namespace of the event: `request.namespace`. A string such as `/chat`.
+ * @see docs/reference/decorators.md#parameter-decorators-of-ours
+ */
 export const Namespace = parameter('namespace', '@Namespace()');
 
-/** What the client passed as `auth` when it connected; `undefined` if nothing. Source: promise C4. */
+/**
+ * What the client passed as `auth` when it connected; `undefined` if nothing.
+ * @see docs/reference/decorators.md#parameter-decorators-of-ours
+ */
 export const Auth = parameter('auth', '@Auth()');
 
-/** Why the client left, in `@OnDisconnect()`; elsewhere `undefined`. A string. Source: promise C7. */
+/**
+ * Why the client left, in `@OnDisconnect()`; elsewhere `undefined`. A string.
+ * @see docs/reference/decorators.md#parameter-decorators-of-ours
+ */
 export const Reason = parameter('reason', '@Reason()');
 
-/** All arguments of the event, as an array. Source: promise V4. */
+/**
+ * All arguments of the event, as an array.
+ * @see docs/reference/decorators.md#parameter-decorators-of-ours
+ */
 export const Args = parameter('args', '@Args()');
 
-/** Who the client is: `request.user`; `undefined` if unknown. Source: promise A1. */
+/**
+ * Who the client is: `request.user`; `undefined` if unknown.
+ * @see docs/reference/decorators.md#parameter-decorators-of-ours
+ */
 export const CurrentUser = parameter('user', '@CurrentUser()');

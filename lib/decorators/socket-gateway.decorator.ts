@@ -1,13 +1,14 @@
 import { Injectable, type InjectableOptions } from '@nestjs/common';
 import { DEFAULT_NAMESPACE } from '../common/constants.js';
 import { checkNamespace } from '../common/namespace.js';
-import { setGateway } from './handler.metadata.js';
+import { namesAndOptions, setGateway } from './handler.metadata.js';
 
 /**
- * Makes a class a provider whose handlers default to a namespace: `/chat`, a pattern with parameters
- * (`/job/:id`), or `'*'` for every connected namespace. Default: `/`. List the class in a module's `providers`.
- * An invalid namespace throws `FSK_INVALID_NAMESPACE`. Source: promises V5, V11, V12.
+ * Makes a class a provider whose handlers default to a namespace: `/chat`, a pattern with parameters (`/job/:id`), or
+ * `'*'` for every connected namespace. Default: `/`. List the class in a module's `providers`.
  *
+ * @throws FSK_INVALID_NAMESPACE
+ * @see docs/reference/decorators.md#socketgateway
  * @example
  * ```ts
  * import { OnEvent, SocketGateway } from 'nestjs-flask-socket';
@@ -22,11 +23,15 @@ import { setGateway } from './handler.metadata.js';
  * ```
  */
 export function SocketGateway(
-  namespace: string = DEFAULT_NAMESPACE,
-  options?: InjectableOptions,
+  ...values: [namespace?: string, options?: InjectableOptions] | [options: InjectableOptions]
 ): ClassDecorator {
   return (metatype) => {
-    setGateway(metatype, checkNamespace(namespace, `@SocketGateway() of ${metatype.name}`));
+    const {
+      names: [namespace = DEFAULT_NAMESPACE],
+      options,
+    } = namesAndOptions<InjectableOptions>(values);
+    const named = options && 'namespace' in options ? options : namespace; // as @WebSocketGateway() takes it: no
+    setGateway(metatype, checkNamespace(named, `@SocketGateway() of ${metatype.name}`));
     Injectable(options)(metatype);
   };
 }

@@ -5,8 +5,9 @@ import { Emitter } from './emitter.js';
 /**
  * An emitter to the clients of the servers on a message queue, in plain Node: it loads neither Nest nor Socket.IO.
  * `queue` and `channel` are those of the servers. Connects with the first call. Throws what the configuration got
- * wrong. Source: promise O1.
+ * wrong.
  *
+ * @see docs/message-queues.md#in-plain-node
  * @example
  * ```ts
  * import { args, createEmitter } from 'nestjs-flask-socket/emitter';

@@ -37,7 +37,10 @@ export interface EmitterEmitOptions extends Omit<Recipients, 'includeSelf' | 'br
   volatile?: boolean;
   /** Whether it may be compressed. Default: true. */
   compress?: boolean;
-  /** Not here: it throws `FSK_EMITTER_CALLBACK`. Source: promise O2. */
+  /**
+   * Not here: it throws `FSK_EMITTER_CALLBACK`.
+   * @see docs/getting-started.md#asking-the-client
+   */
   callback?: never;
 }
 

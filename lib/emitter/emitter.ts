@@ -16,8 +16,9 @@ import { Outbox } from './outbox.js';
  * Speaks to the clients of Socket.IO servers from a process that is none, through the servers' message queue; made by
  * {@link createEmitter}. A call with a mistake in it throws at once. Otherwise it returns a promise, which resolves
  * when the broker has taken the message and rejects with `FSK_NOT_SENT` if it has not in time (option `timeout`); who
- * does not wait for it is not disturbed by an outage. The order of the calls is kept. Source: promises O1, O2.
+ * does not wait for it is not disturbed by an outage. The order of the calls is kept.
  *
+ * @see docs/message-queues.md#in-plain-node
  * @example
  * ```ts
  * import { createEmitter } from 'nestjs-flask-socket/emitter';

@@ -13,8 +13,9 @@ interface Answer<Key extends string> {
 
 /**
  * Tells `@nestjs/terminus` whether clients may be sent to this process: `down` while it starts or stops, `degraded`
- * while its message queue is away, else `up`. Provide it where the health controller is. Source: promise N6.
+ * while its message queue is away, else `up`. Provide it where the health controller is.
  *
+ * @see docs/deployment.md#health
  * @example
  * ```ts
  * import { Controller, Get, Module } from '@nestjs/common';

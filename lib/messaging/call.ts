@@ -4,10 +4,14 @@ import { ask } from './ask.js';
 import type { CallOptions } from './emit-options.js';
 
 /**
- * Sends an event and resolves with the client's acknowledgement: its value, or an array of several. Asks the
- * sender, or `to` one sid. Rejects with `FSK_CALL_TIMEOUT` (default 60 s), `FSK_CALL_DISCONNECTED`,
- * `FSK_CALL_NO_RECIPIENT`, or `FSK_CALL_MANY_RECIPIENTS` for a broadcast or a room. Source: promise E7.
+ * Sends an event and resolves with the client's acknowledgement: its value, or an array of several. Asks the sender, or
+ * `to` one sid.
  *
+ * @throws FSK_CALL_TIMEOUT after `timeout` (60 s)
+ * @throws FSK_CALL_DISCONNECTED when the client leaves
+ * @throws FSK_CALL_NO_RECIPIENT where there is none
+ * @throws FSK_CALL_MANY_RECIPIENTS for a broadcast or a room
+ * @see docs/getting-started.md#asking-the-client
  * @example
  * ```ts
  * import { call, OnEvent, SocketGateway } from 'nestjs-flask-socket';

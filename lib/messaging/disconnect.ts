@@ -4,8 +4,9 @@ import type { ClientOptions } from './emit-options.js';
 
 /**
  * Ends the sender's connection to this namespace, or that of the client `sid`: the client is told, its disconnect
- * handler runs, and the calling handler goes on. In `@OnConnect()` it refuses the client. Source: promise C9.
+ * handler runs, and the calling handler goes on. In `@OnConnect()` it refuses the client.
  *
+ * @see docs/getting-started.md#connection-events
  * @example
  * ```ts
  * import { disconnect, OnEvent, SocketGateway } from 'nestjs-flask-socket';

@@ -7,8 +7,9 @@ export type EmitCallback = (...values: never[]) => unknown;
 /** The options of `emit` and `SocketIO.emit`. */
 export interface EmitOptions extends Recipients, DeliveryOptions {
   /**
-   * Called when the client acknowledges, in the context of the handler that emitted. For one client only: the
-   * sender, or `to` one sid; for a broadcast or a room it is not called. Source: promises E6, B2.
+   * Called when the client acknowledges, in the context of the handler that emitted. For one client only: the sender,
+   * or `to` one sid; for a broadcast or a room it is not called.
+   * @see docs/getting-started.md#asking-the-client
    */
   callback?: EmitCallback;
 }

@@ -4,11 +4,13 @@ import type { EmitOptions } from './emit-options.js';
 import { speak } from './speak.js';
 
 /**
- * Sends an event from inside a handler: to the sender, unless `to`, `room` or `broadcast` say otherwise; in the
- * event's namespace, unless `namespace` says otherwise. `args(…)` sends several arguments, an array is one,
- * `undefined` none. Throws `FSK_NO_CONTEXT` outside of a handler (use `SocketIO` there) and
- * `FSK_NOT_SERIALIZABLE` for data that cannot be sent. Source: promises E2 to E8, B1 to B6.
+ * Sends an event from inside a handler: to the sender, unless `to`, `room` or `broadcast` say otherwise; in the event's
+ * namespace, unless `namespace` says otherwise. `args(…)` sends several arguments, an array is one, `undefined` none.
  *
+ * @throws FSK_NO_CONTEXT outside of a handler; `SocketIO` speaks there
+ * @throws FSK_NOT_SERIALIZABLE for data that cannot be sent
+ * @see docs/getting-started.md#sending
+ * @see docs/getting-started.md#broadcasting
  * @example
  * ```ts
  * import { emit, OnEvent, request, SocketGateway } from 'nestjs-flask-socket';

@@ -4,9 +4,10 @@ import { close, findClient, join, leave, listed, roomsOf } from './clients.js';
 import type { ClientOptions } from './emit-options.js';
 
 /**
- * Puts the sender, or the client `sid`, into a room. In force at once; for a client on another process, await
- * what it returns. Rooms are named by strings or numbers. Source: promise M1.
+ * Puts the sender, or the client `sid`, into a room. In force at once; for a client on another process, await what it
+ * returns. Rooms are named by strings or numbers.
  *
+ * @see docs/getting-started.md#rooms
  * @example
  * ```ts
  * import { joinRoom, OnEvent, send, SocketGateway } from 'nestjs-flask-socket';
@@ -27,8 +28,9 @@ export function joinRoom(room: Room, options: ClientOptions = {}): void | Promis
 }
 
 /**
- * Puts the sender, or the client `sid`, out of a room; not being in it is fine. Source: promise M1.
+ * Puts the sender, or the client `sid`, out of a room; not being in it is fine.
  *
+ * @see docs/getting-started.md#rooms
  * @example
  * ```ts
  * import { leaveRoom } from 'nestjs-flask-socket';
@@ -42,8 +44,9 @@ export function leaveRoom(room: Room, options: ClientOptions = {}): void | Promi
 }
 
 /**
- * Puts everybody out of a room. Source: promise M4.
+ * Puts everybody out of a room.
  *
+ * @see docs/getting-started.md#rooms
  * @example
  * ```ts
  * import { closeRoom } from 'nestjs-flask-socket';
@@ -57,8 +60,9 @@ export function closeRoom(room: Room, options: { namespace?: string } = {}): voi
 }
 
 /**
- * The rooms of the sender, or of the client `sid`: its own first; empty for an unknown client. Source: promise M5.
+ * The rooms of the sender, or of the client `sid`: its own first; empty for an unknown client.
  *
+ * @see docs/getting-started.md#rooms
  * @example
  * ```ts
  * import { rooms } from 'nestjs-flask-socket';

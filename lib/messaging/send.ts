@@ -5,8 +5,9 @@ import { speak } from './speak.js';
 
 /**
  * Sends an unnamed message from inside a handler: a `message` event, or a `json` event with `{ json: true }`.
- * Everything else is as in `emit`. Source: promise E1.
+ * Everything else is as in `emit`.
  *
+ * @see docs/getting-started.md#sending
  * @example
  * ```ts
  * import { OnEvent, send, SocketGateway } from 'nestjs-flask-socket';

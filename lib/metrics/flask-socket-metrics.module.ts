@@ -8,8 +8,9 @@ import { metricsController } from './metrics.controller.js';
 
 /**
  * Measures the Socket.IO server for Prometheus, with the package `prom-client`: import it once, beside
- * `FlaskSocketModule`. An application without it pays nothing. Source: promise N6.
+ * `FlaskSocketModule`. An application without it pays nothing.
  *
+ * @see docs/deployment.md#metrics
  * @example
  * ```ts
  * import { Module } from '@nestjs/common';

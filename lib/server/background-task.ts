@@ -13,9 +13,10 @@ export type BackgroundFunction<Values extends unknown[], Result> = (
 const currentSignal = new AsyncLocalStorage<AbortSignal>();
 
 /**
- * A running background task. `await` it for its result (`undefined` after a cancellation); an error was logged
- * already and rejects only if somebody awaits it. Source: promise Q2; Flask-SocketIO's `start_background_task`.
+ * A running background task. `await` it for its result (`undefined` after a cancellation); an error was logged already
+ * and rejects only if somebody awaits it.
  *
+ * @see docs/getting-started.md#background-tasks
  * @example
  * ```ts
  * import type { SocketIO } from 'nestjs-flask-socket';

@@ -6,7 +6,7 @@ import { given, resolveOptions } from '../common/validate-options.js';
 /** Where the module finds the options that the application gave. */
 export const FLASK_SOCKET_OPTIONS = Symbol('FLASK_SOCKET_OPTIONS');
 
-/** The options of an application; those of `run()` are added to those of `forRoot()` (promise I2). */
+/** The options of an application; those of `run()` are added to those of `forRoot()`. */
 @Injectable()
 export class FlaskSocketConfig {
   #given: FlaskSocketOptions;

@@ -4,14 +4,21 @@ import { failure } from '../common/errors.js';
 import { checkHandledEvent } from '../common/event-name.js';
 import { checkNamespace, isPattern } from '../common/namespace.js';
 import type { AnyFunction } from '../context/connection.js';
-import { checkOrdering, type HandlerMetadata } from '../decorators/handler.metadata.js';
+import { checkOrdering, namesAndOptions, type HandlerMetadata } from '../decorators/handler.metadata.js';
+import type { NamespaceAndOptions, OnEventOptions } from '../decorators/on-event.decorator.js';
 import { identified } from '../handlers/identified.js';
 import { FlaskSocketRuntime } from './flask-socket.runtime.js';
 
-/** Adds functions as handlers while the application runs (promise I8). */
+/** Adds functions as handlers while the application runs. */
 @Injectable()
 export class RuntimeHandlers {
   constructor(@Inject(FlaskSocketRuntime) private readonly runtime: FlaskSocketRuntime) {}
+
+  /** Adds a handler of an event; what it returns removes it. */
+  addEvent(event: string, fn: AnyFunction, where: NamespaceAndOptions): () => void {
+    const { names, options } = namesAndOptions<OnEventOptions>(where);
+    return this.add({ kind: 'event', event, namespace: names[0], ...options }, fn);
+  }
 
   /** Adds a handler; what it returns removes it. */
   add(metadata: HandlerMetadata, fn: AnyFunction): () => void {

@@ -7,7 +7,7 @@ import type { EmitParameters, EventAnswer, EventName, ServerEvents } from '../co
 import type { UserId } from '../common/user-room.js';
 import type { AnyFunction } from '../context/connection.js';
 import type { Members } from '../context/elsewhere.js';
-import type { OnEventOptions } from '../decorators/on-event.decorator.js';
+import type { NamespaceAndOptions } from '../decorators/on-event.decorator.js';
 import { ask } from '../messaging/ask.js';
 import { close, end, findClient, join, leave, roomsOf } from '../messaging/clients.js';
 import type { CallOptions, EmitOptions, SendOptions } from '../messaging/emit-options.js';
@@ -36,9 +36,10 @@ interface NamedClient {
 }
 
 /**
- * Speaks first, anywhere in the process: routes, jobs, timers. Without recipients it broadcasts, the namespace is
- * `/` unless named. Inject it. Source: promises B3, I8, Q1, Q2; Flask-SocketIO's `SocketIO` class.
+ * Speaks first, anywhere in the process: routes, jobs, timers. Without recipients it broadcasts, the namespace is `/`
+ * unless named. Inject it.
  *
+ * @see docs/getting-started.md#speaking-first
  * @example
  * ```ts
  * import { Controller, Post } from '@nestjs/common';
@@ -64,8 +65,10 @@ export class SocketIO {
   ) {}
 
   /**
-   * The raw socket.io `Server`. Throws `FSK_NOT_READY` before the application is initialised, and `FSK_NO_SERVER` in a
-   * process without an HTTP server.
+   * The raw socket.io `Server`.
+   * @throws FSK_NOT_READY before the application is initialised
+   * @throws FSK_NO_SERVER in a process without an HTTP server
+   * @see docs/getting-started.md#beside-the-raw-server
    */
   get server(): Server {
     this.#demandClients('socketio.server');
@@ -77,7 +80,10 @@ export class SocketIO {
     return this.runtime.engine.name;
   }
 
-  /** How this process is, for health checks and dashboards; asks nobody. Source: promise N6. */
+  /**
+   * How this process is, for health checks and dashboards; asks nobody.
+   * @see docs/deployment.md#health
+   */
   health(): Health {
     return healthOf(this.runtime);
   }
@@ -127,8 +133,9 @@ export class SocketIO {
   }
 
   /**
-   * The clients in a room, or without one all of the namespace, on every process. If a process does not answer in
-   * time, the list has the others' clients, `partial` is true, and the log says so. Source: promise M6.
+   * The clients in a room, or without one all of the namespace, on every process. If a process does not answer in time,
+   * the list has the others' clients, `partial` is true, and the log says so.
+   * @see docs/getting-started.md#speaking-first
    */
   async members(room?: Room, options: { namespace?: string } = {}): Promise<Members> {
     this.#demandSomebody('socketio.members()');
@@ -142,15 +149,16 @@ export class SocketIO {
 
   /**
    * Ends all connections of a user, in every namespace and on every process: their disconnect handlers run. For a
-   * logout over HTTP. The users are those of option `identify`. Source: promise A3.
+   * logout over HTTP. The users are those of option `identify`.
+   * @see docs/authentication.md#a-logout
    */
   disconnectUser(id: UserId): void {
     if (this.#isHeard) endUser(this.runtime.server, id);
   }
 
   /** Adds an event handler at run time, also before the server exists; what it returns removes it. */
-  onEvent(event: string, fn: AnyFunction, namespace?: string, options?: OnEventOptions): () => void {
-    return this.handlers.add({ kind: 'event', event, namespace, ...options }, fn);
+  onEvent(event: string, fn: AnyFunction, ...where: NamespaceAndOptions): () => void {
+    return this.handlers.addEvent(event, fn, where);
   }
 
   /** Adds a connect handler at run time; what it returns removes it. */

@@ -10,11 +10,13 @@ import { TestedApp } from './tested-app.js';
 const PATIENCE = 2_000;
 
 /**
- * A connected client of an application, in the same process and without a port. The application is initialised if
- * it is not yet. A refused client is returned, too: `isConnected()` is false and `refusal()` says why. Rejects with
- * `FSK_MODULE_MISSING` for an application without `FlaskSocketModule`, with `FSK_TEST_INVALID_AGENT` for an `http`
- * that holds no cookies, with `FSK_TEST_TIMEOUT` if the server does not decide. Source: promise Q3.
+ * A connected client of an application, in the same process and without a port. The application is initialised if it is
+ * not yet. A refused client is returned, too: `isConnected()` is false and `refusal()` says why.
  *
+ * @throws FSK_MODULE_MISSING for an application without `FlaskSocketModule`
+ * @throws FSK_TEST_INVALID_AGENT for an `http` that holds no cookies
+ * @throws FSK_TEST_TIMEOUT if the server does not decide
+ * @see docs/testing.md
  * @example
  * ```ts
  * import type { INestApplication } from '@nestjs/common';

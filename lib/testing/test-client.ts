@@ -12,7 +12,8 @@ type Answered = TestEmitOptions & { callback: true };
 
 /**
  * A client inside the test's process; made by `createTestClient()`. What it sends and receives goes through the real
- * server: handshake, middlewares, encoder and decoder. Source: promise Q3; Flask-SocketIO's test client.
+ * server: handshake, middlewares, encoder and decoder.
+ * @see docs/testing.md
  */
 export class TestClient extends TestConnection {
   /**

@@ -14,8 +14,6 @@ const budget = {
 /** Functions that may have more parameters, with the reason why they cannot take an object. */
 const mayHaveMoreParameters: Record<string, string> = {
   'server/flask-socket.runtime.ts#FlaskSocketRuntime.constructor': 'dependency injection is by parameter',
-  'server/socket-io.service.ts#SocketIO.onEvent':
-    'mirrors onEvent(name, function, namespace) of the documented model',
 };
 
 interface Rule {

@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { ERROR_CODES } from '../../lib/common/errors.js';
 import { DEFAULTS } from '../../lib/common/options.js';
 import { compile, examplesIn } from '../support/examples.js';
+import { publicComments } from '../support/public-comments.js';
 import { repositoryFiles } from '../support/repository.js';
 import { signaturesIn } from '../support/signatures.js';
 import { libFiles, root } from '../support/source.js';
@@ -110,6 +111,29 @@ describe('every signature in a table beside Flask-SocketIO', { timeout: 120_000 
       '| `emit(data)` | `emit(data)`, `emit("x", data)` |',
     ];
     expect(compile(signaturesIn('a.md', table.join('\n')))).toEqual([expect.stringMatching(/^a\.md:3: /)]);
+  });
+});
+
+describe('the comments that users see in their editor', { timeout: 60_000 }, () => {
+  const comments = publicComments();
+  const pages = comments.flatMap(({ place, text }) =>
+    [...text.matchAll(/@see (\S+)/g)].map(([, page]) => ({ place, page: page! })),
+  );
+
+  it('are those of all entries, of functions, classes and their members', () => {
+    const some = ['common/options.ts', 'context/globals.ts', 'emitter/emitter.ts', 'testing/test-client.ts'];
+    const isSeen = (file: string) => comments.some(({ place }) => place.startsWith(`lib/${file}:`));
+    expect(some.filter((file) => !isSeen(file))).toEqual([]);
+    expect(comments.length).toBeGreaterThan(150);
+  });
+
+  it('name no numbers of promises', () => {
+    expect(comments.filter(({ text }) => /\bpromises? [A-Z]\d|\bSource: /.test(text))).toEqual([]);
+  });
+
+  it('lead to pages and sections that are in the package', () => {
+    expect(pages.length).toBeGreaterThan(30);
+    expect(pages.filter(({ page }) => !page.startsWith('docs/') || !isThere(page, '', ''))).toEqual([]);
   });
 });
 

@@ -18,7 +18,9 @@ export interface RunOptions extends FlaskSocketOptions {
   port?: number;
   /**
    * How many processes serve the port; `'auto'` is one for each core. They are one server without a message queue, or
-   * with `messageQueue` where it is set. Default: `WORKERS` of the environment, else this process alone. Source: P2.
+   * with `messageQueue` where it is set.
+   * @default `WORKERS` of the environment, else this process alone
+   * @see docs/deployment.md#workers
    */
   workers?: Workers;
   /** The HTTP platform, for example `new FastifyAdapter()`. Default: Express. */
@@ -34,8 +36,9 @@ const NO_TLS =
  * Creates the application, listens, and ends it gracefully on SIGTERM and SIGINT, with exit code 0. Options given here
  * win over those of `forRoot()`, and both over `HOST`, `PORT`, `MESSAGE_QUEUE` and `WORKERS` of the environment.
  * Resolves with the Nest application once it listens; with `workers`, in each of them (what follows runs there, not in
- * the primary process, where it never resolves). Source: promises I2, I3, P2, P7; `socketio.run`.
+ * the primary process, where it never resolves).
  *
+ * @see docs/getting-started.md#run
  * @example
  * ```ts
  * import { Module } from '@nestjs/common';

@@ -11,4 +11,12 @@ declare module 'nestjs-flask-socket' {
   interface SessionData {
     visits?: number;
   }
+
+  interface RequestUser {
+    id: number;
+  }
+
+  interface EventGlobals {
+    startedAt?: number;
+  }
 }

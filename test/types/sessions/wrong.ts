@@ -1,4 +1,4 @@
-import { session } from 'nestjs-flask-socket';
+import { g, request, session } from 'nestjs-flask-socket';
 
 // @ts-expect-error express-session's declaration says that it is a string
 session.username = 1;
@@ -11,3 +11,15 @@ session.visits = 'one';
 
 // @ts-expect-error what nobody declared is unknown
 export const other: string = session['other'];
+
+// @ts-expect-error it is declared as a number
+request.user = { id: 'seven' };
+
+// @ts-expect-error the client may be nobody
+export const id: number = request.user.id;
+
+// @ts-expect-error it is declared as a number
+g.startedAt = 'now';
+
+// @ts-expect-error what nobody declared is unknown
+export const bag: string = g['other'];
