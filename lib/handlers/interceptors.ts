@@ -6,6 +6,7 @@ import { isThenable } from '../common/thenable.js';
 import type { SocketRequest } from '../context/socket-request.js';
 import { storage } from '../context/storage.js';
 import type { Source } from './handler.js';
+import { whileThere } from './results.js';
 
 /** What interceptors are wrapped around. */
 export interface Intercepted {
@@ -49,9 +50,16 @@ class Passage {
 
   #noted(result: unknown): unknown {
     if (isObservable(result) || isThenable(result))
-      return streamOf(result).pipe(tap((value) => this.#note(value)));
+      return this.#valuesOf(result).pipe(tap((value) => this.#note(value)));
     this.#note(result);
     return result;
+  }
+
+  #valuesOf(result: Observable<unknown> | PromiseLike<unknown>): Observable<unknown> {
+    if (isObservable(result)) return whileThere(result, this.call.request);
+    return from(Promise.resolve(result)).pipe(
+      mergeMap((value) => (isObservable(value) ? whileThere(value, this.call.request) : of(value))),
+    );
   }
 
   #note(value: unknown): void {

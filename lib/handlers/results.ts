@@ -1,6 +1,8 @@
 import { AsyncResource } from 'node:async_hooks';
 import { Observable, type Subscriber } from 'rxjs';
+import { describeThrown, nameOfThrown, printable } from '../common/printable.js';
 import { isDetached, isThenable } from '../common/thenable.js';
+import type { Connection } from '../context/connection.js';
 import type { SocketRequest } from '../context/socket-request.js';
 
 /** What a generator function returns, or an asynchronous one. */
@@ -22,6 +24,39 @@ function detached({ connection }: SocketRequest, place: string): void {
     `detached ${place}`,
     `${place} returns its background task, which is no answer and is not waited for. Return nothing, or await it.`,
   );
+}
+
+/**
+ * The stream of a handler, as long as its client is there. When that has gone nobody waits for its values: it is
+ * unsubscribed from and has ended, as in Nest. A disconnect handler's goes on, since its client is never there.
+ */
+export function whileThere(stream: Observable<unknown>, request: SocketRequest): Observable<unknown> {
+  const { connection, event } = request;
+  if (event.message === 'disconnect') return stream;
+  return new Observable((subscriber) => {
+    if (hasLeft(connection)) return subscriber.complete();
+    const scope = new AsyncResource('Stream'); // what the stream tidies up, it does in the context of its event
+    const left = () => ended(request, () => scope.runInAsyncScope(() => subscriber.complete()));
+    connection.calls.add(left);
+    subscriber.add(() => connection.calls.delete(left));
+    stream.subscribe(subscriber);
+  });
+}
+
+function hasLeft({ state }: Connection): boolean {
+  return state !== 'connecting' && state !== 'connected';
+}
+
+/** What a stream throws while it is let go keeps nobody from leaving. */
+function ended({ connection, event, sid }: SocketRequest, end: () => void): void {
+  try {
+    end();
+  } catch (error) {
+    connection.runtime.logger.error(
+      `Error at the end of a stream of ${printable(event.message)}, sid ${sid}: ${describeThrown(error)}`,
+      `stream ${nameOfThrown(error)}`,
+    );
+  }
 }
 
 /** A stream that can be read from, a list's iterator or a cursor is none: only what a generator function returns. */

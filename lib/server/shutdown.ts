@@ -11,6 +11,9 @@ import { FlaskSocketRuntime } from './flask-socket.runtime.js';
 /** What is kept of `shutdownTimeout` for closing, when handlers have been waited for; in milliseconds. */
 const CLOSING = 2_000;
 
+/** Which part of the time to wait is for what runs already; the rest is for the disconnect handlers. */
+const RUNNING = 3 / 4;
+
 /** Ends what runs: background tasks, handlers, connections, in this order and in bounded time. */
 @Injectable()
 export class Shutdown {
@@ -82,11 +85,11 @@ export class Shutdown {
     config.logger.flush();
   }
 
-  /** Handlers first, then the clients, whose disconnect handlers are handlers, too. */
+  /** Handlers first, then the clients, whose disconnect handlers are handlers, too: one that never ends takes no time of theirs. */
   async #endHandlers(toWait: () => number): Promise<void> {
     const { executor, host, logger } = this.runtime;
     await nextTurn(); // a handler that has just started is counted by then
-    await executor.inFlight.idle(toWait());
+    await executor.inFlight.idle(toWait() * RUNNING);
     if (host.existing) await bidFarewell(host.existing, toWait() / 2);
     const finished = await executor.inFlight.idle(toWait());
     if (!finished) logger.warn(`Stopping with ${counted(executor.inFlight.size, 'handler')} still running.`);

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
 import { Controller, Get, Injectable, Res, type OnModuleDestroy } from '@nestjs/common';
 import { OnDisconnect, OnEvent, SocketGateway, SocketIO } from 'nestjs-flask-socket';
+import { NEVER } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { ask, flushed, next, startApp } from '../support/app.js';
 
@@ -46,6 +47,39 @@ describe('a stop', () => {
     await closing;
 
     expect([await answer, steps]).toEqual([['done'], ['handled', 'left', 'database closed']]);
+  });
+
+  it.each([
+    ['promise', () => new Promise(() => {})],
+    ['stream', () => NEVER],
+  ])('P7 awaits disconnect handlers though another handler never ends: a %s', async (_, endless) => {
+    const steps: string[] = [];
+    @SocketGateway()
+    class EndlessGateway implements OnModuleDestroy {
+      @OnEvent('act')
+      act() {
+        return endless();
+      }
+
+      @OnDisconnect()
+      async left() {
+        for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+        steps.push('left');
+      }
+
+      onModuleDestroy() {
+        steps.push('destroyed');
+      }
+    }
+    const app = await startApp({ providers: [EndlessGateway], options: { shutdownTimeout: 2_000 } });
+    const client = await app.connect();
+    await app.connect();
+    client.emit('act');
+    await flushed(client);
+
+    await app.app.close();
+
+    expect(steps).toEqual(['left', 'left', 'destroyed']);
   });
 
   it('P7 tells all clients, whatever their number, each once', async () => {

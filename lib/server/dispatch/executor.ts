@@ -8,6 +8,7 @@ import { SessionCopy } from '../../context/session-copy.js';
 import type { SocketRequest } from '../../context/socket-request.js';
 import { storage } from '../../context/storage.js';
 import type { Handler } from '../../handlers/handler.js';
+import { whileThere } from '../../handlers/results.js';
 import type { ScopedInstances } from '../../handlers/scoped-instances.js';
 import type { Failures } from './failures.js';
 import { InFlight } from './in-flight.js';
@@ -208,7 +209,7 @@ function closeSession(request: SocketRequest): Promise<void> | undefined {
 
 /** The result of a handler, when its session is saved. */
 async function settledAndKept({ request }: Run, result: unknown): Promise<unknown> {
-  const value = await settled(result);
+  const value = await settled(result, request);
   const closing = closeSession(request);
   if (closing) await closing;
   return value;
@@ -228,8 +229,13 @@ function acknowledgeSafely(request: SocketRequest, safe: unknown): void {
   }
 }
 
-/** The value of a promise, the last one of an observable; of a promise of an observable, too. */
-async function settled(result: unknown): Promise<unknown> {
+/**
+ * The value of a promise, the last one of an observable; of a promise of an observable, too. One of a handler (whose
+ * event it is) ends with its client.
+ */
+async function settled(result: unknown, request?: SocketRequest): Promise<unknown> {
   const value = await result;
-  return isObservable(value) ? lastValueFrom(value, { defaultValue: undefined }) : value;
+  if (!isObservable(value)) return value;
+  const stream = request ? whileThere(value, request) : value;
+  return lastValueFrom(stream, { defaultValue: undefined });
 }
