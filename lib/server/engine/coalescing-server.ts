@@ -3,8 +3,11 @@ import type { Writable } from 'node:stream';
 import { WebSocket, WebSocketServer, type ServerOptions } from 'ws';
 import { Outbox, type Frame } from './outbox.js';
 
-/** From this many waiting bytes on, nothing is held back and the engine waits for the socket. */
-const HIGH_WATER = 64 * 1024;
+/**
+ * So many bytes may wait for the end of a turn. Beyond them, and for a client that is behind with its reading, nothing is
+ * held back, and the engine waits for the socket: what is volatile is dropped meanwhile.
+ */
+const HIGH_WATER = 16 * 1024;
 
 /** The low four bits of a frame's first byte. */
 const OPCODE = { mask: 0x0f, close: 0x08 };
@@ -46,18 +49,11 @@ export class CoalescingServer extends WebSocketServer {
   override handleUpgrade(
     ...[request, socket, head, connected]: Parameters<WebSocketServer['handleUpgrade']>
   ): void {
-    socket.cork(); // the answer to the handshake leaves together with the engine's first packet
-    afterPromises(() => socket.uncork());
     super.handleUpgrade(request, socket, head, (webSocket, of) => {
       coalesce(webSocket);
       connected(webSocket, of);
     });
   }
-}
-
-/** At the end of the turn, after what promises do that are settled already. */
-function afterPromises(action: () => void): void {
-  process.nextTick(() => void Promise.resolve().then(() => process.nextTick(action)));
 }
 
 /** Every frame passes `Sender.sendFrame`; one function takes its place on all senders. */
@@ -93,7 +89,7 @@ function sendFrame(this: Sender, frame: Frame, written?: Written): void {
   const { outbox } = this;
   const header = frame[0] as Buffer;
   const isLast = ((header[0] ?? 0) & OPCODE.mask) === OPCODE.close;
-  if (isLast || outbox.length > HIGH_WATER) {
+  if (isLast || outbox.isFull(HIGH_WATER)) {
     outbox.release();
     return sendNow(this._socket, frame, written);
   }
@@ -112,7 +108,7 @@ function sendNow(socket: TcpSocket, frame: Frame, written?: Written): void {
 function send(this: WebSocket, data: unknown, options: unknown, written?: Written): void {
   const { outbox } = (this as unknown as Internals)._sender; // typed private
   const isPlain = typeof data === 'string' && typeof options === 'function' && data.length <= LONGEST;
-  if (!isPlain || this.readyState !== WebSocket.OPEN || outbox.length > HIGH_WATER || !isAscii(data))
+  if (!isPlain || this.readyState !== WebSocket.OPEN || outbox.isFull(HIGH_WATER) || !isAscii(data))
     return WebSocket.prototype.send.call(this, data as string, options as object, written);
   outbox.addText(headerOf(data.length) + data);
   (options as Written)();

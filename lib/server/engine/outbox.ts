@@ -15,9 +15,14 @@ export class Outbox {
 
   constructor(private readonly socket: TcpSocket) {}
 
-  /** The bytes that have not left yet. */
-  get length(): number {
-    return this.#text.length + this.socket.writableLength;
+  /**
+   * Whether the client cannot take more now: what left in earlier turns still waits here, because the client reads
+   * slower than it is sent to, or this turn has brought `limit` bytes by now.
+   */
+  isFull(limit: number): boolean {
+    const { writableLength } = this.socket;
+    if (writableLength > 0 && !this.#isCorked) return true;
+    return this.#text.length + writableLength > limit;
   }
 
   /** A frame whose characters are its bytes. */
