@@ -5,14 +5,30 @@ import { SocketSession } from './socket-session.js';
 /** What was written: each key's value as JSON, or `undefined` where the key was deleted. */
 export type SessionChanges = ReadonlyMap<string, string | undefined>;
 
+/** Told of what is written to a session, and of its event's end. */
+export interface SessionWatcher extends ProxyHandler<object> {
+  end(place: string): void;
+}
+
 /** A session as handlers see it, and what it was when they got it. Writes deep inside a value count as writes. */
 export class SessionCopy {
   readonly session: SocketSession;
+  /** The session as its event sees it. */
+  readonly seen: SocketSession;
   #before: SessionChanges;
 
-  constructor(data: unknown) {
+  constructor(
+    data: unknown,
+    private readonly watcher?: SessionWatcher,
+  ) {
     this.session = SocketSession.from(data);
+    this.seen = watcher ? new Proxy<SocketSession>(this.session, watcher) : this.session;
     this.#before = snapshot(this.session);
+  }
+
+  /** The event is over, its error handlers included: what is written from now on is lost. `place`: its handler. */
+  end(place: string): void {
+    this.watcher?.end(place);
   }
 
   /** Whether handlers have written to it. */

@@ -219,7 +219,7 @@ export class SocketRequest {
   /** The session of the connection; `session` is the same. */
   get session(): SocketSession {
     if (this.withoutSession !== undefined) throw failure('FSK_SESSION_NOT_USED', this.withoutSession);
-    return this.sessionCopy?.session ?? this.connection.client.session;
+    return this.sessionCopy?.seen ?? this.connection.client.session;
   }
 
   /** A bag for this event; `g` is the same. */

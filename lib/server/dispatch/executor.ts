@@ -138,7 +138,7 @@ export class Executor {
       const closing = closeSession(run.request);
       if (closing) return this.#track(run, this.#later(run, closing.then(() => result), finish)); // prettier-ignore
       const finished = finish(run, { result });
-      const ended = isThenable(finished) ? this.#finishing(run, finished) : this.#ended(run);
+      const ended = isThenable(finished) ? this.#finishing(run, finished) : this.#endedAtOnce(run);
       return ended && this.#track(run, ended);
     } catch (error) {
       return this.#track(run, this.#finishing(run, finish(run, { error })));
@@ -162,6 +162,15 @@ export class Executor {
     await finished;
     await this.#ended(run);
     if (run.request.sessionKeeper) await this.#keepSession(run);
+    run.request.sessionCopy?.end(run.handler.place);
+  }
+
+  /** Its hooks may write to its session. */
+  #endedAtOnce(run: Run): void | Promise<void> {
+    const { instances, loaded, sessionKeeper } = run.request;
+    if (sessionKeeper && (instances ?? loaded)) return this.#finishing(run, undefined);
+    run.request.sessionCopy?.end(run.handler.place);
+    return this.#ended(run);
   }
 
   #ended({ request }: Run): void | Promise<void> {

@@ -8,6 +8,7 @@ import type { ClientState } from '../../context/connection.js';
 import { SessionCopy } from '../../context/session-copy.js';
 import type { SessionKeeper } from '../../context/session-keeper.js';
 import { SocketSession } from '../../context/socket-session.js';
+import type { LateWrite } from './late-writes.js';
 import { ManagedSession } from './managed-session.js';
 import { OneAfterAnother } from './one-after-another.js';
 import { AnsweredByMiddleware, runOnHandshake } from './session-handshake.js';
@@ -28,6 +29,10 @@ const NO_COOKIE =
 const NO_STORE =
   'manageSession: false needs a store on the server, and option session keeps its sessions in cookies, which an ' +
   'event cannot write. Handlers have a copy of their own, as with manageSession: true.';
+
+const lateWrite = (place: string, key: string) =>
+  `${place} wrote ${key} to its session after it had ended: the write is lost. With manageSession: false a session is ` +
+  'saved when its handler ends. Await what writes to it, or let an event of its own write. Said once for each handler.';
 
 /** The sessions of an application: opened for handshakes, and kept in step with their store for events. */
 export class Sessions {
@@ -95,9 +100,17 @@ export class Sessions {
     const { manageSession, sessionRefresh, sessionTimeout } = this.parts.options();
     const source = bounded(unbounded, sessionTimeout);
     if (!manageSession)
-      return new UnmanagedSession(client, { source, writes: this.#writes, lost: this.#lost });
+      return new UnmanagedSession(client, {
+        source,
+        writes: this.#writes,
+        lost: this.#lost,
+        tooLate: this.#tooLate,
+      });
     return sessionRefresh === Infinity ? undefined : new ManagedSession(client, copy, { source, refresh: sessionRefresh }); // prettier-ignore
   }
+
+  readonly #tooLate: LateWrite = (place, key) =>
+    this.#once(`late ${place}`, () => this.parts.logger.warn(lateWrite(place, printable(String(key)))));
 
   readonly #lost = (keys: readonly string[]): void => {
     const names = keys.map(printable).join(', ');

@@ -2,6 +2,7 @@ import type { ClientState } from '../../context/connection.js';
 import { applyChanges, SessionCopy, type SessionChanges } from '../../context/session-copy.js';
 import type { SessionKeeper, SessionUser } from '../../context/session-keeper.js';
 import { SocketSession } from '../../context/socket-session.js';
+import { LateWrites, type LateWrite } from './late-writes.js';
 import type { OneAfterAnother } from './one-after-another.js';
 import type { SessionSource } from './session-source.js';
 import { SessionTurns } from './session-turns.js';
@@ -9,7 +10,6 @@ import { SessionTurns } from './session-turns.js';
 /**
  * HTTP's own session (`manageSession: false`): read before each event, and what the event has written goes back to the
  * store, key by key. One that has ended is not brought back: the connection then has an empty one of its own.
- * Source: promise K6.
  */
 export class UnmanagedSession implements SessionKeeper {
   readonly isOwn = false;
@@ -23,7 +23,12 @@ export class UnmanagedSession implements SessionKeeper {
 
   constructor(
     private readonly client: Pick<ClientState, 'session'>,
-    private readonly from: { source: SessionSource; writes: OneAfterAnother; lost: (keys: string[]) => void },
+    private readonly from: {
+      source: SessionSource;
+      writes: OneAfterAnother;
+      lost: (keys: string[]) => void;
+      tooLate: LateWrite;
+    },
   ) {}
 
   open(event: SessionUser): Promise<void> | undefined {
@@ -52,7 +57,7 @@ export class UnmanagedSession implements SessionKeeper {
   #give(event: SessionUser, data: object | null | undefined): void {
     if (this.#hasEnded) return;
     if (!data) return this.#end();
-    event.sessionCopy = new SessionCopy(data);
+    event.sessionCopy = new SessionCopy(data, new LateWrites(this.from.tooLate));
     event.sessionKeeper = this;
     this.client.session = event.sessionCopy.session;
   }
