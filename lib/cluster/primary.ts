@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import type { FlaskSocketLogger } from '../common/logger.js';
+import { listenFailure } from '../common/listen-failure.js';
 import { counted } from '../common/printable.js';
 import { Balancer } from './balancer.js';
 import { WorkerPool } from './worker-pool.js';
@@ -45,7 +46,9 @@ export async function runPrimary(options: PrimaryOptions): Promise<never> {
   });
   const balancer = new Balancer((worker) => pool.takerFor(worker));
   balancer.server.listen(port, host);
-  await once(balancer.server, 'listening');
+  await once(balancer.server, 'listening').catch((error: unknown) => {
+    throw listenFailure(error, { host, port });
+  });
   process.on('SIGTERM', () => void end(0)).on('SIGINT', interrupt);
   process.on('SIGHUP', () => void replace(pool, logger));
   const taken = balancer.server.address() as AddressInfo;

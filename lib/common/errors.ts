@@ -30,6 +30,9 @@ const SENTENCES = {
     `${what} needs a Socket.IO server, and FlaskSocketModule.forEmitter() makes none. Use it in an application with FlaskSocketModule.forRoot(); here there are emit, send, joinRoom, leaveRoom, closeRoom and disconnect.`,
   FSK_INVALID_ENVIRONMENT: (name: string, value: string, wanted: string) =>
     `${name} of the environment is ${value}. Set it to ${wanted}, or leave it out.`,
+  FSK_CANNOT_LISTEN: (address: string, why: string) =>
+    `Cannot listen on ${address}: ${why}. Choose another port with run(AppModule, { port: 5001 }) or with PORT=5001 in ` +
+    'the environment (0 takes a free one), another address with host or HOST.',
   FSK_UNKNOWN_ENGINE: (engine: string, known: string) =>
     `Unknown engine "${engine}" in option "asyncMode". Use one of: ${known}; a class of your own goes into server.wsEngine.`,
   FSK_BROKEN_ENGINE: (engine: string, others: string) =>

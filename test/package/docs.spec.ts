@@ -83,6 +83,21 @@ describe('every example', { timeout: 120_000 }, () => {
     expect(compile(examples)).toEqual([]);
   });
 
+  it('that runs an application without waiting for it compiles in CommonJS, too', () => {
+    const running = examples.filter(({ code }) => code.includes('void run('));
+    const paths = running.map(({ path }) => path);
+    expect(paths).toEqual(expect.arrayContaining(['README.md', 'docs/getting-started.md']));
+    expect(compile(running, 'cts')).toEqual([]);
+  });
+
+  it('would be found out, if it waited', () => {
+    const [example] = examples.filter(({ code }) => code.includes('void run('));
+    const code = example!.code.replace('void run(', 'await run(');
+    expect(compile([{ ...example!, code }], 'cts')).toEqual([
+      expect.stringMatching(/CommonJS module and cannot use 'await'/),
+    ]);
+  });
+
   it('would be found out, if it did not', () => {
     const text = [
       '/**',

@@ -20,17 +20,17 @@ const WARNING = (place: string, key: string) =>
 @Injectable({ scope: Scope.REQUEST })
 class Later {
   constructor(
-    @Inject(SocketRequest) private readonly request: SocketRequest,
-    @Inject(SocketSession) private readonly session: SocketSession,
+    @Inject(SocketRequest) private readonly event: SocketRequest,
+    @Inject(SocketSession) private readonly data: SocketSession,
   ) {}
 
   write() {
-    this.session['injected'] = 1;
-    this.request.session['requested'] = 1;
+    this.data['injected'] = 1;
+    this.event.session['requested'] = 1;
   }
 
   onEventEnd() {
-    this.session['hook'] = true;
+    this.data['hook'] = true;
   }
 }
 

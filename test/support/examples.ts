@@ -24,8 +24,8 @@ export function examplesIn(path: string, text: string): Example[] {
 }
 
 /** What the compiler says about them, each as a file at the root of the repository: `README.md:12: …`. */
-export function compile(examples: Example[]): string[] {
-  const files = new Map(examples.map((example, index) => [`${root}example-${index}.ts`, example]));
+export function compile(examples: Example[], extension: 'ts' | 'cts' = 'ts'): string[] {
+  const files = new Map(examples.map((example, index) => [`${root}example-${index}.${extension}`, example]));
   const options = exampleOptions();
   const program = ts.createProgram([...files.keys()], options, hostWith(files, options));
   return [...files].flatMap(([name, example]) => {

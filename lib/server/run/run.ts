@@ -3,11 +3,13 @@ import { NestFactory, type AbstractHttpAdapter } from '@nestjs/core';
 import { runPrimary } from '../../cluster/primary.js';
 import { isWorker } from '../../cluster/worker.js';
 import { failure, failureFrom } from '../../common/errors.js';
+import { listenFailure } from '../../common/listen-failure.js';
 import type { FlaskSocketOptions } from '../../common/options.js';
 import { FlaskSocketConfig, logTo } from '../flask-socket.config.js';
 import { Shutdown } from '../shutdown.js';
 import { countOf, readEnvironment, type Environment, type Workers } from './environment.js';
 import { endOnSignals } from './process-end.js';
+import { endWithOneLine } from './unhandled.js';
 import { serveAsWorker } from './worker-process.js';
 
 /** Options of `run()`: where to listen, how to make the application, and those of `forRoot()`. */
@@ -36,8 +38,10 @@ const NO_TLS =
  * Creates the application, listens, and ends it gracefully on SIGTERM and SIGINT, with exit code 0. Options given here
  * win over those of `forRoot()`, and both over `HOST`, `PORT`, `MESSAGE_QUEUE` and `WORKERS` of the environment.
  * Resolves with the Nest application once it listens; with `workers`, in each of them (what follows runs there, not in
- * the primary process, where it never resolves).
+ * the primary process, where it never resolves). A mistake in the set-up that nobody catches is one line of the log, and
+ * ends the process with code 1.
  *
+ * @throws FSK_CANNOT_LISTEN where the port is taken
  * @see docs/getting-started.md#run
  * @example
  * ```ts
@@ -47,15 +51,20 @@ const NO_TLS =
  * @Module({ imports: [FlaskSocketModule.forRoot()] })
  * class AppModule {}
  *
- * await run(AppModule, { port: 5000, workers: 'auto' });
+ * void run(AppModule, { port: 5000, workers: 'auto' });
  * ```
  */
 export async function run(module: Type, options: RunOptions = {}): Promise<INestApplication> {
-  const environment = readEnvironment(process.env);
-  const { workers = environment.workers } = options;
-  if (workers !== undefined && !isWorker())
-    return await runPrimary(primaryOptions(options, environment, workers));
-  return await serve(module, options, environment);
+  try {
+    const environment = readEnvironment(process.env);
+    const { workers = environment.workers } = options;
+    if (workers !== undefined && !isWorker())
+      return await runPrimary(primaryOptions(options, environment, workers));
+    return await serve(module, options, environment);
+  } catch (error) {
+    endWithOneLine(error, options.logger);
+    throw error;
+  }
 }
 
 async function serve(module: Type, options: RunOptions, environment: Environment): Promise<INestApplication> {
@@ -70,8 +79,18 @@ async function serve(module: Type, options: RunOptions, environment: Environment
   app.get(Shutdown).closeApplication = () => app.close();
   if (isWorker()) return await serveAsWorker(app);
   endOnSignals(app);
-  await app.listen(port ?? 5000, host ?? '127.0.0.1');
+  await listen(app, { port: port ?? 5000, host: host ?? '127.0.0.1' });
   return app;
+}
+
+/** What cannot listen is closed: nothing of it keeps the process alive. */
+async function listen(app: INestApplication, address: { port: number; host: string }): Promise<void> {
+  try {
+    await app.listen(address.port, address.host);
+  } catch (error) {
+    await app.close().catch(() => {});
+    throw listenFailure(error, address);
+  }
 }
 
 function primaryOptions(options: RunOptions, environment: Environment, workers: Workers) {
