@@ -2,9 +2,11 @@ import { AsyncResource } from 'node:async_hooks';
 import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
 import { from, isObservable, mergeMap, Observable, of, tap, type Observer, type Subscriber } from 'rxjs';
 import { Args, asArgs } from '../common/args.js';
+import { ConnectionRefusedError } from '../common/connection-refused.error.js';
 import { isThenable } from '../common/thenable.js';
 import type { SocketRequest } from '../context/socket-request.js';
 import { storage } from '../context/storage.js';
+import { isA } from './filters.js';
 import type { Source } from './handler.js';
 import { whileThere } from './results.js';
 
@@ -21,7 +23,7 @@ export interface Intercepted {
  */
 export function intercept(interceptors: readonly Source<NestInterceptor>[], call: Intercepted): unknown {
   const passage = new Passage(interceptors, call);
-  const last = new LastValue((value) => asArgs(value, passage.answer));
+  const last = new LastValue((value) => passage.outcomeOf(value));
   streamOf(passage.enter(0)).subscribe(last);
   passage.proceed();
   return last.outcome();
@@ -32,8 +34,10 @@ class Passage {
   /** What has been subscribed to and has not started, in its order; nothing once that is left to promises. */
   #waiting: (() => void)[] | undefined = [];
 
-  /** The last `args(…)` that the handler has returned. */
-  answer: Args | undefined;
+  /** What the handler has returned last. */
+  #answer: unknown;
+  /** What it has thrown instead. */
+  #failure: { thrown: unknown } | undefined;
 
   constructor(
     private readonly interceptors: readonly Source<NestInterceptor>[],
@@ -44,15 +48,21 @@ class Passage {
   enter(index: number): unknown {
     const interceptor = this.interceptors[index];
     const { request, context } = this.call;
-    if (!interceptor) return this.#noted(inContext(this.call));
+    if (!interceptor) return this.#handler();
     return interceptor(request).intercept(context, { handle: () => this.#handle(index + 1) });
   }
 
-  #noted(result: unknown): unknown {
-    if (isObservable(result) || isThenable(result))
-      return this.#valuesOf(result).pipe(tap((value) => this.#note(value)));
-    this.#note(result);
-    return result;
+  #handler(): unknown {
+    try {
+      const result = inContext(this.call);
+      if (isObservable(result) || isThenable(result))
+        return this.#valuesOf(result).pipe(tap({ next: this.#note, error: this.#noteFailure }));
+      this.#note(result);
+      return result;
+    } catch (error) {
+      this.#noteFailure(error);
+      throw error;
+    }
   }
 
   #valuesOf(result: Observable<unknown> | PromiseLike<unknown>): Observable<unknown> {
@@ -62,8 +72,30 @@ class Passage {
     );
   }
 
-  #note(value: unknown): void {
-    this.answer = value instanceof Args ? value : undefined;
+  readonly #note = (value: unknown): void => {
+    this.#answer = value;
+    this.#failure = undefined;
+  };
+
+  readonly #noteFailure = (thrown: unknown): void => {
+    this.#failure = { thrown };
+  };
+
+  /** What came out, as what the handler meant by its own: several arguments are as many, a refusal is one. */
+  outcomeOf(value: unknown): unknown {
+    if (this.call.request.event.message === 'connect') return this.#verdict(value);
+    return this.#answer instanceof Args ? asArgs(value, this.#answer) : value;
+  }
+
+  /**
+   * No interceptor lets a client in by accident: a `false` stays one, whatever it is wrapped in; an error may be
+   * answered with `true`, as an error handler does, and a refusal by nothing.
+   */
+  #verdict(value: unknown): unknown {
+    if (!this.#failure) return this.#answer === false ? false : value;
+    const { thrown } = this.#failure;
+    if (value === true && !isA(thrown, ConnectionRefusedError)) return true;
+    throw thrown;
   }
 
   /**
@@ -150,8 +182,12 @@ class LastValue implements Observer<unknown> {
   }
 
   complete(): void {
+    try {
+      this.#last = this.finish(this.#last);
+    } catch (thrown) {
+      return this.error(thrown);
+    }
     this.#isOver = true;
-    this.#last = this.finish(this.#last);
     this.#waiting?.resolve(this.#last);
   }
 

@@ -33,6 +33,7 @@ import { IsInt, IsString, MinLength, ValidateNested } from 'class-validator';
 import {
   Args,
   Auth,
+  ConnectionRefusedError,
   emit,
   MessageBody,
   OnConnect,
@@ -687,6 +688,10 @@ describe('interceptors', () => {
     return { answer, called: running.get(InterceptedGateway).called };
   }
 
+  const thrower = (error: Error) => {
+    throw error;
+  };
+
   it('V13 may answer without the handler', async () => {
     const outcome = await answerThrough(around(() => of('cached')));
     expect(outcome).toEqual({ answer: ['cached'], called: 0 });
@@ -742,6 +747,73 @@ describe('interceptors', () => {
     }
     const running = await startApp({ providers: [RefusingGateway] });
     expect((await refusal(running.open())).message).toBe('Connection rejected by server');
+  });
+
+  describe.each([
+    ['wrap what handlers return', (result: Observable<unknown>) => result.pipe(map((data) => ({ data })))],
+    ['answer in place of errors', (result: Observable<unknown>) => result.pipe(catchError((error) => of({ error })))], // prettier-ignore
+  ])('that %s', (kind, change) => {
+    const envelope = {
+      provide: APP_INTERCEPTOR,
+      useValue: around((_context, next) => change(next.handle())),
+    };
+
+    it.each([
+      ['false', () => false],
+      ['a promise of it', async () => false],
+      ['an observable of it', () => of(false)],
+      ['ConnectionRefusedError', () => thrower(new ConnectionRefusedError('Connection rejected by server'))],
+      ['a promise of that', async () => thrower(new ConnectionRefusedError())],
+      ['an observable of that', () => throwError(() => new ConnectionRefusedError())],
+    ])('V13 C2 C3 let nobody in whom @OnConnect() refuses with %s', async (_form, refuse) => {
+      class RefusingGateway {
+        @OnConnect()
+        connect() {
+          return refuse();
+        }
+      }
+      const running = await startApp({ providers: [RefusingGateway, envelope] });
+      expect((await refusal(running.open())).message).toBe('Connection rejected by server');
+    });
+
+    const numbered: PipeTransform<{ number: unknown }> = {
+      transform: (auth) => (typeof auth.number === 'number' ? auth : thrower(new WsException('no number'))),
+    };
+
+    it('V13 C3 let nobody in whom a pipe refuses, or whose handler fails', async () => {
+      class FailingGateway {
+        @OnConnect()
+        connect(@Auth(numbered) { number }: { number: number }) {
+          if (number > 1) throw new Mistake();
+        }
+
+        @OnEvent('event')
+        event() {
+          throw new WsException('failed');
+        }
+      }
+      const running = await startApp({ providers: [FailingGateway, envelope] });
+      const withNumber = (number: unknown) => running.open('/', { auth: { number } });
+      expect((await refusal(withNumber('x'))).message).toBe('no number');
+      expect((await refusal(withNumber(2))).message).toBe('Internal server error');
+      const client = await running.connect('/', { auth: { number: 1 } });
+      const [answer] = await ask(client, 'event');
+      expect(answer).toMatchObject(
+        kind === 'answer in place of errors' ? { error: {} } : { message: 'failed' },
+      );
+    });
+  });
+
+  it('V13 C3 may let in a client whose @OnConnect() fails, with true', async () => {
+    class FailingGateway {
+      @OnConnect()
+      @UseInterceptors(around((_, next) => next.handle().pipe(catchError(() => of(true)))))
+      connect() {
+        throw new Mistake();
+      }
+    }
+    const running = await startApp({ providers: [FailingGateway] });
+    expect((await running.connect()).connected).toBe(true);
   });
 });
 
