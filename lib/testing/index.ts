@@ -7,6 +7,7 @@ export type {
   ConnectOptions,
   TestClientOptions,
   TestEmitOptions,
+  TestRunOptions,
   TestSendOptions,
   WaitOptions,
 } from './options.js';

@@ -38,6 +38,20 @@ export interface TestEmitOptions extends WaitOptions {
   callback?: boolean;
 }
 
+/** Options of `TestClient.run()`: which event it is, and what its context holds. */
+export interface TestRunOptions extends WaitOptions {
+  /** What `request.event.message` says. Default: `test`. */
+  event?: string;
+  /** What `request.event.args` says. Default: none. */
+  args?: readonly unknown[];
+  /** Who `request.user` is, from then on. */
+  user?: object | string | number;
+  /** What is written to `session` before. */
+  session?: object;
+  /** What is written to `g` before. */
+  g?: object;
+}
+
 /** Options of `TestClient.send()`. */
 export interface TestSendOptions extends TestEmitOptions {
   /** Send a `json` event instead of a `message` event. Default: false. */

@@ -3,7 +3,7 @@ import { failure } from '../common/errors.js';
 import { checkEventName } from '../common/event-name.js';
 import { printable } from '../common/printable.js';
 import { isThenable } from '../common/thenable.js';
-import type { ClientState } from '../context/connection.js';
+import type { ClientState, SocketEvent } from '../context/connection.js';
 import { Inbox } from './inbox.js';
 import { realNow, within, type Expected } from './real-time.js';
 import { Seat, type Refusal } from './seat.js';
@@ -103,6 +103,11 @@ export class Peer {
     if (!this.#wire) return;
     const closed = this.#wire.close();
     await within(timeout, (resolve) => resolve(undefined), closed);
+  }
+
+  /** Calls a function as a handler of this client's event. */
+  run({ namespace, sid = '' }: Seat, event: SocketEvent, fn: () => unknown): Promise<unknown> {
+    return this.app.run({ namespace, sid }, event, fn);
   }
 
   /** The handlers of this client that are running. */

@@ -2,7 +2,8 @@ import { failure } from '../common/errors.js';
 import { printable } from '../common/printable.js';
 import type { ClientEvents, EmitParameters, EventAnswer, EventName } from '../common/typed-events.js';
 import type { AnyFunction } from '../context/connection.js';
-import type { TestEmitOptions, TestSendOptions, WaitOptions } from './options.js';
+import { currentRequest } from '../context/storage.js';
+import type { TestEmitOptions, TestRunOptions, TestSendOptions, WaitOptions } from './options.js';
 import type { Sent } from './peer.js';
 import { within } from './real-time.js';
 import type { HeardEvent, ReceivedEvent } from './received-event.js';
@@ -107,6 +108,31 @@ export class TestClient extends TestConnection {
   }
 
   /**
+   * Calls a function in the context of an event of this client: a method of a gateway, made by hand or not, without its
+   * decorators, guards and pipes. Resolves with what it returns when what it sent has arrived, and rejects with what it
+   * throws: error handlers are not asked.
+   *
+   * @throws FSK_TEST_DISCONNECTED if the client is not connected
+   * @throws FSK_TEST_TIMEOUT if the function does not end
+   * @see docs/testing.md#calling-a-handler
+   * @example
+   * ```ts
+   * import { emit, session } from 'nestjs-flask-socket';
+   * import type { TestClient } from 'nestjs-flask-socket/testing';
+   *
+   * const greet = () => emit('hello', session.username);
+   *
+   * async function greets(client: TestClient) {
+   *   await client.run(() => greet(), { session: { username: 'Ann' } });
+   *   return client.getReceived(); // [{ name: 'hello', args: ['Ann'], namespace: '/' }]
+   * }
+   * ```
+   */
+  run<Result>(fn: () => Result, options: TestRunOptions = {}): Promise<Awaited<Result>> {
+    return this.#inContext(fn, options) as Promise<Awaited<Result>>;
+  }
+
+  /**
    * The first event of a name, received already or in time; it is not among `getReceived()` then. Rejects with
    * `FSK_TEST_TIMEOUT`, which lists what was received instead, or with `FSK_TEST_DISCONNECTED`.
    *
@@ -168,6 +194,16 @@ export class TestClient extends TestConnection {
     );
   }
 
+  async #inContext(fn: () => unknown, options: TestRunOptions): Promise<unknown> {
+    const { namespace = this.defaults.namespace, timeout, event = 'test', args = [] } = options;
+    const seat = this.peer.connectedSeat(namespace);
+    const before = new Set(this.peer.handlers());
+    const running = this.peer.run(seat, { message: event, args }, () => inPrepared(options, fn));
+    running.catch(() => {}); // who waits is told below
+    await this.settled('the function given to run() to end', { before, namespace, timeout });
+    return await running;
+  }
+
   #speak(message: { event: string; data?: unknown }, options: TestEmitOptions): Promise<unknown> {
     const { namespace = this.defaults.namespace, callback = false } = options;
     return rejecting(() => {
@@ -198,4 +234,13 @@ export class TestClient extends TestConnection {
     await this.peer.quiet();
     return answer;
   }
+}
+
+/** Calls a function when its context holds what the test wants it to hold. */
+function inPrepared<Result>({ user, session, g }: TestRunOptions, fn: () => Result): Result {
+  const request = currentRequest('run()');
+  if (user !== undefined) request.user = user;
+  if (session) Object.assign(request.session, session);
+  if (g) Object.assign(request.globals, g);
+  return fn();
 }

@@ -3,8 +3,9 @@ import { Server as TlsServer } from 'node:tls';
 import type { INestApplication } from '@nestjs/common';
 import type { Server } from 'socket.io';
 import { failure, failureFrom } from '../common/errors.js';
-import type { ClientState } from '../context/connection.js';
+import type { ClientState, SocketEvent } from '../context/connection.js';
 import { connectionOf, existingNamespace } from '../context/socket-internals.js';
+import { SocketRequest } from '../context/socket-request.js';
 import { FlaskSocketRuntime } from '../server/flask-socket.runtime.js';
 import type { Traffic } from './memory-socket.js';
 import { nextTurn, realNow } from './real-time.js';
@@ -56,6 +57,26 @@ export class TestedApp {
   stateOf(namespace: string, sid: string): ClientState | undefined {
     const socket = existingNamespace(this.server, namespace)?.sockets.get(sid);
     return socket && connectionOf(socket)?.client;
+  }
+
+  /** Calls a function as a handler of a client's event. What it throws goes to no error handler: it rejects. */
+  run(
+    { namespace, sid }: { namespace: string; sid: string },
+    event: SocketEvent,
+    fn: () => unknown,
+  ): Promise<unknown> {
+    const socket = existingNamespace(this.server, namespace)?.sockets.get(sid);
+    const connection = socket && connectionOf(socket);
+    if (!connection) return Promise.reject(failure('FSK_TEST_DISCONNECTED', namespace));
+    const { compiler, executor } = this.runtime;
+    const handler = compiler.compileFunction(fn, { place: fn.name || 'run() of a test client' });
+    const request = new SocketRequest(connection, event);
+    return new Promise((resolve, reject) => {
+      void executor.decide({ request, handler, values: [] }, (_, outcome) => {
+        if ('error' in outcome) reject(outcome.error);
+        else resolve(outcome.result);
+      });
+    });
   }
 
   /** The handlers of a client that are running. */

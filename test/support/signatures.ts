@@ -3,6 +3,7 @@ import type { Example } from './examples.js';
 /** What the names mean that stand in the tables. */
 const PRELUDE = [
   `import * as everything from 'nestjs-flask-socket';`,
+  `import { AsyncResource } from 'node:async_hooks';`,
   `import { createEmitter } from 'nestjs-flask-socket/emitter';`,
   `import { createTestClient, type TestClient } from 'nestjs-flask-socket/testing';`,
   `import type { INestApplication, ModuleMetadata } from '@nestjs/common';`,
@@ -18,7 +19,7 @@ const PRELUDE = [
   'declare const fn: (first: string, second: number) => Promise<void>; declare const task: { cancel(): void };',
   'declare const a: unknown, b: unknown, c: unknown; declare const imports: [], inject: [];',
   'declare const useFactory: () => object; declare const useClass: undefined, useExisting: undefined;',
-  'declare const messageQueue: string;',
+  'declare const messageQueue: string; declare const gateway: { join(room: string): void };',
 ].join(' ');
 
 /** The signatures in the right column of the tables `| Flask-SocketIO | here |`: each a program of its own. */
