@@ -52,7 +52,7 @@ const SENTENCES = {
   FSK_INVALID_EVENT: (place: string) =>
     `An event name is a string of 1 to 128 characters. ${place} has something else: give it a name.`,
   FSK_INVALID_NAMESPACE: (namespace: string, place: string) =>
-    `Invalid namespace ${namespace} in ${place}. A namespace is "*" or starts with "/", may hold parameters ("/job/:id"), and has no spaces, commas or "?".`,
+    `Invalid namespace ${namespace} in ${place}. A namespace is "*" or starts with "/", may hold parameters that are whole segments ("/job/:id", not "/job-:id"), and has no spaces, commas or "?".`,
   FSK_INVALID_ROOM: (room: string) => `Invalid room ${room}. Rooms are named by a string or a number.`,
   FSK_RESERVED_ROOM: (room: string) =>
     `Room ${room} is named like the room of a user, which a name cannot reach: it may come from a client. Use user(id) where you mean a user, and another name otherwise.`,

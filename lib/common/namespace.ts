@@ -4,6 +4,8 @@ import { printableValue } from './printable.js';
 
 const VALID = /^\/[^\s,?#*]*$/;
 const PARAMETER = /^:([A-Za-z_]\w*)$/;
+/** What looks like a parameter and is none, since it is not a whole segment: `/job-:id`, `/job/:id.json`. */
+const BROKEN_PARAMETER = /[-.~+(]:[A-Za-z_]|\/:(?![A-Za-z_]\w*(?:\/|$))/;
 
 /** The values of a namespace's parameters: `/job/:id` connected as `/job/7` → `{ id: '7' }`. */
 export type NamespaceParams = Readonly<Record<string, string>>;
@@ -11,10 +13,14 @@ export type NamespaceParams = Readonly<Record<string, string>>;
 /** The namespace as given, or the boot fails: `place` says where it stands. */
 export function checkNamespace(namespace: unknown, place: string): string {
   if (namespace === ANY) return ANY;
-  if (typeof namespace !== 'string' || !VALID.test(namespace)) {
+  if (typeof namespace !== 'string' || !VALID.test(namespace) || isBroken(namespace)) {
     throw failure('FSK_INVALID_NAMESPACE', printableValue(namespace), place);
   }
   return namespace;
+}
+
+function isBroken(namespace: string): boolean {
+  return namespace.includes(':') && BROKEN_PARAMETER.test(namespace);
 }
 
 /** A namespace that clients can be in: neither `*` nor one with parameters. */

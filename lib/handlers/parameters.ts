@@ -50,11 +50,20 @@ interface NestParameter {
 const field = (object: unknown, key: string | undefined) =>
   key === undefined ? object : (object as Record<string, unknown> | null | undefined)?.[key];
 
+/** What engine.io's clients add to the query: no class that describes an application's parameters knows them. */
+const ENGINE_QUERY: ReadonlySet<string> = new Set(['EIO', 'transport', 't', 'b64', 'j']);
+
+const ownQuery = ({ query }: SocketRequest) =>
+  Object.fromEntries(Object.entries(query).filter(([key]) => !ENGINE_QUERY.has(key)));
+
 /** Nest's own parameter decorators by their number; those of @nestjs/websockets share numbers with HTTP's. */
 const NEST: Record<number, NestParameter> = {
   0: { type: 'custom', read: currentClient }, // @ConnectedSocket(), @Req()
   3: { type: 'body', read: (request, data) => field(currentData(request), data) }, // @MessageBody(), @Body()
-  4: { type: 'query', read: (request, data) => field(request.query, data) },
+  4: {
+    type: 'query',
+    read: (request, data) => field(data === undefined ? ownQuery(request) : request.query, data),
+  },
   5: { type: 'param', read: (request, data) => field(request.params, data) },
   6: { type: 'custom', read: (request, data) => field(request.headers, data?.toLowerCase()) },
   7: { type: 'custom', read: (request, data) => field(request.session, data) },

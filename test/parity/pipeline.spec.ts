@@ -963,6 +963,39 @@ describe('ValidationPipe', () => {
 
   const start = () => startApp({ providers: [DtoGateway], prepare: (app) => app.useGlobalPipes(pipe) });
 
+  it.each(['websocket', 'polling'])(
+    'V13 K2 judges what an application passes as query, not what Engine.IO adds: %s',
+    async (transport) => {
+      class PageDto {
+        @IsInt()
+        @OfType(() => Number)
+        page!: number;
+      }
+      @SocketGateway()
+      class StrictGateway {
+        @OnConnect()
+        connect(@Query() query: PageDto) {
+          emit('welcome', query.page);
+        }
+
+        @OnEvent('query')
+        query(@Query() query: PageDto, @Query('transport') own: string) {
+          return [Object.keys(query), query.page, own, request.query['transport']];
+        }
+      }
+      const strict = new ValidationPipe({ transform: true, whitelist: true, forbidNonWhitelisted: true });
+      const running = await startApp({
+        providers: [StrictGateway],
+        prepare: (app) => app.useGlobalPipes(strict),
+      });
+      const options = { transports: [transport], timestampRequests: true };
+      const client = await running.connect('/', { ...options, query: { page: '2' } });
+      expect(await ask(client, 'query')).toEqual([[['page'], 2, transport, transport]]);
+      const other = running.open('/', { ...options, query: { page: '2', extra: 'x' } });
+      expect((await refusal(other)).message).toBe('property extra should not exist');
+    },
+  );
+
   it('V13 validates and transforms DTO classes by position', async () => {
     const client = await (await start()).connect();
     const user = { name: 'Ann', extra: 1, address: { city: 'Rome' } };

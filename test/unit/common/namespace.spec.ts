@@ -2,16 +2,26 @@ import { describe, expect, it } from 'vitest';
 import { checkNamespace, isPattern, NamespacePattern } from '../../../lib/common/namespace.js';
 
 describe('checkNamespace', () => {
-  it.each(['/', '*', '/chat', '/chat/room-1_2.3', '/job/:id', '/ünïcödé', '/%20', '//'])(
-    'V5 takes %s',
-    (name) => {
-      expect(checkNamespace(name, 'here')).toBe(name);
-    },
-  );
+  it.each([
+    '/',
+    '*',
+    '/chat',
+    '/chat/room-1_2.3',
+    '/job/:id',
+    '/ünïcödé',
+    '/%20',
+    '//',
+    '/tenant:7',
+    '/ünïcödé:a',
+    '/:a/:_b2',
+  ])('V5 takes %s', (name) => {
+    expect(checkNamespace(name, 'here')).toBe(name);
+  });
 
   it.each(
     [
       ['', 'chat', ' /chat', '/a b', '/a\tb', '/a,b', '/a?b', '/a#b', '/*', '**', '/chat/*'],
+      ['/room-:id', '/job/:id.json', String.raw`/job/:id(\d+)`, '/:from-:to', '/job/:', '/job/:7', '/:a:b'],
       [7, null, undefined, {}, ['/chat'], /chat/, Symbol('/chat'), Object.create(null)],
     ].flat(),
   )('V5 refuses %o and says where it stands', (name) => {
