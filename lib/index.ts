@@ -31,7 +31,7 @@ export { user } from './common/user-room.js';
 
 // Speak first
 export { SocketIO } from './server/socket-io.service.js';
-export { BackgroundTask } from './server/background-task.js';
+export { BackgroundTask, type BackgroundTaskOptions } from './server/background-task.js';
 
 // Refuse
 export { ConnectionRefusedError } from './common/connection-refused.error.js';

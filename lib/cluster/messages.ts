@@ -8,8 +8,10 @@ export type FromWorker =
   | { fsk: 'beat'; open: number }
   /** The application wants all to end. */
   | { fsk: 'stop' }
-  /** It hears a topic, or no longer. */
-  | { fsk: 'subscribe' | 'unsubscribe'; topic: string }
+  /** It hears a topic; `own`: also what it publishes there itself. */
+  | { fsk: 'subscribe'; topic: string; own?: boolean }
+  /** It hears it no longer. */
+  | { fsk: 'unsubscribe'; topic: string }
   | Published;
 
 /** Bytes for the workers that hear a topic. */

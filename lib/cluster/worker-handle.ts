@@ -11,7 +11,8 @@ export class WorkerHandle {
   /** `starting` until it takes connections; `draining` is told to end. */
   state: 'starting' | 'ready' | 'draining' | 'gone' = 'starting';
   readonly startedAt = Date.now();
-  readonly topics = new Set<string>();
+  /** What it hears, and whether also what it publishes there itself. */
+  readonly #topics = new Map<string, boolean>();
   #heardAt = Date.now();
   #open = 0;
   /** Given since it last said how many it has. */
@@ -43,13 +44,19 @@ export class WorkerHandle {
     return this.state !== 'starting' && Date.now() - this.#heardAt > HANGS;
   }
 
+  /** Whether it hears what a worker publishes on a topic. */
+  hears(topic: string, from: WorkerHandle): boolean {
+    const own = this.#topics.get(topic);
+    return from === this ? own === true : own !== undefined;
+  }
+
   hear(message: FromWorker): void {
     this.#heardAt = Date.now();
     if (message.fsk === 'ready') this.state = 'ready';
     else if (message.fsk === 'taken')
       this.#underWay.shift()?.socket.destroy(); // it is the worker's now
-    else if (message.fsk === 'subscribe') this.topics.add(message.topic);
-    else if (message.fsk === 'unsubscribe') this.topics.delete(message.topic);
+    else if (message.fsk === 'subscribe') this.#topics.set(message.topic, message.own === true);
+    else if (message.fsk === 'unsubscribe') this.#topics.delete(message.topic);
     else if (message.fsk === 'beat') {
       this.#open = message.open;
       this.#given = 0;

@@ -117,7 +117,7 @@ export class WorkerPool {
 
   #relay(from: WorkerHandle, message: Published): void {
     for (const handle of this.#handles.values()) {
-      if (handle !== from && handle.topics.has(message.topic)) handle.tell(message);
+      if (handle.hears(message.topic, from)) handle.tell(message);
     }
   }
 

@@ -14,6 +14,10 @@ const SENTENCES = {
     'The message queue is away, so the other processes cannot be asked. Try again later; clients of this process are served.',
   FSK_NOT_IN_PROTOCOL: (what: string) =>
     `${what} cannot reach all processes: Flask-SocketIO's protocol has no message for it, and would silently cover this process alone. Say so with "local" (io.local.fetchSockets()), or use members() for the clients of Nest processes and call() for one client of any.`,
+  FSK_NO_LEADER: (what: string) =>
+    `${what} needs to know the other processes, and an adapter factory in option "messageQueue" tells nothing of them. Name the message queue by its URL, or start it in one process alone.`,
+  FSK_UNNAMED_LEADER: (name: string) =>
+    `What is done once in the whole fleet has a name, and ${name} is none. Give isLeader() and option "once" of startBackgroundTask() a text, the same in every process.`,
   FSK_QUEUE_SILENT: (silent: number, all: number, timeout: number) =>
     `${silent} of ${all} other processes did not answer within ${timeout} ms. One that has died is left out after 10 seconds; try again then.`,
   FSK_NOT_SENT: (what: string, queue: string, problem: { is: string; remedy: string }) =>

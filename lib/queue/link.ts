@@ -117,6 +117,11 @@ export class Link {
     this.driver.subscribe(topic, this.guarded(listener));
   }
 
+  /** Has what this process publishes on a topic arrive here, too. */
+  hearOwn(topic: string): void {
+    this.driver.hearOwn?.(topic);
+  }
+
   unsubscribe(topic: string): void {
     this.driver.unsubscribe(topic);
   }

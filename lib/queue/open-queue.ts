@@ -1,3 +1,4 @@
+import { fleetOn, type Fleet } from './fleet.js';
 import { openLink } from './open-link.js';
 import { Peers } from './peers.js';
 import { portable } from './portable.js';
@@ -17,6 +18,8 @@ export interface Queue {
   readonly adapter: AdapterFactory;
   /** The other processes of the application. */
   readonly peers: Peers;
+  /** All of them, as those among whom one is chosen. */
+  readonly fleet: Fleet;
   /** Asks clients of processes that are none of ours. Only with a protocol of theirs. */
   readonly ask?: Asker['ask'] | undefined;
   /** What is sent to clients of other processes, in a form in which it means the same to them. */
@@ -39,6 +42,7 @@ export async function openQueue(options: QueueOptions): Promise<Queue> {
     adapter: factory,
     portable: isOurs ? portable : (_, data) => ({ data }),
     peers,
+    fleet: fleetOn(link),
     ask: asker && ((question) => asker.ask(question)),
     get state() {
       return link.state;

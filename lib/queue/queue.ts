@@ -16,6 +16,8 @@ export interface Driver {
   /** From now on, and after each return of the broker. Never throws, never rejects. */
   subscribe(topic: string, listener: Listener): void;
   unsubscribe(topic: string): void;
+  /** Has what this process publishes on a topic arrive here, too: for a driver where it does not anyway. */
+  hearOwn?(topic: string): void;
   /** Ends within `timeout` milliseconds, whatever the broker does. */
   close(timeout: number): Promise<void>;
 }

@@ -16,10 +16,11 @@ export const backend: Backend = {
 /** The primary process passes on what the workers publish; see `cluster/messages.ts`. */
 class WorkersDriver implements Driver {
   readonly #listeners = new Map<string, Listener>();
+  readonly #own = new Set<string>();
 
   open(events: DriverEvents): void {
     process.on('message', this.#hear);
-    for (const topic of this.#listeners.keys()) send({ fsk: 'subscribe', topic });
+    for (const topic of this.#listeners.keys()) this.#ask(topic);
     events.up();
   }
 
@@ -32,7 +33,7 @@ class WorkersDriver implements Driver {
 
   subscribe(topic: string, listener: Listener): void {
     this.#listeners.set(topic, listener);
-    send({ fsk: 'subscribe', topic });
+    this.#ask(topic);
   }
 
   unsubscribe(topic: string): void {
@@ -40,9 +41,18 @@ class WorkersDriver implements Driver {
     send({ fsk: 'unsubscribe', topic });
   }
 
+  hearOwn(topic: string): void {
+    this.#own.add(topic);
+    if (this.#listeners.has(topic)) this.#ask(topic);
+  }
+
   close(): Promise<void> {
     process.off('message', this.#hear);
     return Promise.resolve();
+  }
+
+  #ask(topic: string): void {
+    send({ fsk: 'subscribe', topic, own: this.#own.has(topic) });
   }
 
   readonly #hear = (message: unknown): void => {

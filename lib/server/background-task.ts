@@ -9,8 +9,24 @@ export type BackgroundFunction<Values extends unknown[], Result> = (
   ...values: [...Values, AbortSignal]
 ) => Result;
 
-/** The signal of the task that is running, so that its `sleep()` ends with it. */
-const currentSignal = new AsyncLocalStorage<AbortSignal>();
+/** A task, as far as it runs. */
+interface Running {
+  signal: AbortSignal;
+  /** Aborts the signal, if that is due and nobody has seen it yet. */
+  check?: () => unknown;
+}
+
+/** The task that is running, so that its `sleep()` ends with it. */
+const current = new AsyncLocalStorage<Running>();
+
+/** Options of a background task. */
+export interface BackgroundTaskOptions {
+  /**
+   * A name, under which the task runs in one process of all that share the message queue. When that process ends, it
+   * runs in another one.
+   */
+  once?: string;
+}
 
 /**
  * A running background task. `await` it for its result (`undefined` after a cancellation); an error was logged already
@@ -41,7 +57,7 @@ export class BackgroundTask<Result = unknown> implements PromiseLike<Result | un
   /** @internal Started by `SocketIO.startBackgroundTask()`. */
   constructor(run: (signal: AbortSignal) => Result | PromiseLike<Result>, logger: Log) {
     const { signal } = this.#abort;
-    const start = () => currentSignal.run(signal, run, signal);
+    const start = () => runAs({ signal }, run);
     this.#result = storage
       .exit(() => Promise.resolve().then(start))
       .catch((error: unknown) => {
@@ -66,20 +82,26 @@ export class BackgroundTask<Result = unknown> implements PromiseLike<Result | un
   }
 }
 
+/** Runs a task, or the part of it that ends with a signal of its own. */
+export function runAs<Result>(task: Running, run: (signal: AbortSignal) => Result): Result {
+  return current.run(task, run, task.signal);
+}
+
 /** Whether a background task is running here. */
 export function isInBackgroundTask(): boolean {
-  return currentSignal.getStore() !== undefined;
+  return current.getStore() !== undefined;
 }
 
 /** Waits; in a background task no longer than the task lives. The fake timers of a test move it. */
 export function sleep(milliseconds: number): Promise<void> {
-  const signal = currentSignal.getStore();
+  const { signal, check } = current.getStore() ?? {};
   return new Promise((resolve, reject) => {
     const cancelled = () => {
       clearTimeout(timer);
       reject(signal?.reason as Error);
     };
     const timer = setTimeout(() => {
+      check?.();
       signal?.removeEventListener('abort', cancelled);
       resolve();
     }, milliseconds);

@@ -90,6 +90,7 @@ export class EmittingSocketIO implements Public<SocketIO>, OnApplicationShutdown
   readonly onDisconnect = needsServer('onDisconnect');
   readonly onError = needsServer('onError');
   readonly onErrorDefault = needsServer('onErrorDefault');
+  readonly isLeader = needsServer('isLeader');
   readonly startBackgroundTask = needsServer('startBackgroundTask');
 
   /** `ignoreQueue` keeps an event in this process, where nobody is. */

@@ -14,7 +14,7 @@ import type { CallOptions, EmitOptions, SendOptions } from '../messaging/emit-op
 import { membersOf } from '../messaging/members.js';
 import { speak } from '../messaging/speak.js';
 import { endUser } from '../messaging/users.js';
-import { BackgroundTask, sleep, type BackgroundFunction } from './background-task.js';
+import { Background } from './background.js';
 import { FlaskSocketRuntime } from './flask-socket.runtime.js';
 import { healthOf, type Health } from './health.js';
 import { RuntimeHandlers } from './runtime-handlers.js';
@@ -23,9 +23,6 @@ import { Shutdown } from './shutdown.js';
 const UNHEARD =
   'SocketIO speaks in a process that has no HTTP server, and so no clients, and no option messageQueue, which would ' +
   'carry it to the processes that have some: nobody can hear it. Said once.';
-
-/** The types of a list as they are: what takes them has no say in what they are. */
-type Given<Values extends unknown[]> = { [Index in keyof Values]: NoInfer<Values[Index]> };
 
 /** A client, where there is no handler whose client could be meant. */
 interface NamedClient {
@@ -57,12 +54,14 @@ interface NamedClient {
  * ```
  */
 @Injectable()
-export class SocketIO {
+export class SocketIO extends Background {
   constructor(
     @Inject(FlaskSocketRuntime) private readonly runtime: FlaskSocketRuntime,
     @Inject(RuntimeHandlers) private readonly handlers: RuntimeHandlers,
     @Inject(Shutdown) private readonly shutdown: Shutdown,
-  ) {}
+  ) {
+    super(runtime, shutdown);
+  }
 
   /**
    * The raw socket.io `Server`.
@@ -179,32 +178,6 @@ export class SocketIO {
   /** Adds the error handler of all namespaces without one, at run time; what it returns removes it. */
   onErrorDefault(fn: AnyFunction): () => void {
     return this.handlers.add({ kind: 'errorDefault' }, fn);
-  }
-
-  /**
-   * Runs a function in the background; it ends with the application. The function gets the values, and after them its
-   * signal, which it need not declare.
-   */
-  startBackgroundTask<Values extends unknown[], Result>(
-    fn: BackgroundFunction<Given<Values>, Result>,
-    ...values: Values
-  ): BackgroundTask<Awaited<Result>>;
-  /** The same for parameters that take only some texts or numbers. */
-  startBackgroundTask<
-    Values extends (string | number | bigint | boolean | symbol | object | null | undefined)[],
-    Result,
-  >(fn: BackgroundFunction<Given<Values>, Result>, ...values: Values): BackgroundTask<Awaited<Result>>;
-  startBackgroundTask<Values extends unknown[], Result>(
-    fn: BackgroundFunction<Values, Result>,
-    ...values: Values
-  ): BackgroundTask<Awaited<Result>> {
-    const run = (signal: AbortSignal) => fn(...values, signal) as Awaited<Result>;
-    return this.shutdown.keep(new BackgroundTask(run, this.runtime.logger));
-  }
-
-  /** Waits for a number of milliseconds; in a background task no longer than the task lives. */
-  sleep(milliseconds: number): Promise<void> {
-    return sleep(milliseconds);
   }
 
   /**

@@ -8,6 +8,7 @@ import { NestFactory } from '@nestjs/core';
 import {
   emit,
   FlaskSocketModule,
+  type BackgroundTask,
   joinRoom,
   OnConnect,
   OnDisconnect,
@@ -29,6 +30,7 @@ interface Order {
 
 const lines: string[] = [];
 const left: { sid: string; reason: unknown; rooms: string[] }[] = [];
+const tasks: BackgroundTask[] = [];
 const keep = (line: unknown) => void lines.push(String(line));
 
 @SocketGateway()
@@ -171,6 +173,11 @@ function commandsOf(app: INestApplication): Commands {
       return { sids: members.map(({ sid }) => sid), partial: members.partial === true, took };
     },
     socketsJoin: (room: string, sid: string) => socketio.server.in(sid).socketsJoin(room),
+    startTicking: (name: string) => {
+      tasks.push(socketio.startBackgroundTask({ once: name }, tick, socketio));
+    },
+    stopTicking: () => tasks.splice(0).forEach((task) => task.cancel()),
+    isLeader: (name: string) => socketio.isLeader(name),
     openDoor: () => door.open(),
     waiting: () => [...door.waiting],
     flood: (event: string, count: number) => {
@@ -193,6 +200,14 @@ function commandsOf(app: INestApplication): Commands {
       process.disconnect();
     },
   };
+}
+
+/** A task that is to run in one process of all: it says which one that is, and counts. */
+async function tick(socketio: SocketIO, signal: AbortSignal): Promise<void> {
+  for (let count = 1; !signal.aborted; count++) {
+    socketio.emit('tick', { by: process.pid, count });
+    await socketio.sleep(50);
+  }
 }
 
 function forward(socketio: SocketIO, name: string) {

@@ -5,6 +5,7 @@ import { asksAcross } from './suite.asking.js';
 import { movesAcross } from './suite.clients.js';
 import { welcomesAcross } from './suite.connecting.js';
 import { bearsHostility } from './suite.hostility.js';
+import { leadsAcross } from './suite.leading.js';
 import { survivesAnOutage } from './suite.outage.js';
 import { speaksAcross } from './suite.speaking.js';
 import { World } from './world.js';
@@ -27,6 +28,9 @@ describe.each(installed)('three processes on $name', { timeout: 60_000 }, (backE
   });
   describe('asking', () => {
     asksAcross(world);
+  });
+  describe('what runs once', () => {
+    leadsAcross(world);
   });
   describe('hostile messages', () => {
     bearsHostility(world);

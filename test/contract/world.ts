@@ -103,6 +103,19 @@ export class Application {
     return this.order('partialMembers', room, options);
   }
 
+  /** Starts a task that emits `tick` while this process leads under a name. */
+  startTicking(name: string): Promise<void> {
+    return this.order('startTicking', name);
+  }
+
+  stopTicking(): Promise<void> {
+    return this.order('stopTicking');
+  }
+
+  isLeader(name: string): Promise<boolean> {
+    return this.order('isLeader', name);
+  }
+
   /** Lets in the clients that wait at `/door`. */
   openDoor(): Promise<void> {
     return this.order('openDoor');

@@ -280,6 +280,30 @@ describe('run() with workers', { timeout: 120_000 }, () => {
     expect([after.size, [...after].filter((pid) => before.has(pid))]).toEqual([WORKERS, []]);
   });
 
+  it('P2 Q4 runs a task in one worker, and in another one when that is killed', async () => {
+    const team = await Team.start();
+    const clients = await team.connect(8);
+    const ticks: { by: number; count: number }[][] = clients.map(() => []);
+    clients.forEach((client, index) => client.on('tick', (tick) => ticks[index]!.push(tick)));
+    const pids = (await Promise.all(clients.map((client) => ask(client, 'who')))).flat() as number[];
+    const started = [...new Set(pids)].map((pid) => ask(clients[pids.indexOf(pid)]!, 'tick once'));
+    await Promise.all(started);
+
+    await vi.waitUntil(() => ticks.every((heard) => heard.length > 5), SOON);
+    const first = ticks[0]![0]!.by;
+    const leads = await Promise.all(clients.map((client) => ask(client, 'is leader')));
+    expect(leads.flat()).toEqual(pids.map((pid) => pid === first));
+    process.kill(first, 'SIGKILL');
+    const others = ticks.filter((_, index) => pids[index] !== first);
+    await vi.waitUntil(() => others.every((heard) => heard.at(-1)!.by !== first), SOON);
+
+    for (const heard of others) {
+      const second = heard.at(-1)!.by;
+      const inTurns = [first, second].flatMap((by) => heard.filter((tick) => tick.by === by).map((_, index) => ({ by, count: index + 1 }))); // prettier-ignore
+      expect(heard).toEqual(inTurns);
+    }
+  });
+
   it(
     'P7 ends on SIGTERM: handlers finish, their acknowledgements leave, code 0',
     { timeout: 60_000 },

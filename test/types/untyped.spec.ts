@@ -117,6 +117,31 @@ describe('results', () => {
     >();
   });
 
+  it('Q4 a task with options takes the same functions, and has them checked', () => {
+    const one = (first: string) => first;
+    const signalled = (first: string, signal: AbortSignal) => (signal.aborted ? first : 2);
+    const some = (speed: 'fast' | 'slow') => speed;
+    const start = () => [
+      socketio.startBackgroundTask({ once: 'a' }, () => 1),
+      socketio.startBackgroundTask({ once: 'a' }, one, 'one'),
+      socketio.startBackgroundTask({ once: 'a' }, signalled, 'one'),
+      socketio.startBackgroundTask({ once: 'a' }, some, 'fast'),
+      socketio.startBackgroundTask({ once: 'a' }, (count, signal) => (signal.aborted ? 0 : count + 1), 1),
+      // @ts-expect-error a number for a string
+      socketio.startBackgroundTask({ once: 'a' }, one, 1),
+      // @ts-expect-error one is missing: the signal would come in its place
+      socketio.startBackgroundTask({ once: 'a' }, one),
+      // @ts-expect-error a name is a text
+      socketio.startBackgroundTask({ once: true }, one, 'one'),
+      // @ts-expect-error no such option
+      socketio.startBackgroundTask({ twice: 'a' }, one, 'one'),
+    ];
+    const work = () => socketio.startBackgroundTask({ once: 'a' }, signalled, 'one');
+
+    expectTypeOf(start).toBeFunction();
+    expectTypeOf(work).returns.toEqualTypeOf<BackgroundTask<string | 2>>();
+  });
+
   it('Q2 a task gets its arguments checked', () => {
     const one = (first: string) => first;
     const signalled = (first: string, _signal: AbortSignal) => first;

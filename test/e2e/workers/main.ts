@@ -51,6 +51,22 @@ class TeamGateway {
     return 'done';
   }
 
+  @OnEvent('tick once')
+  tickOnce() {
+    this.socketio.startBackgroundTask({ once: 'ticker' }, async (signal: AbortSignal) => {
+      for (let count = 1; !signal.aborted; count++) {
+        this.socketio.emit('tick', { by: process.pid, count });
+        await this.socketio.sleep(50);
+      }
+    });
+    return process.pid;
+  }
+
+  @OnEvent('is leader')
+  isLeader() {
+    return this.socketio.isLeader('ticker');
+  }
+
   @OnEvent('stop')
   stop() {
     void this.socketio.stop();
