@@ -22,12 +22,18 @@ const PRELUDE = [
   'declare const messageQueue: string; declare const gateway: { join(room: string): void };',
 ].join(' ');
 
-/** The signatures in the right column of the tables `| Flask-SocketIO | here |`: each a program of its own. */
+/** The tables with signatures, by their heads, and the column that they stand in. */
+const TABLES = [
+  { head: /^\| Flask-SocketIO +\| here +\|$/, column: 2 },
+  { head: /^\| A test client +\|/, column: 1 },
+];
+
+/** The signatures in such tables: each a program of its own. */
 export function signaturesIn(path: string, text: string): Example[] {
-  let isTable = false;
+  let table: (typeof TABLES)[number] | undefined;
   return text.split('\n').flatMap((row, index) => {
-    isTable = row.startsWith('|') && (isTable || /^\| Flask-SocketIO +\| here +\|$/.test(row));
-    const cell = isTable ? row.split('|').at(-2)! : '';
+    table = row.startsWith('|') ? (table ?? TABLES.find(({ head }) => head.test(row))) : undefined;
+    const cell = table ? row.split('|')[table.column]! : '';
     return [...cell.matchAll(/`([^`]+)`/g)].flatMap(([, span]) => {
       const code = programOf(span!);
       return code ? [{ path, line: index - 1, code: `${PRELUDE}\n${code}` }] : [];
