@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const SUITES =
-  'context errors finding inheritance interceptors parameters pipeline results scopes without-server'.split(
+  'context errors finding inheritance interceptors parameters pipeline results scopes streams without-server'.split(
     ' ',
   );
 const PACKAGES = [
