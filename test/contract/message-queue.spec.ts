@@ -29,13 +29,13 @@ describe.each(installed)('three processes on $name', { timeout: 60_000 }, (backE
   describe('asking', () => {
     asksAcross(world);
   });
-  describe('what runs once', () => {
-    leadsAcross(world);
-  });
   describe('hostile messages', () => {
     bearsHostility(world);
   });
   describe('an outage under load', () => {
     survivesAnOutage(world);
+  });
+  describe('what runs once', () => {
+    leadsAcross(world);
   });
 });

@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import { fleetOn, type Word } from '../../../lib/queue/fleet.js';
+import { Link } from '../../../lib/queue/link.js';
+import type { Driver, Listener } from '../../../lib/queue/queue.js';
+
+/** A fleet on a broker that brings back what it is given. */
+function fleet() {
+  const listeners = new Map<string, Listener>();
+  const own: string[] = [];
+  const driver: Driver = {
+    open: ({ up }) => up(),
+    publish: async (topic, payload) => listeners.get(topic)?.(payload, topic),
+    subscribe: (topic, listener) => void listeners.set(topic, listener),
+    unsubscribe: () => {},
+    hearOwn: (topic) => void own.push(topic),
+    close: () => Promise.resolve(),
+  };
+  const logger = { log: () => {}, warn: () => {}, error: () => {} };
+  const link = new Link(driver, { url: 'fake://', name: 'fake://', channel: 'shop', logger });
+  const heard: Word[] = [];
+  const found = fleetOn(link);
+  found.hear((word) => heard.push(word));
+  link.open();
+  return { link, heard, fleet: found, own };
+}
+
+describe('the processes on a queue', () => {
+  it('Q4 hear what they tell, themselves included', async () => {
+    const { fleet: all, heard, own } = fleet();
+    const word: Word = { is: 'leads', name: 'clock', from: all.id, term: 3, at: 12.5 };
+    all.tell(word);
+    await Promise.resolve();
+    expect([heard, own, all.isUp]).toEqual([[word], ['shop~leader'], true]);
+  });
+
+  it.each([
+    null,
+    'leads',
+    { is: 'rules', name: 'clock', from: 'a', term: 1, at: 1 },
+    { is: 'leads', name: 7, from: 'a', term: 1, at: 1 },
+    { is: 'leads', name: 'clock', from: {}, term: 1, at: 1 },
+    { is: 'leads', name: 'clock', from: 'a', term: 1e300, at: 1 },
+    { is: 'leads', name: 'clock', from: 'a', term: 1, at: 'now' },
+  ])('P5 Q4 refuse and count what is malformed: %j', async (message) => {
+    const { link, heard } = fleet();
+    await link.deliver('shop~leader', Buffer.from(JSON.stringify(message)));
+    expect([heard, link.counts.refused]).toEqual([[], 1]);
+    await link.close();
+  });
+});
