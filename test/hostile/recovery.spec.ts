@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -311,4 +312,32 @@ describe('recovery', () => {
     // The engine may hold the last one for a while.
     await vi.waitFor(() => expect(left()).toBeLessThanOrEqual(4), { timeout: 15_000, interval: 100 });
   });
+
+  it.runIf(have('redis-server')).each(['redis', 'redis-streams'])(
+    'P4 leaves the channels of a namespace that a client opened and left, with %s',
+    async (scheme) => {
+      @SocketGateway('/job/:id')
+      class JobGateway {
+        @OnEvent('read')
+        read() {
+          return 1;
+        }
+      }
+      const channel = randomUUID();
+      const messageQueue = redis.url.replace('redis:', `${scheme}:`);
+      const app = await startApp({ providers: [JobGateway], options: { messageQueue, channel } });
+      await vi.waitUntil(() => app.get(SocketIO).health().status === 'up', SOON);
+      const channels = () =>
+        execFileSync('redis-cli', ['-u', redis.url, 'pubsub', 'channels', `${channel}*`]).toString();
+      const client = await app.connect('/job/7');
+      await vi.waitUntil(() => channels().includes('/job/7#'), SOON);
+
+      client.disconnect();
+
+      await vi.waitFor(() => expect(channels()).not.toContain('/job/7#'), {
+        timeout: 15_000,
+        interval: 200,
+      });
+    },
+  );
 });

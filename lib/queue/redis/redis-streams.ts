@@ -54,7 +54,7 @@ function streamsAdapter(link: Link, driver: StreamDriver, secret: string | undef
     sessionKeyPrefix: `${link.channel}#session:`,
   }) as (namespace: unknown) => ClusterAdapter;
   return function factory(namespace: Recovering) {
-    const adapter = checking(create(namespace), link);
+    const adapter = leavingChannels(checking(create(namespace), link), link);
     if (!namespace.server.opts.connectionStateRecovery) return localFirst(adapter);
     // A client has to be told which message of the stream it gets, so that it can say which was its last.
     view.waitForOffsets();
@@ -86,6 +86,19 @@ function checking(adapter: ClusterAdapter, link: Link): ClusterAdapter {
     },
   };
   return Object.assign(adapter, own);
+}
+
+/** Makes the adapter leave its channels with its namespace: socket.io's listens to them for good. */
+function leavingChannels(adapter: ClusterAdapter, link: Link): ClusterAdapter {
+  const { uid } = adapter as unknown as { uid: string }; // typed protected
+  const channel = `${link.channel}#${adapter.nsp.name}#`;
+  const close = adapter.close.bind(adapter);
+  adapter.close = () => {
+    link.unsubscribe(channel);
+    link.unsubscribe(`${channel}${uid}#`);
+    return close();
+  };
+  return adapter;
 }
 
 /** A command as socket.io's streams adapter takes it. */
