@@ -1,7 +1,7 @@
 // Set up
 export { FlaskSocketModule } from './flask-socket.module.js';
 export { run } from './server/run/run.js';
-export { fastifySessions, secureSessions } from './server/sessions/fastify-sessions.js';
+export { fastifySessions, secureSessions } from './sessions/fastify-sessions.js';
 
 // Receive
 export { SocketGateway } from './decorators/socket-gateway.decorator.js';
@@ -73,7 +73,7 @@ export type {
   EmitOptions,
   SendOptions,
 } from './messaging/emit-options.js';
-export type { Member, Members } from './context/elsewhere.js';
+export type { Member, Members } from './common/remote-clients.js';
 export type { Room } from './common/address.js';
 export type { UserId, UserRoom } from './common/user-room.js';
 export type { BackgroundFunction } from './server/background-task.js';

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Namespace, Server, Socket } from 'socket.io';
 import type { Log } from '../common/logger.js';
 import type { NamespaceParams } from '../common/namespace.js';
-import type { Elsewhere } from './elsewhere.js';
+import type { Elsewhere } from '../common/remote-clients.js';
 import type { SessionKeeper } from './session-keeper.js';
 import type { SocketSession } from './socket-session.js';
 
@@ -71,6 +71,8 @@ export interface Runtime {
   identify(connection: Connection): void | PromiseLike<void>;
   /** Asks again for all namespaces of a client: its user has changed. */
   userChanged(connection: Connection): void;
+  /** Looks again when a client's connection is to end: that time has been set, or has come. */
+  expiryChanged(connection: Connection): void;
   /** Warns once per subject. */
   warnOnce(subject: string, text: string): void;
 }

@@ -1,9 +1,8 @@
 import { ConnectionRefusedError } from '../common/connection-refused.error.js';
-import { EXCEPTION_EVENT, EXPIRED, EXPIRED_REASON, LONGEST_TIMER } from '../common/constants.js';
+import { EXPIRED } from '../common/constants.js';
 import { failure } from '../common/errors.js';
 import { printableValue } from '../common/printable.js';
 import type { ClientState, Connection } from './connection.js';
-import { connectionOf, disconnectFor, sendLast, socketsOf } from './socket-internals.js';
 
 /** Seconds since 1970 are in this range until the year 5138; as milliseconds they would lie before 1974. */
 const SECONDS = { from: 10 ** 8, to: 10 ** 11 };
@@ -13,11 +12,12 @@ const IN_SECONDS =
   'the exp of a JWT counts seconds and has to be multiplied by 1000.';
 
 /** Sets when a client's connection ends by itself. A time that has passed ends it now. */
-export function setExpiry({ socket, client, runtime }: Connection, time: unknown): void {
+export function setExpiry(connection: Connection, time: unknown): void {
+  const { client, runtime } = connection;
   client.expiresAt = checkedTime(time);
   if (typeof time === 'number' && time > SECONDS.from && time < SECONDS.to)
     runtime.warnOnce('expiresAt', IN_SECONDS);
-  watchExpiry(socket.client);
+  runtime.expiryChanged(connection);
 }
 
 /** Takes over what a middleware set on the HTTP request, unless a handler or guard has set it. */
@@ -34,34 +34,6 @@ export function isExpired({ expiresAt }: ClientState): boolean {
 /** The refusal of a client whose time had come before it was connected. */
 export function expiredRefusal(): ConnectionRefusedError {
   return new ConnectionRefusedError(EXPIRED.message, { code: EXPIRED.code });
-}
-
-/** Ends the connection if its time has come, else looks again then. One timer, whatever the namespaces. */
-export function watchExpiry(client: Connection['socket']['client']): void {
-  const sockets = socketsOf(client);
-  const state = sockets[0] && connectionOf(sockets[0])?.client;
-  if (!state) return; // a client that is still connecting is looked at when it has been decided about
-  forgetExpiry(state);
-  if (state.expiresAt === undefined) return;
-  if (isExpired(state)) return sockets.forEach(expire);
-  const left = Math.min(Number(state.expiresAt) - Date.now(), LONGEST_TIMER);
-  state.expiryTimer = setTimeout(watchExpiry, left, client).unref();
-}
-
-/** A client leaves a namespace: with the last one goes the timer. */
-export function leaveExpiry({ socket, client }: Connection): void {
-  if (client.expiryTimer && socketsOf(socket.client).every((other) => other === socket)) forgetExpiry(client);
-}
-
-function forgetExpiry(state: ClientState): void {
-  clearTimeout(state.expiryTimer);
-  state.expiryTimer = undefined;
-}
-
-/** The client learns why, then that it is disconnected. */
-function expire(socket: Connection['socket']): void {
-  sendLast(socket, [EXCEPTION_EVENT, EXPIRED]);
-  disconnectFor(socket, EXPIRED_REASON);
 }
 
 function checkedTime(time: unknown): Date | number | undefined {

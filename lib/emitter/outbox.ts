@@ -1,11 +1,11 @@
 import type { Command } from '../common/command.js';
 import { failure, failureFrom, FlaskSocketError } from '../common/errors.js';
 import { oneLine } from '../common/printable.js';
-import { openLink, type OpenLink } from '../queue/open-link.js';
+import { openLink, type OpenLink } from '../queue/open-broker-link.js';
 import { howToLogIn, isRefusedLogin } from '../queue/refused-login.js';
 import { withoutPassword } from '../queue/without-password.js';
 import type { EmitterSetup } from './emitter-options.js';
-import { Parcel } from './parcel.js';
+import { Parcel } from './pending-message.js';
 
 /** A connection that nothing was sent through for so long is closed, in milliseconds: no process hangs on it. */
 const IDLE = 10_000;

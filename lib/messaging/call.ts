@@ -1,6 +1,6 @@
 import type { EmitParameters, EventAnswer, EventName, ServerEvents } from '../common/typed-events.js';
 import { currentRequest } from '../context/storage.js';
-import { ask } from './ask.js';
+import { ask } from './call-client.js';
 import type { CallOptions } from './emit-options.js';
 
 /**

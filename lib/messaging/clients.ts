@@ -6,12 +6,12 @@ import { failure } from '../common/errors.js';
 import { checkConcreteNamespace } from '../common/namespace.js';
 import { printable } from '../common/printable.js';
 import { isUserRoom } from '../common/user-room.js';
-import { clientIn, isSidOfAnother } from '../context/adapter-internals.js';
+import { clientIn, isSidOfAnother } from '../socketio/adapter-internals.js';
 import type { Connection, Runtime } from '../context/connection.js';
-import { endConnecting } from '../context/held-packets.js';
-import { connectionOf, existingNamespace, siblingOf } from '../context/socket-internals.js';
+import { endConnecting } from '../socketio/held-packets.js';
+import { connectionOf, existingNamespace, siblingOf } from '../socketio/socket-internals.js';
 import type { ClientOptions } from './emit-options.js';
-import { reach, type Action } from './reach.js';
+import { reach, type Action } from './run-command.js';
 
 /** A client that was named: here (`socket`), or perhaps on another process (`sid` alone). */
 interface Client {

@@ -11,7 +11,7 @@ import {
   sendEvent,
   siblingOf,
   type PacketFlags,
-} from '../context/socket-internals.js';
+} from '../socketio/socket-internals.js';
 
 /** How an emit travels. */
 export interface DeliveryOptions extends PacketFlags {

@@ -1,7 +1,7 @@
 import type { EmitParameters, EventName, ServerEvents } from '../common/typed-events.js';
 import { currentRequest } from '../context/storage.js';
 import type { EmitOptions } from './emit-options.js';
-import { speak } from './speak.js';
+import { speak } from './emit-event.js';
 
 /**
  * Sends an event from inside a handler: to the sender, unless `to`, `room` or `broadcast` say otherwise; in the event's

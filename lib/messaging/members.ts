@@ -2,10 +2,10 @@ import { roomName, type Room } from '../common/address.js';
 import { DEFAULT_NAMESPACE } from '../common/constants.js';
 import { checkConcreteNamespace } from '../common/namespace.js';
 import { isUserRoom, USER_ID, type UserId } from '../common/user-room.js';
-import { clientIn } from '../context/adapter-internals.js';
+import { clientIn } from '../socketio/adapter-internals.js';
 import type { Runtime } from '../context/connection.js';
-import type { Member, Members } from '../context/elsewhere.js';
-import { existingNamespace } from '../context/socket-internals.js';
+import type { Member, Members } from '../common/remote-clients.js';
+import { existingNamespace } from '../socketio/socket-internals.js';
 import { storage } from '../context/storage.js';
 
 /** Whom to list: those in a room, or without one all of a namespace. */

@@ -3,9 +3,9 @@ import type { Origin } from '../common/address.js';
 import { failureFrom } from '../common/errors.js';
 import type { Outgoing } from '../common/outgoing.js';
 import { printable } from '../common/printable.js';
-import { sendForAnswer } from '../context/answers.js';
+import { sendForAnswer } from '../socketio/acknowledgements.js';
 import type { Connection } from '../context/connection.js';
-import { siblingOf } from '../context/socket-internals.js';
+import { siblingOf } from '../socketio/socket-internals.js';
 
 /** An event's name, data and options, as `emit` and `call` take them. */
 export interface Message<Options> {

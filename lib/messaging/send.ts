@@ -1,7 +1,7 @@
 import { unnamedEvent } from '../common/outgoing.js';
 import { currentRequest } from '../context/storage.js';
 import type { SendOptions } from './emit-options.js';
-import { speak } from './speak.js';
+import { speak } from './emit-event.js';
 
 /**
  * Sends an unnamed message from inside a handler: a `message` event, or a `json` event with `{ json: true }`.

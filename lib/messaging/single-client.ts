@@ -1,8 +1,8 @@
 import type { Server, Socket } from 'socket.io';
 import type { Address } from '../common/address.js';
-import { clientIn } from '../context/adapter-internals.js';
+import { clientIn } from '../socketio/adapter-internals.js';
 import type { Connection } from '../context/connection.js';
-import { existingNamespace } from '../context/socket-internals.js';
+import { existingNamespace } from '../socketio/socket-internals.js';
 import { recipient } from './deliver.js';
 
 /** The client that an address names, if it names one that is here. */

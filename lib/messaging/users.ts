@@ -1,7 +1,7 @@
 import type { Namespace, Server } from 'socket.io';
 import { Adapter } from 'socket.io-adapter';
 import { user, type UserId } from '../common/user-room.js';
-import { onServerSideEvent } from '../context/namespace-internals.js';
+import { onServerSideEvent } from '../socketio/namespace-internals.js';
 
 /** What processes tell each other: the connections of a user end. */
 const END_USER = 'flask-socket:end user';

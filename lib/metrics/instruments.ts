@@ -1,8 +1,8 @@
 import type { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Namespace, Server, Socket } from 'socket.io';
 import { ANY } from '../common/constants.js';
-import { isOpenedOnDemand } from '../context/namespace-internals.js';
-import type { Observed, Observer } from '../server/dispatch/observer.js';
+import { isOpenedOnDemand } from '../socketio/namespace-internals.js';
+import type { Observed, Observer } from '../dispatch/observer.js';
 import type { FlaskSocketRuntime } from '../server/flask-socket.runtime.js';
 import { METRICS, type PromClient } from './metrics.js';
 

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { AsyncMessage, Channel, Connection } from 'rabbitmq-client';
 import { load } from '../common/optional-package.js';
 import type { Backend } from './back-end.js';
-import { fitted } from './fitted.js';
+import { fitted } from './fit-name.js';
 import { queueUrl } from './queue-url.js';
 import type { Driver } from './queue.js';
 import { SessionDriver, type Session, type SessionEvents } from './session-driver.js';

@@ -1,4 +1,4 @@
-import type { Link } from './link.js';
+import type { Link } from './broker-link.js';
 import type { AdapterFactory, Asker, Command, Driver, QueueOptions, Written } from './queue.js';
 
 /** What a back end brings: a driver, and where it differs from the common form, how it is spoken to. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { isId } from './cluster-message.js';
 import { decode, encode } from './codec.js';
-import type { Link } from './link.js';
+import type { Link } from './broker-link.js';
 
 /** What a process tells all processes of an election, those that do not take part and itself included. */
 export interface Word {

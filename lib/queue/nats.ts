@@ -1,7 +1,7 @@
 import type { ConnectionOptions, Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
 import { load } from '../common/optional-package.js';
 import type { Backend } from './back-end.js';
-import { fitted } from './fitted.js';
+import { fitted } from './fit-name.js';
 import { queueUrl } from './queue-url.js';
 import { SessionDriver, type Session, type SessionEvents } from './session-driver.js';
 

@@ -1,5 +1,5 @@
 import { fleetOn, type Fleet } from './fleet.js';
-import { openLink } from './open-link.js';
+import { openLink } from './open-broker-link.js';
 import { Peers } from './peers.js';
 import { portable } from './portable.js';
 import type { AdapterFactory, Asker, Command, QueueOptions, QueueState } from './queue.js';
@@ -33,7 +33,9 @@ export interface Queue {
 /** Opens a message queue. Does not wait for the broker; rejects what the configuration got wrong. */
 export async function openQueue(options: QueueOptions): Promise<Queue> {
   const { link, adapter, asker, write } = await openLink(options, { isServer: true });
-  const factory = adapter ? await adapter(link) : (await import('./link-adapter.js')).linkAdapter(link);
+  const factory = adapter
+    ? await adapter(link)
+    : (await import('./broker-link-adapter.js')).linkAdapter(link);
   const isOurs = options.protocol !== 'flask-socketio'; // which has a form of its own for what is sent
   const peers = new Peers(link);
   link.open();

@@ -8,7 +8,7 @@ import type { EmitParameters, EventName, ServerEvents } from '../common/typed-ev
 import type { EmitterClient } from '../emitter/emitter-options.js';
 import type { Emitter } from '../emitter/emitter.js';
 import type { EmitOptions, SendOptions } from '../messaging/emit-options.js';
-import { Tally } from '../queue/tally.js';
+import { Tally } from '../queue/rate-limited-counter.js';
 import { sleep } from './background-task.js';
 import type { SocketIO } from './socket-io.service.js';
 

@@ -7,36 +7,37 @@ import { recoveryOf, type AdapterFactory, type ResolvedOptions } from '../common
 import { describeThrown } from '../common/printable.js';
 import { chain, guarded } from '../common/thenable.js';
 import type { AnyFunction, Connection, CurrentApp, Runtime, Token } from '../context/connection.js';
-import type { Elsewhere } from '../context/elsewhere.js';
+import type { Elsewhere } from '../common/remote-clients.js';
 import { SocketRequest } from '../context/socket-request.js';
 import { HandlerCompiler } from '../handlers/handler.compiler.js';
 import type { Handler } from '../handlers/handler.js';
 import { HandlerRegistry } from '../handlers/handler.registry.js';
 import { resultOf } from '../handlers/results.js';
 import { ScopedInstances } from '../handlers/scoped-instances.js';
-import { Admission } from './connection/admission.js';
-import { Departure } from './connection/departure.js';
-import { GatewayHooks } from './connection/gateway-hooks.js';
-import { Identification } from './connection/identification.js';
-import { Namespaces } from './connection/namespaces.js';
-import { Receiver } from './connection/packet-receiver.js';
-import { TooLarge } from './connection/too-large.js';
-import { Dispatcher } from './dispatch/dispatcher.js';
-import { Executor } from './dispatch/executor.js';
-import { Failures } from './dispatch/failures.js';
-import type { Observer } from './dispatch/observer.js';
-import { Unhandled } from './dispatch/unhandled.js';
-import { serverOptions } from './engine/engine-options.js';
-import { chooseEngine, type Engine } from './engine/engine.js';
-import { clientView } from './engine/http-platform.js';
-import { OriginPolicy } from './engine/origin-policy.js';
-import { harmlessLength } from './engine/packet-parser.js';
+import { Admission } from '../connection/admission.js';
+import { Departure } from '../connection/departure.js';
+import { GatewayHooks } from '../connection/gateway-hooks.js';
+import { Identification } from '../connection/identification.js';
+import { watchExpiry } from '../connection/expiry-timer.js';
+import { Namespaces } from '../connection/namespaces.js';
+import { Receiver } from '../connection/packet-receiver.js';
+import { TooLarge } from '../connection/too-large.js';
+import { Dispatcher } from '../dispatch/dispatcher.js';
+import { Executor } from '../dispatch/executor.js';
+import { Failures } from '../dispatch/failures.js';
+import type { Observer } from '../dispatch/observer.js';
+import { Unhandled } from '../dispatch/unhandled.js';
+import { serverOptions } from './engine-options.js';
+import { chooseEngine, type Engine } from '../socketio/engine.js';
+import { clientView } from '../connection/http-platform.js';
+import { OriginPolicy } from '../connection/origin-policy.js';
+import { harmlessLength } from '../socketio/packet-parser.js';
 import { FlaskSocketConfig } from './flask-socket.config.js';
 import { MessageQueue } from './processes/message-queue.js';
-import { MemoryAdapter } from './recovery/memory-adapter.js';
-import { Recovery } from './recovery/recovery.js';
+import { MemoryAdapter } from '../socketio/memory-adapter.js';
+import { Recovery } from '../connection/recovery/recovery.js';
 import { ServerHost } from './server-host.js';
-import { Sessions } from './sessions/sessions.js';
+import { Sessions } from '../sessions/sessions.js';
 
 /** The parts of a running application, put together; each knows only what it needs of the others. */
 @Injectable()
@@ -168,6 +169,10 @@ export class FlaskSocketRuntime implements Runtime {
 
   userChanged(connection: Connection): void {
     this.#identification.askAgain(connection);
+  }
+
+  expiryChanged({ socket }: Connection): void {
+    watchExpiry(socket.client);
   }
 
   contextIdOf(request: SocketRequest): object {

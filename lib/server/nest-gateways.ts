@@ -2,9 +2,9 @@ import { describeThrown, nameOfThrown, printable, summarizeThrown } from '../com
 import { EXCEPTION_EVENT } from '../common/constants.js';
 import { guarded } from '../common/thenable.js';
 import type { Connection } from '../context/connection.js';
-import { connectionOf } from '../context/socket-internals.js';
+import { connectionOf } from '../socketio/socket-internals.js';
 import { WsExceptionsHandler } from '../handlers/nest-internals.js';
-import { isMistakeOfClient, safeError } from './dispatch/safe-error.js';
+import { isMistakeOfClient, safeError } from '../dispatch/safe-error.js';
 
 /*
  * Nest's own gateways on our server. An error that their hooks throw would end the process, a filter's error, too, and

@@ -4,7 +4,7 @@ import type { HttpAdapterHost } from '@nestjs/core';
 import { Server, type ServerOptions } from 'socket.io';
 import { failure } from '../common/errors.js';
 import { waitFor } from '../common/time-limit.js';
-import { connectionsOf, cutOff, expectNobody, sendHome } from '../context/engine-internals.js';
+import { connectionsOf, cutOff, expectNobody, sendHome } from '../socketio/engine-internals.js';
 
 /** What makes the server, when it is time. */
 export interface ServerRecipe {

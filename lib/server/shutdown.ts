@@ -4,8 +4,8 @@ import { HttpAdapterHost } from '@nestjs/core';
 import { counted, describeThrown } from '../common/printable.js';
 import { storage } from '../context/storage.js';
 import { isInBackgroundTask, type BackgroundTask } from './background-task.js';
-import { bidFarewell } from './connection/farewell.js';
-import { InFlight } from './dispatch/in-flight.js';
+import { bidFarewell } from '../connection/disconnect-all.js';
+import { InFlight } from '../dispatch/in-flight.js';
 import { FlaskSocketRuntime } from './flask-socket.runtime.js';
 
 /** What is kept of `shutdownTimeout` for closing, when handlers have been waited for; in milliseconds. */

@@ -13,5 +13,5 @@ export type {
 } from './options.js';
 export type { HttpAgent } from './cookies.js';
 export type { HeardEvent, ReceivedEvent } from './received-event.js';
-export type { Refusal } from './seat.js';
+export type { Refusal } from './namespace-connection.js';
 export type { TestConnection } from './test-connection.js';

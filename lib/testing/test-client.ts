@@ -4,7 +4,7 @@ import type { ClientEvents, EmitParameters, EventAnswer, EventName } from '../co
 import type { AnyFunction } from '../context/connection.js';
 import { currentRequest } from '../context/storage.js';
 import type { TestEmitOptions, TestRunOptions, TestSendOptions, WaitOptions } from './options.js';
-import type { Sent } from './peer.js';
+import type { Sent } from './protocol-client.js';
 import { within } from './real-time.js';
 import type { HeardEvent, ReceivedEvent } from './received-event.js';
 import { rejecting, TestConnection } from './test-connection.js';

@@ -1,9 +1,9 @@
 import { failure } from '../common/errors.js';
 import { checkNamespace } from '../common/namespace.js';
 import type { ConnectOptions } from './options.js';
-import type { Peer } from './peer.js';
+import type { Peer } from './protocol-client.js';
 import { within } from './real-time.js';
-import type { Refusal, Seat } from './seat.js';
+import type { Refusal, Seat } from './namespace-connection.js';
 
 /** How a test client was created. */
 export interface Defaults {

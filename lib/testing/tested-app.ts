@@ -4,7 +4,7 @@ import type { INestApplication } from '@nestjs/common';
 import type { Server } from 'socket.io';
 import { failure, failureFrom } from '../common/errors.js';
 import type { ClientState, SocketEvent } from '../context/connection.js';
-import { connectionOf, existingNamespace } from '../context/socket-internals.js';
+import { connectionOf, existingNamespace } from '../socketio/socket-internals.js';
 import { SocketRequest } from '../context/socket-request.js';
 import { FlaskSocketRuntime } from '../server/flask-socket.runtime.js';
 import type { Traffic } from './memory-socket.js';

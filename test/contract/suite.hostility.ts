@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { backendOf } from '../../lib/queue/back-ends.js';
 import { encode } from '../../lib/queue/codec.js';
-import { openLink, type OpenLink } from '../../lib/queue/open-link.js';
+import { openLink, type OpenLink } from '../../lib/queue/open-broker-link.js';
 import type { Command, Driver, Written } from '../../lib/queue/queue.js';
 import { seal } from '../../lib/queue/seal.js';
 import { hostileMessages, hugeMessages } from './hostile.js';

@@ -3,7 +3,7 @@ import { LONGEST_TIMER } from '../../common/constants.js';
 import { failure } from '../../common/errors.js';
 import { printable } from '../../common/printable.js';
 import { hasBytes } from '../codec.js';
-import type { Link } from '../link.js';
+import type { Link } from '../broker-link.js';
 import type { Asker, Command, Question, Written } from '../queue.js';
 import {
   emitMessage,

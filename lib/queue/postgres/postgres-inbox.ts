@@ -1,5 +1,5 @@
 import type { Client } from 'pg';
-import { MAX_MESSAGE } from '../link.js';
+import { MAX_MESSAGE } from '../broker-link.js';
 import type { SessionEvents } from '../session-driver.js';
 
 const NO_BYTES = Buffer.alloc(0);

@@ -1,7 +1,7 @@
 import { failureFrom } from '../../common/errors.js';
 import { load } from '../../common/optional-package.js';
 import type { Backend } from '../back-end.js';
-import { fitted } from '../fitted.js';
+import { fitted } from '../fit-name.js';
 import { SessionDriver } from '../session-driver.js';
 import { withoutPassword } from '../without-password.js';
 import { postgresSession } from './postgres-session.js';

@@ -2,7 +2,7 @@ import type { Server } from 'socket.io';
 import type { Adapter } from 'socket.io-adapter';
 import { checkAdapterOptions, checkPacket, checkServerEvent } from '../cluster-message.js';
 import { decode, msgpack } from '../codec.js';
-import type { Link } from '../link.js';
+import type { Link } from '../broker-link.js';
 import { appliedHere } from '../local-first.js';
 import { arriving, leaving } from '../portable.js';
 import { REQUESTS } from './redis-requests.js';

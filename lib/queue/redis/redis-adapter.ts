@@ -1,6 +1,6 @@
 import type { Namespace } from 'socket.io';
 import { load } from '../../common/optional-package.js';
-import type { Link } from '../link.js';
+import type { Link } from '../broker-link.js';
 import type { AdapterFactory } from '../queue.js';
 import { guardRedisAdapter, redisParser } from './redis-adapter-guard.js';
 import { redisClientView } from './redis-client-view.js';

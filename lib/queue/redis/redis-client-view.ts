@@ -1,5 +1,5 @@
-import type { Link } from '../link.js';
-import { inTime } from './in-time.js';
+import type { Link } from '../broker-link.js';
+import { inTime } from './with-timeout.js';
 import type { RedisDriver, Subscription } from './redis-driver.js';
 
 type Hear = (payload: Buffer, topic: string) => void;

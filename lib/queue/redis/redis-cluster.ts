@@ -1,5 +1,5 @@
 import type { Broker, SessionEvents } from '../session-driver.js';
-import { inTime } from './in-time.js';
+import { inTime } from './with-timeout.js';
 import { topicOfAddress, type RedisSession } from './redis-session.js';
 import { SLOTS, slotOf } from './redis-slot.js';
 

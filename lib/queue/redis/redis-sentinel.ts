@@ -2,7 +2,7 @@ import type { RedisClientOptions, RedisClientType } from 'redis';
 import { failure } from '../../common/errors.js';
 import type { Backend } from '../back-end.js';
 import { withoutPassword } from '../without-password.js';
-import { inTime } from './in-time.js';
+import { inTime } from './with-timeout.js';
 import { clientMaker, type MakeClient } from './redis-clients.js';
 import { RedisDriver } from './redis-driver.js';
 import { redisSession } from './redis-session.js';

@@ -3,7 +3,7 @@ import { load } from '../../common/optional-package.js';
 import type { Backend } from '../back-end.js';
 import { checkClusterMessage, type ClusterMessage } from '../cluster-message.js';
 import { decode, encode } from '../codec.js';
-import type { Link } from '../link.js';
+import type { Link } from '../broker-link.js';
 import { localFirst } from '../local-first.js';
 import { arriving, leaving, passing } from '../portable.js';
 import type { AdapterFactory } from '../queue.js';

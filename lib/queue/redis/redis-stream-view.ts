@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { TYPES } from '../cluster-message.js';
 import { msgpack } from '../codec.js';
-import type { Link } from '../link.js';
+import type { Link } from '../broker-link.js';
 import { seal, unseal } from '../seal.js';
-import { inTime } from './in-time.js';
+import { inTime } from './with-timeout.js';
 import { redisClientView } from './redis-client-view.js';
 import type { Entry, StreamDriver } from './redis-stream-driver.js';
 import { readFields, writeFields, type Fields } from './redis-stream-fields.js';

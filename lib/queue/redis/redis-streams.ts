@@ -4,7 +4,7 @@ import { plain } from '../../common/plain.js';
 import type { Backend } from '../back-end.js';
 import { checkClusterMessage, clusterMessage } from '../cluster-message.js';
 import { hasBytes, msgpack } from '../codec.js';
-import type { Link } from '../link.js';
+import type { Link } from '../broker-link.js';
 import { localFirst } from '../local-first.js';
 import { arriving, leaving, passing } from '../portable.js';
 import type { AdapterFactory, Command, Written } from '../queue.js';

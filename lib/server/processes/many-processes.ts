@@ -1,6 +1,6 @@
 import cluster from 'node:cluster';
 import type { Server } from 'socket.io';
-import { isWorker } from '../../cluster/worker.js';
+import { isWorker } from '../../workers/worker.js';
 
 /** engine.io's code for a request that names a connection which it does not know. */
 const UNKNOWN_SID = 1;

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Server } from 'socket.io';
-import { clientsOf } from '../connection/farewell.js';
+import { clientsOf } from '../../connection/disconnect-all.js';
 
 /** How long those who are connecting are waited for at most, and how often it is looked; in milliseconds. */
 const LONGEST = 2_000;

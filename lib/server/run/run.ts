@@ -1,7 +1,7 @@
 import type { INestApplication, NestApplicationOptions, Type } from '@nestjs/common';
 import { NestFactory, type AbstractHttpAdapter } from '@nestjs/core';
-import { runPrimary } from '../../cluster/primary.js';
-import { isWorker } from '../../cluster/worker.js';
+import { runPrimary } from '../../workers/primary.js';
+import { isWorker } from '../../workers/worker.js';
 import { failure, failureFrom } from '../../common/errors.js';
 import { listenFailure } from '../../common/listen-failure.js';
 import type { FlaskSocketOptions } from '../../common/options.js';

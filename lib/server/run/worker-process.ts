@@ -1,6 +1,6 @@
 import type { Server as HttpServer } from 'node:http';
 import type { INestApplication } from '@nestjs/common';
-import { tell, workerConnectionId, WorkerConnections, workerUrl } from '../../cluster/worker.js';
+import { tell, workerConnectionId, WorkerConnections, workerUrl } from '../../workers/worker.js';
 import { FlaskSocketConfig } from '../flask-socket.config.js';
 import { FlaskSocketRuntime } from '../flask-socket.runtime.js';
 import { Shutdown } from '../shutdown.js';

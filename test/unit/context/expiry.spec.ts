@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ClientState, Connection } from '../../../lib/context/connection.js';
-import { isExpired, setExpiry, watchExpiry } from '../../../lib/context/expiry.js';
-import { attachConnection } from '../../../lib/context/socket-internals.js';
+import { watchExpiry } from '../../../lib/connection/expiry-timer.js';
+import { isExpired, setExpiry } from '../../../lib/context/expiry.js';
+import { attachConnection } from '../../../lib/socketio/socket-internals.js';
 
 const DAY = 24 * 60 * 60 * 1_000;
 
@@ -21,7 +22,10 @@ function clientOf(state: Partial<ClientState>) {
     },
   };
   nsps.set('/', socket);
-  const runtime = { warnOnce: (subject: string) => void sent.push(`warned: ${subject}`) };
+  const runtime = {
+    warnOnce: (subject: string) => void sent.push(`warned: ${subject}`),
+    expiryChanged: (changed: Connection) => watchExpiry(changed.socket.client),
+  };
   const connection = { socket, client: state, runtime } as unknown as Connection; // a stand-in
   attachConnection(connection.socket, connection);
   return { connection, sent, client: connection.socket.client };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { fleetOn, type Word } from '../../../lib/queue/fleet.js';
-import { Link } from '../../../lib/queue/link.js';
+import { Link } from '../../../lib/queue/broker-link.js';
 import type { Driver, Listener } from '../../../lib/queue/queue.js';
 
 /** A fleet on a broker that brings back what it is given. */

@@ -1,0 +1,61 @@
+import type { Socket } from 'socket.io';
+import { chain } from '../common/thenable.js';
+import { forgetAnswers } from '../socketio/acknowledgements.js';
+import type { Connection } from '../context/connection.js';
+import { leaveExpiry } from './expiry-timer.js';
+import { SocketRequest } from '../context/socket-request.js';
+import { inOwnResource } from '../context/storage.js';
+import type { HandlerRegistry } from '../handlers/handler.registry.js';
+import type { Executor, Run } from '../dispatch/executor.js';
+import type { GatewayHooks } from './gateway-hooks.js';
+
+/** Says goodbye to clients: once each, while their rooms still exist (promise C7). */
+export class Departure {
+  /** Those who leave at this moment: their rooms still exist, and they have been told that it is over. */
+  readonly leaving = new Set<Socket>();
+
+  constructor(
+    private readonly registry: HandlerRegistry,
+    private readonly executor: Executor,
+    private readonly hooks: GatewayHooks,
+  ) {}
+
+  /** A client leaves a namespace. Runs its disconnect handler, unless it was never accepted. */
+  leave(connection: Connection, reason: string): void {
+    connection.calls.drain((left) => left());
+    forgetAnswers(connection.socket);
+    leaveExpiry(connection);
+    if (connection.state === 'leaving' || connection.state === 'gone') return;
+    const run = this.#runOf(connection, reason);
+    if (connection.state !== 'refused') connection.state = 'leaving';
+    if (connection.ready) void connection.ready.then(() => this.#run(connection, run, reason));
+    else this.#runWhileLeaving(connection, run, reason);
+  }
+
+  #runWhileLeaving(connection: Connection, run: Run | undefined, reason: string): void {
+    this.leaving.add(connection.socket);
+    inOwnResource(() => this.#run(connection, run, reason), undefined);
+    this.leaving.delete(connection.socket);
+  }
+
+  /** What there is to run, made while the client's rooms exist. */
+  #runOf(connection: Connection, reason: string): Run | undefined {
+    const { socket } = connection;
+    const handler = this.registry.hook(socket.nsp.name, 'disconnect');
+    if (!handler) return undefined;
+    const request = new SocketRequest(connection, { message: 'disconnect', args: [reason] });
+    request.roomsLeft = new Set(socket.rooms);
+    return { request, handler, values: request.event.args };
+  }
+
+  #run(connection: Connection, run: Run | undefined, reason: string): void {
+    const running = run && connection.state !== 'refused' ? this.executor.quietly(run) : undefined;
+    const told = chain(running, () => this.hooks.disconnected(connection, reason));
+    void chain(told as PromiseLike<void>, () => this.#gone(connection));
+  }
+
+  #gone(connection: Connection): void {
+    if (connection.state !== 'refused') connection.state = 'gone';
+    this.executor.endConnection(connection);
+  }
+}

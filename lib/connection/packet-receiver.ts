@@ -1,0 +1,79 @@
+import type { Socket } from 'socket.io';
+import type { Log } from '../common/logger.js';
+import { describeThrown, nameOfThrown, printable } from '../common/printable.js';
+import { guarded } from '../common/thenable.js';
+import { answerRefused } from '../socketio/acknowledgements.js';
+import { handlePacket, type Arrival, type PacketReceiver } from '../socketio/decoder-internals.js';
+import { cutOff } from '../socketio/engine-internals.js';
+import { inOwnResource } from '../context/storage.js';
+import type { Executor } from '../dispatch/executor.js';
+import { inOneTurn } from '../socketio/outbox.js';
+
+/** Takes packets from clients' decoders to their sockets. Whatever one holds, no more than its client goes. */
+export class Receiver implements PacketReceiver {
+  constructor(private readonly parts: { executor: Executor; logger: Log; harmlessLength: () => number }) {}
+
+  get harmlessLength(): number {
+    return (this.#harmlessLength ??= this.parts.harmlessLength());
+  }
+
+  #harmlessLength: number | undefined;
+
+  /**
+   * A packet that came alone is handled at once. Those that came together are handled when all of them are decoded, in
+   * a tick each, as in socket.io.
+   */
+  take(arrival: Arrival): void {
+    const { client } = arrival.connection;
+    if (arrival.isLast && !client.undelivered) return inOneTurn(this.#deliverNow, arrival);
+    client.undelivered = (client.undelivered ?? 0) + 1;
+    process.nextTick(this.#deliverLater, arrival);
+  }
+
+  dropped(reason: string): void {
+    this.parts.executor.observer?.dropped(reason);
+  }
+
+  failed(client: Socket['client'], error: unknown): void {
+    this.parts.logger.error(
+      `A packet failed, and its client is disconnected: ${describeThrown(error)}`,
+      `packet ${nameOfThrown(error)}`,
+    );
+    guarded<unknown>(
+      () => cutOff(client.conn),
+      (second) => this.parts.logger.error(`Error while disconnecting: ${describeThrown(second)}`, 'packet'),
+    );
+  }
+
+  /** What is handled now runs in the async resource of the TCP socket; a tick has one of its own. */
+  readonly #deliverNow = (arrival: Arrival): void => inOwnResource(this.#deliver, arrival);
+
+  readonly #deliverLater = (arrival: Arrival): void => {
+    arrival.connection.client.undelivered!--;
+    this.#deliver(arrival);
+  };
+
+  readonly #deliver = (arrival: Arrival): void => {
+    if (!arrival.connection.socket.connected) return;
+    try {
+      if (arrival.packet.problem === undefined) handlePacket(arrival);
+      else this.#refuse(arrival, arrival.packet.problem);
+    } catch (error) {
+      this.failed(arrival.connection.socket.client, error);
+    }
+  };
+
+  /** A packet that holds more than is taken of one. */
+  #refuse(arrival: Arrival, message: string): void {
+    const { connection, packet } = arrival;
+    const { socket } = connection;
+    const event: unknown = Array.isArray(packet.data) ? packet.data[0] : undefined;
+    const what = `${message}, in ${printable(event)} of ${printable(socket.nsp.name)}, sid ${socket.id}: refused`;
+    this.parts.logger.warn(what, 'payload');
+    this.dropped('payload');
+    if (packet.type === EVENT_PACKET) answerRefused(socket, packet, { status: 'error', message });
+    else handlePacket(arrival);
+  }
+}
+
+const EVENT_PACKET = 2;

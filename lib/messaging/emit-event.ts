@@ -1,0 +1,84 @@
+import type { Socket } from 'socket.io';
+import { resolveAddress, type Address } from '../common/address.js';
+import { CALL_TIMEOUT } from '../common/constants.js';
+import { failure, FlaskSocketError } from '../common/errors.js';
+import { outgoingOf, type Outgoing } from '../common/outgoing.js';
+import { summarizeThrown, printable } from '../common/printable.js';
+import { guarded } from '../common/thenable.js';
+import type { Connection, Runtime } from '../context/connection.js';
+import { connectionOf } from '../socketio/socket-internals.js';
+import { deliver } from './deliver.js';
+import type { EmitOptions } from './emit-options.js';
+import { askSocket, originOf, type Message } from './message.js';
+import { isRoom, singleClient } from './single-client.js';
+
+const CALLBACK_FOR_MANY =
+  'emit() with a callback asks one client: for a broadcast or a room the callback is never called. ' +
+  'Use call() to ask one client, and members(room) to ask each.';
+
+/** Emits; `sender` is the connection whose handler speaks. The one implementation of every `emit`. */
+export function speak(runtime: Runtime, message: Message<EmitOptions>, sender?: Connection): void {
+  const { options } = message;
+  const address = resolveAddress(options, sender && originOf(sender, options.namespace));
+  const outgoing = outgoingOf(message, 'emit()');
+  if (!options.callback) return deliver(runtime, { address, outgoing, options }, sender);
+
+  const socket = singleClient(runtime.server, address, sender);
+  if (socket) return speakForCallback(socket, { outgoing, options, sender });
+  if (mayBeElsewhere(runtime, address, options))
+    return void askRemote(runtime, { address, outgoing, options }, sender);
+  if (address.kind !== 'self') runtime.warnOnce('callback', CALLBACK_FOR_MANY);
+  deliver(runtime, { address, outgoing, options }, sender);
+}
+
+interface Spoken {
+  outgoing: Outgoing;
+  options: EmitOptions;
+}
+
+function speakForCallback(
+  socket: Socket,
+  { outgoing, options, sender }: Spoken & { sender: Connection | undefined },
+): void {
+  const { callback } = options;
+  const owner = sender ?? connectionOf(socket);
+  if (!callback || !owner) return;
+  const answered = (values: readonly unknown[]) => owner.runtime.callBack(owner, values, callback);
+  const refused = () => noCallback(owner.runtime, outgoing, failure('FSK_CALL_ANSWER_TOO_LARGE', printable(outgoing[0]))); // prettier-ignore
+  askSocket(socket, outgoing, { ...options, expected: { answered, refused } });
+}
+
+/** One name that is no room here may be a client of another process. */
+function mayBeElsewhere(
+  { server, elsewhere }: Runtime,
+  address: Address,
+  { ignoreQueue }: EmitOptions,
+): boolean {
+  const isOne = address.kind === 'rooms' && address.rooms.length === 1 && address.except.length === 0;
+  return elsewhere !== undefined && !ignoreQueue && isOne && !isRoom(server, address);
+}
+
+/** Asks a client of another process for its callback. If nobody has it, it is a room: they get the event alone. */
+async function askRemote(
+  runtime: Runtime,
+  { address, outgoing, options }: Spoken & { address: Address },
+  sender: Connection | undefined,
+): Promise<void> {
+  const { namespace, rooms } = address;
+  const [sid = ''] = rooms;
+  const event = () => deliver(runtime, { address, outgoing, options }, sender);
+  try {
+    const values = await runtime.elsewhere?.call({ namespace, sid, outgoing, timeout: CALL_TIMEOUT });
+    if (values) return runtime.callBack(sender, values, options.callback ?? (() => {}));
+    runtime.warnOnce('callback', CALLBACK_FOR_MANY);
+    event();
+  } catch (error) {
+    noCallback(runtime, outgoing, error);
+    const isAway = error instanceof FlaskSocketError && error.code === 'FSK_QUEUE_AWAY';
+    if (isAway) guarded(event, (thrown) => noCallback(runtime, outgoing, thrown));
+  }
+}
+
+function noCallback({ logger }: Runtime, [event]: Outgoing, why: unknown): void {
+  logger.debug?.(`No callback of ${printable(event)}: ${summarizeThrown(why)}`, 'callback');
+}

@@ -1,0 +1,80 @@
+import type { ServerOptions } from 'socket.io';
+import { INTERNAL_ERROR, RECOVERY_WINDOW } from '../common/constants.js';
+import { recoveryOf, type ResolvedOptions } from '../common/options.js';
+import { guarded } from '../common/thenable.js';
+import type { Engine } from '../socketio/engine.js';
+import type { OriginPolicy } from '../connection/origin-policy.js';
+import { parserOf } from '../socketio/packet-parser.js';
+
+type AllowRequest = NonNullable<ServerOptions['allowRequest']>;
+
+/** socket.io's options for ours. `gateway` are those of Nest's own gateways, the first word; `server` is the last. */
+export function serverOptions(
+  options: ResolvedOptions,
+  {
+    engine,
+    policy,
+    isStopping,
+    openSession,
+  }: { engine: Engine; policy: OriginPolicy; isStopping: () => boolean; openSession: AllowRequest },
+  gateway: Partial<ServerOptions> = {},
+): Partial<ServerOptions> {
+  const raw = options.server ?? {};
+  return {
+    ...gateway,
+    path: options.path,
+    transports: [...options.transports],
+    allowUpgrades: options.allowUpgrades,
+    allowEIO3: options.allowEIO3,
+    pingInterval: options.pingInterval,
+    pingTimeout: options.pingTimeout,
+    maxHttpBufferSize: options.maxHttpBufferSize,
+    httpCompression: options.httpCompression ? { threshold: options.compressionThreshold } : false,
+    cookie: typeof options.cookie === 'string' ? { name: options.cookie } : options.cookie,
+    parser: parserOf(options),
+    wsEngine: engine.Server as never, // typed as a string by engine.io
+    cors: policy.hasForeignOrigins ? (policy.cors as ServerOptions['cors']) : undefined,
+    ...raw,
+    ...recoveryFor(options),
+    allowRequest: everyOf([
+      (_request, decide) => decide(isStopping() ? 'Server is shutting down' : null, !isStopping()),
+      ...(raw.cors === undefined ? [policy.allowRequest] : []),
+      openSession,
+      ...(raw.allowRequest ? [survivable(raw.allowRequest, policy)] : []),
+    ]),
+  };
+}
+
+/** Nothing, unless it is on: socket.io looks whether the option is there. */
+function recoveryFor(options: ResolvedOptions): Partial<ServerOptions> {
+  const recovery = recoveryOf(options);
+  if (!recovery) return {};
+  const { maxDisconnectionDuration = RECOVERY_WINDOW } = recovery;
+  // It is we who skip middlewares, once a client has proved to be the one that it was.
+  return { connectionStateRecovery: { maxDisconnectionDuration, skipMiddlewares: false } };
+}
+
+/** A check of the application's own: what it throws, now or later, refuses the client. */
+function survivable(check: AllowRequest, policy: OriginPolicy): AllowRequest {
+  return (request, decide) => {
+    let decided = false;
+    const once: typeof decide = (...verdict) => {
+      if (decided) return;
+      decided = true;
+      decide(...verdict);
+    };
+    const failed = (thrown: unknown) => {
+      policy.reportBroken('server.allowRequest', thrown);
+      once(INTERNAL_ERROR, false);
+    };
+    void guarded<unknown>(() => check(request, once), failed);
+  };
+}
+
+/** Lets a request in that all of them let in, asked one after the other. */
+function everyOf([first, ...rest]: readonly AllowRequest[]): AllowRequest {
+  return (request, decide) => {
+    if (!first) return decide(null, true);
+    first(request, (error, success) => (success ? everyOf(rest)(request, decide) : decide(error, false)));
+  };
+}

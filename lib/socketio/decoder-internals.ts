@@ -1,0 +1,215 @@
+import type { Namespace, Socket } from 'socket.io';
+import { payloadProblem } from '../common/payload.js';
+import { takeAnswer } from './acknowledgements.js';
+import type { Connection } from '../context/connection.js';
+import { ensureRequest } from './engine-internals.js';
+import { pauseReading, resumeReading } from './reading.js';
+import { connectionOf, type Packet } from './socket-internals.js';
+
+/*
+ * The parts of socket.io 4.8, private in its types, that lie between the decoder and a socket:
+ * - Namespace._add(client, auth, done): a client asks for a namespace; nothing has waited for anything by then;
+ * - Client.decoder, whose add(data) decodes; Client.ondecoded(packet): what it calls for each packet;
+ * - Client.nsps: the client's sockets by namespace; Client._packet(packet): writes to it;
+ * - Socket._onpacket(packet): handles a packet; what it throws, socket.io lets end the process;
+ * - and of ws, Receiver._bufferedBytes: what has been read from the network and is not decoded yet.
+ */
+
+type DecodedPacket = Packet & { nsp: string };
+type PacketListener = (packet: DecodedPacket) => void;
+type Client = Socket['client'];
+type Add = (client: Client, auth: object, done?: (socket: Socket) => void) => Promise<void>;
+
+interface ClientInternals {
+  [PACKETS]?: DecodedPackets;
+  readonly nsps: Map<string, Socket>;
+  readonly decoder: {
+    add(data: unknown): void;
+    on(event: 'decoded', listener: PacketListener): void;
+    removeListener(event: 'decoded', listener: PacketListener): void;
+  };
+  readonly conn: Socket['conn'] & {
+    readonly protocol: number;
+    readonly transport: { readonly socket?: { readonly _receiver?: { readonly _bufferedBytes: number } } };
+  };
+  ondecoded: PacketListener;
+  _packet(packet: DecodedPacket): void;
+}
+
+interface NamespaceInternals {
+  _add: Add;
+}
+
+const PACKETS: unique symbol = Symbol('nestjs-flask-socket packets');
+const inner = (client: Client) => client as unknown as ClientInternals; // typed private by socket.io
+
+const TYPES = { connect: 0, ack: 3, connectError: 4 };
+
+/** How many events of one client wait for their turn before no more is read from it. */
+export const MOST_WAITING = 1_000;
+
+/** How many namespaces that a client has asked for are remembered. */
+const MOST_KNOWN = 100;
+
+/** A packet for a connected client: decoded, and not handled yet. */
+export interface Arrival {
+  readonly connection: Connection;
+  readonly packet: Packet;
+  /** Nothing that was read together with it is left to decode. */
+  readonly isLast: boolean;
+}
+
+/** What happens to packets when they are decoded. */
+export interface PacketReceiver {
+  /** Packets that are no longer hold no more than is allowed. */
+  readonly harmlessLength: number;
+  /** Has a packet handled. */
+  take(arrival: Arrival): void;
+  /** A packet goes no further. */
+  dropped(reason: string): void;
+  /** Something on the way to the handlers failed. */
+  failed(client: Client, error: unknown): void;
+}
+
+/** Packets for a namespace go to the receiver when they are decoded, from the moment in which a client asks for it. */
+export function receivePackets(namespace: Namespace, receiver: PacketReceiver): void {
+  const internals = namespace as unknown as NamespaceInternals; // typed private
+  const add = internals._add;
+  internals._add = (client, auth, done) => {
+    ensureRequest(client.conn);
+    const packets = (inner(client)[PACKETS] ??= new DecodedPackets(inner(client), receiver));
+    const problem = payloadProblem([auth]);
+    if (problem !== undefined) return packets.refuse(namespace.name, problem);
+    packets.expect(namespace.name);
+    return add.call(namespace, client, auth, done).catch((error: unknown) => receiver.failed(client, error));
+  };
+}
+
+/** A client has been accepted: what it has sent meanwhile is received now, in its order. */
+export function receiveEarly({ client, nsp }: Socket): void {
+  inner(client)[PACKETS]?.receiveEarly(nsp.name);
+}
+
+/** A client has been refused: what it has sent meanwhile goes no further. */
+export function dropEarly({ client, nsp }: Socket): void {
+  inner(client)[PACKETS]?.dropEarly(nsp.name);
+}
+
+/** Handles a packet as socket.io does; an answer that is awaited is handed over as it is, without a stack of arguments. */
+export function handlePacket({ connection: { socket }, packet }: Arrival): void {
+  if (packet.type === TYPES.ack && takeAnswer(socket, packet)) return;
+  (socket as unknown as { _onpacket(packet: Packet): void })._onpacket(packet); // typed private
+}
+
+/** What a client's decoder brings, between the network and its sockets. */
+class DecodedPackets {
+  /** What has been read for the packet that is being decoded. */
+  #length = 0;
+  /** What has come for namespaces that have not decided about the client yet. */
+  #early: Map<string, DecodedPacket[]> | undefined;
+  #earlyCount = 0;
+  #isPaused = false;
+  /** The namespaces that the client has asked for: it may have been refused, or have left. */
+  readonly #known = new Set<string>();
+  readonly #usual: PacketListener;
+
+  constructor(
+    private readonly client: ClientInternals,
+    private readonly receiver: PacketReceiver,
+  ) {
+    const { decoder } = client;
+    const add = decoder.add.bind(decoder);
+    this.#usual = client.ondecoded;
+    decoder.add = (data) => {
+      this.#length += lengthOf(data);
+      add(data);
+    };
+    decoder.removeListener('decoded', client.ondecoded);
+    client.ondecoded = (packet) => this.#take(packet);
+    decoder.on('decoded', client.ondecoded);
+  }
+
+  /** The client has asked for a namespace. */
+  expect(name: string): void {
+    if (this.#known.size >= MOST_KNOWN) this.#known.clear();
+    this.#known.add(name);
+    const early = (this.#early ??= new Map());
+    if (!early.has(name)) early.set(name, []);
+  }
+
+  /** A client is not let in for what it says of itself. */
+  refuse(nsp: string, message: string): Promise<void> {
+    const data = this.client.conn.protocol === 3 ? message : { message };
+    this.client._packet({ type: TYPES.connectError, nsp, data });
+    this.receiver.dropped('payload');
+    return Promise.resolve();
+  }
+
+  receiveEarly(name: string): void {
+    for (const packet of this.#forgetEarly(name)) this.#receive(name, packet, false);
+  }
+
+  dropEarly(name: string): void {
+    for (const _ of this.#forgetEarly(name)) this.receiver.dropped('refused');
+  }
+
+  #take(packet: DecodedPacket): void {
+    const length = this.#length;
+    this.#length = 0;
+    if (packet.type === TYPES.connect || packet.type === TYPES.connectError) return this.#usual(packet);
+    if (length > this.receiver.harmlessLength) check(packet);
+    const name = this.client.conn.protocol === 3 ? pathOf(packet.nsp) : packet.nsp;
+    if (this.client.nsps.has(name)) return this.#receive(name, packet, this.#isLast());
+    const early = this.#early?.get(name);
+    if (early) this.#keep(early, packet);
+    else if (this.#known.has(name)) this.receiver.dropped('not_connected');
+    else this.#usual(packet); // a violation of the protocol, which ends the connection
+  }
+
+  #receive(name: string, packet: DecodedPacket, isLast: boolean): void {
+    const socket = this.client.nsps.get(name);
+    const connection = socket && connectionOf(socket);
+    if (connection) this.receiver.take({ connection, packet, isLast });
+    else this.receiver.dropped('not_connected');
+  }
+
+  #isLast(): boolean {
+    return this.client.conn.transport.socket?._receiver?._bufferedBytes === 0;
+  }
+
+  #keep(early: DecodedPacket[], packet: DecodedPacket): void {
+    early.push(packet);
+    if (++this.#earlyCount < MOST_WAITING || this.#isPaused) return;
+    this.#isPaused = true;
+    pauseReading(this.client);
+  }
+
+  #forgetEarly(name: string): readonly DecodedPacket[] {
+    const early = this.#early?.get(name) ?? [];
+    this.#early?.delete(name);
+    this.#earlyCount -= early.length;
+    if (this.#isPaused && this.#earlyCount < MOST_WAITING) {
+      this.#isPaused = false;
+      resumeReading(this.client);
+    }
+    return early;
+  }
+}
+
+/** Notes why the data of a packet is not taken; of an event its name is left. */
+function check(packet: Packet): void {
+  const { data } = packet;
+  const problem = payloadProblem(Array.isArray(data) ? data : [data]);
+  if (problem === undefined) return;
+  packet.problem = problem;
+  packet.data = Array.isArray(data) ? data.slice(0, 1) : [];
+}
+
+function lengthOf(data: unknown): number {
+  return typeof data === 'string' ? data.length : ((data as Partial<Buffer> | null)?.byteLength ?? Infinity);
+}
+
+/** A client of protocol 3 may repeat its query behind the namespace, as when it asked for it. */
+function pathOf(namespace: string): string {
+  return namespace === '/' ? namespace : new URL(namespace, 'https://socket.io').pathname;
+}

@@ -1,0 +1,112 @@
+import { Socket } from 'socket.io';
+import { printable } from '../common/printable.js';
+import type { Connection, HeldPacket } from '../context/connection.js';
+import type { Packet, PacketFlags } from './socket-internals.js';
+
+/*
+ * What is for a client that is connecting waits until it has been told that it is connected. The parts of socket.io
+ * 4.8 that its types keep private for this, each stable since 3.0:
+ * - Socket.packet(packet, flags): the socket's own way out; Client.writeToEngine(packets, flags): that of adapters.
+ */
+interface SocketInternals {
+  readonly client: { writeToEngine(packets: unknown, flags: PacketFlags): void };
+  packet(packet: Packet, flags?: PacketFlags): void;
+}
+
+/** Packet types that go out before the client is connected: CONNECT and CONNECT_ERROR. */
+const HANDSHAKE_PACKETS: ReadonlySet<number> = new Set([0, 4]);
+
+/** How much of others may wait for one client: packets, and bytes. */
+const MOST_PACKETS = 1_000;
+const MOST_BYTES = 1_048_576;
+
+const inner = (socket: Socket) => socket as unknown as SocketInternals; // typed private by socket.io
+const socketPrototype = inner(Socket.prototype);
+
+/** From now on the socket's packets wait in `connection.held`, encoded as they are now. */
+export function holdPackets(connection: Connection): void {
+  const { socket, runtime } = connection;
+  const held = (connection.held = [] as HeldPacket[]);
+  inner(socket).packet = function hold(packet, flags = {}) {
+    if (HANDSHAKE_PACKETS.has(packet.type)) return socketPrototype.packet.call(this, packet, flags);
+    const encoded = runtime.server.encoder.encode({ ...packet, nsp: socket.nsp.name });
+    held.push(() => inner(socket).client.writeToEngine(encoded, flags));
+  };
+}
+
+/** Lets the held packets go, in their order, or drops them. */
+export function releasePackets(connection: Connection, { send }: { send: boolean }): void {
+  const { held } = connection;
+  if (!held) return;
+  connection.held = undefined;
+  connection.heldOfOthers = undefined;
+  connection.heldForReturn = undefined;
+  Reflect.deleteProperty(connection.socket, 'packet');
+  if (send) for (const go of held) go();
+}
+
+/** Drops what waits for a returning client as the one that it was: it is somebody else. */
+export function dropReturned(connection: Connection): void {
+  const { held = [], heldForReturn } = connection;
+  if (!heldForReturn) return;
+  const left = held.filter((packet) => !heldForReturn.has(packet));
+  held.splice(0, Infinity, ...left);
+  connection.heldForReturn = undefined;
+}
+
+/**
+ * A client that is connecting or leaving, as adapters are to see it: what they write to it waits for the acceptance,
+ * or is dropped. It has no `server`, so that `fetchSockets()` lists it like a client of another process.
+ */
+export function standIn(connection: Connection, isForReturn = false): Socket {
+  const { socket } = connection;
+  const writeToEngine = (packets: unknown, flags: PacketFlags) => {
+    const packet = take(connection, packets, flags);
+    if (isForReturn && packet) connection.heldForReturn?.add(packet);
+  };
+  const client = Object.create(socket.client, { writeToEngine: { value: writeToEngine } }) as object;
+  const disconnect = () => endConnecting(connection);
+  return Object.create(socket, {
+    client: { value: client },
+    disconnect: { value: disconnect },
+    server: { value: undefined },
+  }) as Socket;
+}
+
+/** Refuses a client that is still being decided about, when those who decide have ended; whether it is one. */
+export function endConnecting(connection: Connection): boolean {
+  if (connection.state !== 'connecting' || !connection.held) return false;
+  connection.state = 'refused';
+  connection.held.length = 0;
+  connection.calls.drain((left) => left());
+  return true;
+}
+
+/** Takes what others say to a client. What is volatile is for those who can take it now. */
+function take(connection: Connection, packets: unknown, flags: PacketFlags): HeldPacket | undefined {
+  const { held, socket, state } = connection;
+  const packet = () => inner(socket).client.writeToEngine(packets, flags);
+  if (state === 'connected') packet();
+  if (state !== 'connecting' || !held || flags.volatile) return;
+  const all = (connection.heldOfOthers ??= { packets: 0, bytes: 0 });
+  all.packets++;
+  all.bytes += sizeOf(packets);
+  if (all.packets > MOST_PACKETS || all.bytes > MOST_BYTES) overflow(connection);
+  else held.push(packet);
+  return packet;
+}
+
+function overflow(connection: Connection): void {
+  const { socket, runtime } = connection;
+  const where = `${printable(socket.nsp.name)}, sid ${socket.id}`;
+  runtime.logger.warn(
+    `A client that is connecting to ${where} is refused: more than ${MOST_PACKETS} packets or ${MOST_BYTES} bytes ` +
+      'wait for its @OnConnect() to end. Let that end sooner, or send less to clients that have just arrived.',
+  );
+  endConnecting(connection);
+}
+
+function sizeOf(packets: unknown): number {
+  const parts = Array.isArray(packets) ? (packets as (string | Buffer)[]) : [packets as string | Buffer];
+  return parts.reduce((sum, part) => sum + Buffer.byteLength(part), 0);
+}
