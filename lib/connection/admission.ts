@@ -9,7 +9,7 @@ import { chain, guarded, isThenable } from '../common/thenable.js';
 import { giveSid } from '../socketio/adapter-internals.js';
 import { Connection, type Runtime } from '../context/connection.js';
 import { sendHome } from '../socketio/engine-internals.js';
-import { adoptExpiry } from '../context/expiry.js';
+import { adoptExpiry, expiredRefusal, isExpired } from '../context/expiry.js';
 import { watchExpiry } from './expiry-timer.js';
 import { holdPackets, releasePackets } from '../socketio/held-packets.js';
 import { containSocketListeners } from '../socketio/listeners.js';
@@ -209,7 +209,7 @@ export class Admission {
   #askHandler(connection: Connection, handler: Handler): Verdict {
     const values = toArguments(authOf(connection));
     const request = new SocketRequest(connection, { message: 'connect', args: values });
-    const run: Run = { request, handler, values };
+    const run: Run = { request, handler, values, afterGuards: () => this.#identify(connection) };
     let refusal: Error | undefined | 'undecided' = 'undecided';
     const running = this.parts.executor.decide(run, (_, outcome) =>
       chain(this.#refusal(run, outcome), (error) => {
@@ -218,6 +218,12 @@ export class Admission {
     );
     const failed = () => (refusal === 'undecided' ? new ConnectionRefusedError(INTERNAL_ERROR) : refusal);
     return chain(running as PromiseLike<void>, failed);
+  }
+
+  /** The guards may have set user and expiry, and the handler may emit to the user. */
+  #identify(connection: Connection): void | PromiseLike<void> {
+    if (isExpired(connection.client)) throw expiredRefusal();
+    return this.parts.identification.ask(connection);
   }
 
   #refusal(run: Run, outcome: { result: unknown } | { error: unknown }): Verdict {

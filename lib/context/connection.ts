@@ -67,8 +67,6 @@ export interface Runtime {
   addressOf(request: IncomingMessage): string | undefined;
   /** Nest's context id of an event. */
   contextIdOf(request: object): object;
-  /** Asks option `identify` whose a connection is, and puts it into that user's room. Throws or rejects to refuse. */
-  identify(connection: Connection): void | PromiseLike<void>;
   /** Asks again for all namespaces of a client: its user has changed. */
   userChanged(connection: Connection): void;
   /** Looks again when a client's connection is to end: that time has been set, or has come. */

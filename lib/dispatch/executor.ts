@@ -2,12 +2,12 @@ import { isObservable, lastValueFrom } from 'rxjs';
 import { toArguments } from '../common/args.js';
 import type { Log } from '../common/logger.js';
 import { describeThrown, nameOfThrown } from '../common/printable.js';
-import { isThenable } from '../common/thenable.js';
+import { chain, isThenable } from '../common/thenable.js';
 import type { Connection } from '../context/connection.js';
 import { SessionCopy } from '../context/session-copy.js';
 import type { SocketRequest } from '../context/socket-request.js';
 import { storage } from '../context/storage.js';
-import type { Handler } from '../handlers/handler.js';
+import type { Handler, Passed } from '../handlers/handler.js';
 import { whileThere } from '../handlers/results.js';
 import type { ScopedInstances } from '../handlers/scoped-instances.js';
 import type { Failures } from './failures.js';
@@ -21,6 +21,8 @@ export interface Run {
   request: SocketRequest;
   handler: Handler;
   values: readonly unknown[];
+  /** What has to be settled between the guards and the function. */
+  afterGuards?: () => void | PromiseLike<void>;
 }
 
 /** What came of a handler that ran: its result, or what it threw. */
@@ -132,7 +134,7 @@ export class Executor {
 
   #invoke(run: Run, finish: Finish): void | Promise<void> {
     try {
-      const result = run.handler.invoke(run.request, run.values);
+      const result = guardedRun(run);
       if (isThenable(result) || isObservable(result))
         return this.#track(run, this.#later(run, result, finish));
       const closing = closeSession(run.request);
@@ -202,6 +204,18 @@ export class Executor {
   readonly #ignore: Finish = (run, outcome) => {
     if ('error' in outcome) return this.answerTo(run, outcome.error).then(() => undefined);
   };
+}
+
+/** Guards, then the function with all that is around it. */
+function guardedRun(run: Run): unknown {
+  const passed = run.handler.guard?.(run.request);
+  return isThenable(passed) ? passed.then((later) => passedRun(run, later)) : passedRun(run, passed);
+}
+
+function passedRun({ request, handler, values, afterGuards }: Run, passed: Passed): unknown {
+  if (passed === false) return undefined;
+  if (!afterGuards) return handler.run(request, values);
+  return chain(afterGuards(), () => handler.run(request, values));
 }
 
 /** Gives an event its session; a promise where that is in a store. */

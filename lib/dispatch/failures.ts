@@ -31,7 +31,7 @@ export class Failures {
     const filter = catching(handler.filters, error, request);
     if (filter) return filter.catch(error, request);
     const errorHandler = this.registry.errorHandler(request.namespace);
-    if (errorHandler) return errorHandler.invoke(request, [error]);
+    if (errorHandler) return errorHandler.run(request, [error]);
     const global = catching(handler.globalFilters, error, request);
     return global ? global.catch(error, request) : this.#default(request, handler, error);
   }

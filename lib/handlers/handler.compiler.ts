@@ -15,8 +15,7 @@ import { globalEnhancers, localEnhancers, resolveEnhancer, scopedAmong, sourcesO
 import { currentArgs, executionContext, type Site } from './execution-context.js';
 import { filtersOf } from './filters.js';
 import { admit, hear } from './guards.js';
-import type { Handler } from './handler.js';
-import { identified } from './identified.js';
+import type { Handler, Passed } from './handler.js';
 import { intercept } from './interceptors.js';
 import { noticing } from './nest-answers.js';
 import { isGatewayHook } from './nest-gateways.js';
@@ -28,7 +27,7 @@ import { ScopedInstances, type ScopedSet } from './scoped-instances.js';
 import { withServer } from './server-properties.js';
 import { signatureOf } from './signature.js';
 
-type Invoke = Handler['invoke'];
+type Run = Handler['run'];
 type Method = (...values: unknown[]) => unknown;
 
 /** A decorated method of a provider. */
@@ -66,7 +65,7 @@ export class HandlerCompiler {
       session: metadata.session,
       catchAll: metadata.event === ANY,
       acknowledgesItself: acknowledgesItself(declaration),
-      invoke: prepared(parts, staged(parts, noticing(called(parts), { kind: metadata.kind, place }))),
+      ...stagesOf(parts, noticing(called(parts), { kind: metadata.kind, place })),
       filters: filtersOf(enhancers.filters, sourcesOf<ExceptionFilter>(enhancers.filters, parts.set), site),
       globalFilters: filtersOf(enhancers.globalFilters, sourcesOf(enhancers.globalFilters, parts.set), site),
     };
@@ -81,10 +80,10 @@ export class HandlerCompiler {
     const site: Site = { metatype: Object, method }; // functions have no class
     const globals = globalEnhancers({ config: this.config }, 'filters');
     const set = this.scoped.setOf(scopedAmong(globals));
-    const call: Invoke = (request, values) => resultOf(method(...values), request, options.place);
+    const call: Run = (request, values) => resultOf(method(...values), request, options.place);
     return {
       ...options,
-      invoke: (request, values) => chain(set.prepare(request), () => call(request, values)),
+      run: (request, values) => chain(set.prepare(request), () => call(request, values)),
       filters: [],
       globalFilters: filtersOf(globals, sourcesOf<ExceptionFilter>(globals, set), site),
     };
@@ -158,7 +157,7 @@ function scopedOf({ wrapper }: HandlerMethod, enhancers: Enhancers): InstanceWra
 }
 
 /** The method itself, its arguments in place. */
-function called(parts: Parts): Invoke {
+function called(parts: Parts): Run {
   const { wrapper, declaration, site, set } = parts;
   const { method } = declaration;
   const plan = planOf(parts);
@@ -175,31 +174,37 @@ function called(parts: Parts): Invoke {
   };
 }
 
-/** The stages around the method that there is something to do for. */
-function staged({ enhancers, set, site, declaration, metadata }: Parts, call: Invoke): Invoke {
+/** The stages around the method that there is something to do for. The first of them makes request-scoped instances. */
+function stagesOf(parts: Parts, call: Run): Pick<Handler, 'guard' | 'run'> {
+  const run = intercepted(parts, call);
+  const guard = guardOf(parts);
+  if (!isScoped(parts)) return guard ? { guard, run } : { run };
+  const { set } = parts;
+  if (!guard) return { run: (request, values) => chain(set.prepare(request), () => run(request, values)) };
+  return { guard: (request) => chain(set.prepare(request), () => guard(request)), run };
+}
+
+function guardOf({ enhancers, set, site, declaration, metadata }: Parts): Handler['guard'] {
   const guards = sourcesOf<CanActivate>(enhancers.guards, set);
-  const interceptors = sourcesOf<NestInterceptor>(enhancers.interceptors, set);
-  let invoke = guards.length + interceptors.length > 0 ? withCurrentArgs(call, metadata) : call;
-  if (interceptors.length > 0) {
-    const next = invoke;
-    invoke = (request, values) => {
-      const context = executionContext(request, site);
-      return intercept(interceptors, { request, context, next: () => next(request, values) });
-    };
-  }
-  if (metadata.kind === 'connect') invoke = identified({ invoke });
-  if (isAuthenticatedOnly(declaration)) invoke = forKnownUsers(invoke);
-  if (guards.length === 0) return invoke;
-  const next = invoke;
   const ask = metadata.kind === 'disconnect' ? hear : admit;
+  const guard = (request: SocketRequest) => ask(guards, request, executionContext(request, site));
+  if (!isAuthenticatedOnly(declaration)) return guards.length > 0 ? guard : undefined;
+  return guards.length > 0 ? (request) => chain(guard(request), () => isKnown(request)) : isKnown;
+}
+
+function intercepted({ enhancers, set, site, metadata }: Parts, call: Run): Run {
+  const interceptors = sourcesOf<NestInterceptor>(enhancers.interceptors, set);
+  const hasEnhancers = enhancers.guards.length + interceptors.length > 0;
+  const run = hasEnhancers ? withCurrentArgs(call, metadata) : call;
+  if (interceptors.length === 0) return run;
   return (request, values) => {
-    const admitted = ask(guards, request, executionContext(request, site));
-    return admitted ? admitted.then(() => next(request, values)) : next(request, values);
+    const context = executionContext(request, site);
+    return intercept(interceptors, { request, context, next: () => run(request, values) });
   };
 }
 
 /** What guards and interceptors have put in place of the event's data is what the handler gets, as in Nest. */
-function withCurrentArgs(call: Invoke, { event }: HandlerMetadata): Invoke {
+function withCurrentArgs(call: Run, { event }: HandlerMetadata): Run {
   return (request, values) => {
     const args = currentArgs(request);
     if (event === ANY) return call(request, [values[0], ...args]);
@@ -207,21 +212,16 @@ function withCurrentArgs(call: Invoke, { event }: HandlerMetadata): Invoke {
   };
 }
 
-/** Request-scoped instances first, if the handler has any. */
-function prepared(parts: Parts, invoke: Invoke): Invoke {
-  if (scopedOf(parts, parts.enhancers).length === 0) return invoke;
-  return (request, values) => {
-    const preparing = parts.set.prepare(request);
-    return preparing ? preparing.then(() => invoke(request, values)) : invoke(request, values);
-  };
+/** What `@AuthenticatedOnly()` asks: who is unknown is refused, or disconnected. */
+function isKnown(request: SocketRequest): Passed {
+  if (request.user !== undefined && request.user !== null) return;
+  if (request.event.message === 'connect') throw new ConnectionRefusedError();
+  request.connection.socket.disconnect();
+  return false;
 }
 
-function forKnownUsers(invoke: Invoke): Invoke {
-  return (request, values) => {
-    if (request.user !== undefined && request.user !== null) return invoke(request, values);
-    if (request.event.message === 'connect') throw new ConnectionRefusedError();
-    request.connection.socket.disconnect();
-  };
+function isScoped(parts: Parts): boolean {
+  return scopedOf(parts, parts.enhancers).length > 0;
 }
 
 function planOf({ enhancers, set, prototype, declaration, site }: Parts): ParameterPlan {

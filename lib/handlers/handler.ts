@@ -15,13 +15,18 @@ export interface Handler {
   readonly catchAll?: boolean;
   /** It acknowledges by itself, through `@Ack()`. */
   readonly acknowledgesItself?: boolean;
-  /** Guards, interceptors, pipes, the function. Makes no promise unless one of them does. */
-  invoke(request: SocketRequest, values: readonly unknown[]): unknown;
+  /** Asks the guards, if there are any: throws or rejects with what they refuse with. Before {@link run}. */
+  guard?(request: SocketRequest): Passed | PromiseLike<Passed>;
+  /** Interceptors, pipes, the function. Makes no promise unless one of them does. */
+  run(request: SocketRequest, values: readonly unknown[]): unknown;
   /** The exception filters of method and class, nearest first. */
   readonly filters: readonly Filter[];
   /** The exception filters of the application. */
   readonly globalFilters: readonly Filter[];
 }
+
+/** What guards say; `false`: the event ends here, without a word. */
+export type Passed = false | void;
 
 /** An exception filter. */
 export interface Filter {

@@ -5,10 +5,10 @@ import type { Handler } from './handler.js';
 
 /** In development, says once for each handler that what Nest sends as an event is an acknowledgement here. */
 export function noticing(
-  invoke: Handler['invoke'],
+  run: Handler['run'],
   { kind, place }: { kind: HandlerMetadata['kind']; place: string },
-): Handler['invoke'] {
-  if (kind !== 'event' || process.env['NODE_ENV'] === 'production') return invoke;
+): Handler['run'] {
+  if (kind !== 'event' || process.env['NODE_ENV'] === 'production') return run;
   return (request, values) => {
     const warn = (what: string, instead: string) =>
       request.connection.runtime.warnOnce(
@@ -19,7 +19,7 @@ export function noticing(
     const look = (value: unknown) => {
       if (isNestResponse(value)) warn('{ event, data }', 'To send an event, use emit(event, data).');
     };
-    const result = invoke(request, values);
+    const result = run(request, values);
     if (isObservable(result))
       return counted(result, () => warn('an Observable of several values', LAST_COUNTS));
     if (isThenable(result)) void result.then(look, () => {});

@@ -163,10 +163,6 @@ export class FlaskSocketRuntime implements Runtime {
     void this.executor.quietly({ request, handler: this.#handlerOf(callback), values });
   }
 
-  identify(connection: Connection): void | PromiseLike<void> {
-    return this.#identification.ask(connection);
-  }
-
   userChanged(connection: Connection): void {
     this.#identification.askAgain(connection);
   }
@@ -202,9 +198,9 @@ export class FlaskSocketRuntime implements Runtime {
     const shared = (this.#callbacks ??= this.compiler.compileFunction(() => {}, { place: 'callback' }));
     const call = callback as (...values: readonly unknown[]) => unknown;
     const place = callback.name || shared.place;
-    const invoke: Handler['invoke'] = (request, values) =>
-      chain(shared.invoke(request, []), () => resultOf(call(...values), request, place));
-    return { ...shared, place, invoke };
+    const run: Handler['run'] = (request, values) =>
+      chain(shared.run(request, []), () => resultOf(call(...values), request, place));
+    return { ...shared, place, run };
   }
 
   #callbacks: Handler | undefined;

@@ -6,7 +6,6 @@ import { checkNamespace, isPattern } from '../common/namespace.js';
 import type { AnyFunction } from '../context/connection.js';
 import { checkOrdering, namesAndOptions, type HandlerMetadata } from '../decorators/handler.metadata.js';
 import type { NamespaceAndOptions, OnEventOptions } from '../decorators/on-event.decorator.js';
-import { identified } from '../handlers/identified.js';
 import { FlaskSocketRuntime } from './flask-socket.runtime.js';
 
 /** Adds functions as handlers while the application runs. */
@@ -34,8 +33,7 @@ export class RuntimeHandlers {
       ordering,
       session: metadata.session,
     };
-    const compiled = this.runtime.compiler.compileFunction(fn, options);
-    const handler = metadata.kind === 'connect' ? { ...compiled, invoke: identified(compiled) } : compiled;
+    const handler = this.runtime.compiler.compileFunction(fn, options);
     const remove = this.runtime.registry.add({ ...metadata, namespace, handler });
     if (namespace !== ANY && !isPattern(namespace)) this.runtime.openNamespaces([namespace]);
     return remove;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Handler, HandlerDefinition } from '../../../lib/handlers/handler.js';
 import { HandlerRegistry } from '../../../lib/handlers/handler.registry.js';
 
-const handler = (place: string): Handler => ({ place, invoke: () => {}, filters: [], globalFilters: [] });
+const handler = (place: string): Handler => ({ place, run: () => {}, filters: [], globalFilters: [] });
 
 const event = (name: string, namespace: string, place = `${namespace} ${name}`): HandlerDefinition => ({
   kind: 'event',
