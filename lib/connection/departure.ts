@@ -8,6 +8,7 @@ import { inOwnResource } from '../context/storage.js';
 import type { HandlerRegistry } from '../handlers/handler.registry.js';
 import type { Executor, Run } from '../dispatch/executor.js';
 import type { GatewayHooks } from './gateway-hooks.js';
+import type { TooLarge } from './too-large.js';
 
 /** Says goodbye to clients: once each, while their rooms still exist (promise C7). */
 export class Departure {
@@ -15,10 +16,25 @@ export class Departure {
   readonly leaving = new Set<Socket>();
 
   constructor(
-    private readonly registry: HandlerRegistry,
-    private readonly executor: Executor,
-    private readonly hooks: GatewayHooks,
+    private readonly parts: {
+      registry: HandlerRegistry;
+      executor: Executor;
+      hooks: GatewayHooks;
+      tooLarge: TooLarge;
+    },
   ) {}
+
+  /** The socket of a client closes; `description` is the error that ended its transport, if one did. */
+  closed(connection: Connection, reason: string, description: unknown): void {
+    this.parts.tooLarge.closed(connection.socket, description);
+    this.leave(connection, reason);
+  }
+
+  /** A client is refused: whoever waits for its answers waits no more. */
+  refused(connection: Connection): void {
+    connection.calls.drain((left) => left());
+    this.parts.executor.endConnection(connection);
+  }
 
   /** A client leaves a namespace. Runs its disconnect handler, unless it was never accepted. */
   leave(connection: Connection, reason: string): void {
@@ -41,7 +57,7 @@ export class Departure {
   /** What there is to run, made while the client's rooms exist. */
   #runOf(connection: Connection, reason: string): Run | undefined {
     const { socket } = connection;
-    const handler = this.registry.hook(socket.nsp.name, 'disconnect');
+    const handler = this.parts.registry.hook(socket.nsp.name, 'disconnect');
     if (!handler) return undefined;
     const request = new SocketRequest(connection, { message: 'disconnect', args: [reason] });
     request.roomsLeft = new Set(socket.rooms);
@@ -49,13 +65,13 @@ export class Departure {
   }
 
   #run(connection: Connection, run: Run | undefined, reason: string): void {
-    const running = run && connection.state !== 'refused' ? this.executor.quietly(run) : undefined;
-    const told = chain(running, () => this.hooks.disconnected(connection, reason));
+    const running = run && connection.state !== 'refused' ? this.parts.executor.quietly(run) : undefined;
+    const told = chain(running, () => this.parts.hooks.disconnected(connection, reason));
     void chain(told as PromiseLike<void>, () => this.#gone(connection));
   }
 
   #gone(connection: Connection): void {
     if (connection.state !== 'refused') connection.state = 'gone';
-    this.executor.endConnection(connection);
+    this.parts.executor.endConnection(connection);
   }
 }

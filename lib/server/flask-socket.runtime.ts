@@ -14,7 +14,9 @@ import type { Handler } from '../handlers/handler.js';
 import { HandlerRegistry } from '../handlers/handler.registry.js';
 import { resultOf } from '../handlers/results.js';
 import { ScopedInstances } from '../handlers/scoped-instances.js';
-import { Admission } from '../connection/admission.js';
+import { Admission, type Rules } from '../connection/admission.js';
+import { Attachment } from '../connection/attachment.js';
+import { Decision } from '../connection/decision.js';
 import { Departure } from '../connection/departure.js';
 import { GatewayHooks } from '../connection/gateway-hooks.js';
 import { Identification } from '../connection/identification.js';
@@ -89,26 +91,18 @@ export class FlaskSocketRuntime implements Runtime {
     const { registry, executor, sessions, logger, config } = this;
     const options = () => config.options;
     const hooks = new GatewayHooks(registry, executor);
-    const departure = new Departure(registry, executor, hooks);
+    const departure = new Departure({ registry, executor, hooks, tooLarge: this.#tooLarge });
     const recovery = new Recovery(options, logger);
-    const identification = this.#identification;
-    const isOpen = (namespace: Namespace) => this.#namespaces.isOpen(namespace);
-    const common = { registry, departure, recovery, logger, options };
-    const tooLarge = this.#tooLarge;
-    const clients = {
-      runtime: this,
-      executor,
-      tooLarge,
-      dispatcher,
-      hooks,
-      sessions,
-      identification,
+    const decision = new Decision(registry, executor, { identification: this.#identification, recovery });
+    const attachment = new Attachment({ runtime: this, registry, dispatcher, sessions, recovery, departure });
+    const rules: Rules = {
       isStopping,
-      isOpen,
+      isOpen: (namespace) => this.#namespaces.isOpen(namespace),
+      alwaysConnect: () => config.options.alwaysConnect,
     };
-    const admission = new Admission({ ...common, ...clients });
+    const admission = new Admission({ rules, attachment, decision, departure, hooks, recovery });
     const receiver = new Receiver({ executor, logger, harmlessLength: () => harmlessLength(options()) });
-    return new Namespaces({ ...common, admission, receiver });
+    return new Namespaces({ registry, admission, departure, recovery, receiver, logger, options });
   }
 
   #serverHost(isStopping: () => boolean): ServerHost {
