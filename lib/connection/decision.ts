@@ -6,7 +6,7 @@ import { chain, guarded } from '../common/thenable.js';
 import type { Connection } from '../context/connection.js';
 import { adoptExpiry, expiredRefusal, isExpired } from '../context/expiry.js';
 import { authOf, SocketRequest } from '../context/socket-request.js';
-import type { Executor, Run } from '../dispatch/executor.js';
+import type { Executor, Outcome, Run } from '../dispatch/executor.js';
 import type { Handler } from '../handlers/handler.js';
 import type { HandlerRegistry } from '../handlers/handler.registry.js';
 import type { Identification } from './identification.js';
@@ -78,7 +78,7 @@ export class Decision {
     return this.parts.identification.ask(connection);
   }
 
-  #refusal(run: Run, outcome: { result: unknown } | { error: unknown }): Verdict {
+  #refusal(run: Run, outcome: Outcome): Verdict {
     if ('result' in outcome) return outcome.result === false ? new ConnectionRefusedError() : undefined;
     const { error } = outcome;
     if (error instanceof ConnectionRefusedError) return error;

@@ -2,7 +2,7 @@ import { isObservable, lastValueFrom } from 'rxjs';
 import { toArguments } from '../common/args.js';
 import type { Log } from '../common/logger.js';
 import { describeThrown, nameOfThrown } from '../common/printable.js';
-import { chain, isThenable } from '../common/thenable.js';
+import { chain, guarded, isThenable } from '../common/thenable.js';
 import type { Connection } from '../context/connection.js';
 import { SessionCopy } from '../context/session-copy.js';
 import type { SocketRequest } from '../context/socket-request.js';
@@ -26,7 +26,10 @@ export interface Run {
 }
 
 /** What came of a handler that ran: its result, or what it threw. */
-type Finish = (run: Run, outcome: { result: unknown } | { error: unknown }) => void | PromiseLike<void>;
+export type Outcome = { result: unknown } | { error: unknown };
+
+/** What is done with an outcome. */
+type Finish = (run: Run, outcome: Outcome) => void | PromiseLike<void>;
 
 /** Runs handlers in their context. Whatever they do, nothing is thrown and no promise rejects. */
 export class Executor {
@@ -62,7 +65,50 @@ export class Executor {
     return watched(observer, run, () => storage.run(run.request, this.#execute, run, finish));
   }
 
-  /** What the error handlers answer to an error. Never rejects. */
+  /** From the opening of the session to the end of the instances, in this order. Never throws, never rejects. */
+  readonly #execute = (run: Run, finish: Finish): void | Promise<void> => {
+    const ended = guarded<void>(
+      () => chain(this.#outcomeOf(run), (outcome) => this.#finish(run, finish, outcome)),
+      (error) => this.#lost(run, error),
+    );
+    if (isThenable(ended)) return this.inFlight.track(ended as Promise<void>, run.request.connection.client);
+  };
+
+  /** The result of a handler when its session is saved, or what it, or the session, threw. */
+  #outcomeOf(run: Run): Outcome | PromiseLike<Outcome> {
+    return guarded<Outcome>(
+      () => {
+        const opening = openSession(run);
+        if (!opening) return resultOf(run);
+        // Nothing in between: what the handler writes at once, the client's next event is to find in its session.
+        return opening.then(
+          () => resultOf(run),
+          (error: unknown) => this.#unopened(run, error),
+        );
+      },
+      (error) => ({ error }),
+    );
+  }
+
+  /** Without its session an event is not handled, and its error handlers see none; a client that leaves keeps the old one. */
+  #unopened(run: Run, error: unknown): Outcome | PromiseLike<Outcome> {
+    if (run.request.event.message !== 'disconnect') {
+      run.request.sessionCopy = new SessionCopy(undefined);
+      throw error;
+    }
+    this.#reportSession(run, error);
+    return resultOf(run);
+  }
+
+  #finish(run: Run, finish: Finish, outcome: Outcome): void | PromiseLike<void> {
+    return chain(finish(run, outcome), () =>
+      chain(this.#endInstances(run), () =>
+        chain(this.#keepSession(run), () => run.request.sessionCopy?.end(run.handler.place)),
+      ),
+    );
+  }
+
+  /** What the error handlers answer to an error, when their session is saved. Never rejects. */
   async answerTo(run: Run, error: unknown): Promise<unknown> {
     const { request, handler } = run;
     this.observer?.failed(run);
@@ -71,22 +117,27 @@ export class Executor {
     } catch (second) {
       return this.failures.twice(request, handler, { first: error, second });
     } finally {
-      if (request.sessionKeeper) await this.#keepSession({ request, handler });
+      await this.#keepSession(run);
     }
   }
 
-  /** Saves what an event that failed has written to its session, its error handlers included. */
-  async #keepSession(run: Pick<Run, 'request' | 'handler'>): Promise<void> {
-    try {
-      await closeSession(run.request);
-    } catch (error) {
-      this.#reportSession(run, error);
-    }
+  /** Saves what error handlers and instances that end have written to the session besides. */
+  #keepSession(run: Run): void | PromiseLike<void> {
+    if (!run.request.sessionKeeper) return;
+    return guarded<void>(
+      () => closeSession(run),
+      (error) => this.#reportSession(run, error),
+    );
   }
 
-  #reportSession({ request, handler }: Pick<Run, 'request' | 'handler'>, error: unknown): void {
+  #reportSession({ request, handler }: Run, error: unknown): void {
     const line = `Session of ${handler.place}, sid ${request.sid}: ${describeThrown(error)}`;
     this.logger.error(line, `session of ${handler.place} ${nameOfThrown(error)}`);
+  }
+
+  #endInstances({ request }: Run): void | Promise<void> {
+    if (!request.instances && !request.loaded) return;
+    return endInstances(this.scoped.instancesOf(request), 'onEventEnd', this.logger);
   }
 
   /** Tells a connection's durable instances that it is over. */
@@ -95,15 +146,6 @@ export class Executor {
     const ending = endInstances(this.scoped.durableInstancesOf(connection), 'onConnectionEnd', this.logger);
     if (ending) void this.inFlight.track(ending, connection.client);
   }
-
-  readonly #execute = (run: Run, finish: Finish): void | Promise<void> => {
-    try {
-      const opening = openSession(run);
-      return opening ? this.#track(run, this.#whenOpen(opening, run, finish)) : this.#invoke(run, finish);
-    } catch (error) {
-      return this.#lost(run, error);
-    }
-  };
 
   /** Nothing else has taken care of an error: it goes no further, and the client hears that there was one. */
   #lost({ request, handler }: Run, error: unknown): void {
@@ -114,70 +156,6 @@ export class Executor {
     } catch {
       // it cannot even be told
     }
-  }
-
-  async #whenOpen(opening: Promise<void>, run: Run, finish: Finish): Promise<void> {
-    try {
-      await opening;
-    } catch (error) {
-      if (run.request.event.message !== 'disconnect') return this.#unopened(run, finish, error);
-      this.#reportSession(run, error); // the handler sees the session as it was
-    }
-    await this.#invoke(run, finish);
-  }
-
-  /** Without its session an event is not handled. Its error handlers see none rather than an old one. */
-  #unopened(run: Run, finish: Finish, error: unknown): Promise<void> {
-    run.request.sessionCopy = new SessionCopy(undefined);
-    return this.#finishing(run, finish(run, { error }));
-  }
-
-  #invoke(run: Run, finish: Finish): void | Promise<void> {
-    try {
-      const result = guardedRun(run);
-      if (isThenable(result) || isObservable(result))
-        return this.#track(run, this.#later(run, result, finish));
-      const closing = closeSession(run.request);
-      if (closing) return this.#track(run, this.#later(run, closing.then(() => result), finish)); // prettier-ignore
-      const finished = finish(run, { result });
-      const ended = isThenable(finished) ? this.#finishing(run, finished) : this.#endedAtOnce(run);
-      return ended && this.#track(run, ended);
-    } catch (error) {
-      return this.#track(run, this.#finishing(run, finish(run, { error })));
-    }
-  }
-
-  #track(run: Run, promise: Promise<void>): Promise<void> {
-    const total = promise.then(undefined, (error: unknown) => this.#lost(run, error));
-    return this.inFlight.track(total, run.request.connection.client);
-  }
-
-  async #later(run: Run, result: unknown, finish: Finish): Promise<void> {
-    const outcome = await settledAndKept(run, result).then(
-      (value) => ({ result: value }),
-      (error: unknown) => ({ error }),
-    );
-    await this.#finishing(run, finish(run, outcome));
-  }
-
-  async #finishing(run: Run, finished: void | PromiseLike<void>): Promise<void> {
-    await finished;
-    await this.#ended(run);
-    if (run.request.sessionKeeper) await this.#keepSession(run);
-    run.request.sessionCopy?.end(run.handler.place);
-  }
-
-  /** Its hooks may write to its session. */
-  #endedAtOnce(run: Run): void | Promise<void> {
-    const { instances, loaded, sessionKeeper } = run.request;
-    if (sessionKeeper && (instances ?? loaded)) return this.#finishing(run, undefined);
-    run.request.sessionCopy?.end(run.handler.place);
-    return this.#ended(run);
-  }
-
-  #ended({ request }: Run): void | Promise<void> {
-    if (!request.instances && !request.loaded) return;
-    return endInstances(this.scoped.instancesOf(request), 'onEventEnd', this.logger);
   }
 
   readonly #acknowledge: Finish = (run, outcome) => {
@@ -206,6 +184,13 @@ export class Executor {
   };
 }
 
+/** What comes of guards and function, when the session is saved. */
+function resultOf(run: Run): Outcome | PromiseLike<Outcome> {
+  return chain(settledNow(guardedRun(run), run.request), (result) =>
+    chain(closeSession(run), () => ({ result })),
+  );
+}
+
 /** Guards, then the function with all that is around it. */
 function guardedRun(run: Run): unknown {
   const passed = run.handler.guard?.(run.request);
@@ -226,16 +211,9 @@ function openSession({ request, handler }: Run): Promise<void> | undefined {
   return keeper?.skip();
 }
 
-function closeSession(request: SocketRequest): Promise<void> | undefined {
+/** Keeps what has been written to the session; a promise where that goes to a store. */
+function closeSession({ request }: Run): Promise<void> | undefined {
   return request.sessionKeeper?.close(request);
-}
-
-/** The result of a handler, when its session is saved. */
-async function settledAndKept({ request }: Run, result: unknown): Promise<unknown> {
-  const value = await settled(result, request);
-  const closing = closeSession(request);
-  if (closing) await closing;
-  return value;
 }
 
 /** Answers the client, if it asked and is still here. Throws what cannot be encoded. */
@@ -261,4 +239,9 @@ async function settled(result: unknown, request?: SocketRequest): Promise<unknow
   if (!isObservable(value)) return value;
   const stream = request ? whileThere(value, request) : value;
   return lastValueFrom(stream, { defaultValue: undefined });
+}
+
+/** The same; at once where nothing has to be waited for. */
+function settledNow(result: unknown, request: SocketRequest): unknown {
+  return isThenable(result) || isObservable(result) ? settled(result, request) : result;
 }
