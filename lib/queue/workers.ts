@@ -13,7 +13,7 @@ export const backend: Backend = {
   },
 };
 
-/** The primary process passes on what the workers publish; see `cluster/messages.ts`. */
+/** The primary process passes on what the workers publish; see `workers/messages.ts`. */
 class WorkersDriver implements Driver {
   readonly #listeners = new Map<string, Listener>();
   readonly #own = new Set<string>();
