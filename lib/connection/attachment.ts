@@ -6,7 +6,7 @@ import type { Sessions } from '../sessions/sessions.js';
 import { giveSid } from '../socketio/adapter-internals.js';
 import { holdPackets } from '../socketio/held-packets.js';
 import { containSocketListeners } from '../socketio/listeners.js';
-import { attachConnection, clientStateOf, closeAsUsual, connectionOf, onClose, onEvents } from '../socketio/socket-internals.js'; // prettier-ignore
+import { attachConnection, closeAsUsual, connectionOf, onClose, onEvents } from '../socketio/socket-internals.js'; // prettier-ignore
 import type { Departure } from './departure.js';
 import type { Recovery } from './recovery/recovery.js';
 
@@ -36,7 +36,7 @@ export class Attachment {
   /** The connection of a socket that nobody knows yet. */
   attach(socket: Socket): Connection {
     const { runtime, registry, dispatcher, sessions, recovery } = this.parts;
-    const client = clientStateOf(socket, () => sessions.begin(socket.request));
+    const client = sessions.of(socket.client);
     giveSid(socket);
     const params = registry.paramsOf(socket.nsp.name);
     const connection = new Connection(socket, { runtime, client, params });

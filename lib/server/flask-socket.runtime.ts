@@ -92,7 +92,7 @@ export class FlaskSocketRuntime implements Runtime {
     const options = () => config.options;
     const hooks = new GatewayHooks(registry, executor);
     const departure = new Departure({ registry, executor, hooks, tooLarge: this.#tooLarge });
-    const recovery = new Recovery(options, logger);
+    const recovery = new Recovery(options, logger, (client) => sessions.of(client));
     const decision = new Decision(registry, executor, { identification: this.#identification, recovery });
     const attachment = new Attachment({ runtime: this, registry, dispatcher, sessions, recovery, departure });
     const rules: Rules = {

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { HttpAdapterHost } from '@nestjs/core';
+import type { Socket } from 'socket.io';
 import type { Log } from '../common/logger.js';
 import type { ResolvedOptions } from '../common/options.js';
 import { describeThrown, nameOfThrown, printable } from '../common/printable.js';
@@ -9,6 +10,7 @@ import { SessionCopy } from '../context/session-copy.js';
 import type { SessionKeeper } from '../context/session-keeper.js';
 import { SocketSession } from '../context/socket-session.js';
 import type { LateWrite } from './late-writes.js';
+import { clientStateOf } from '../socketio/socket-internals.js';
 import { ManagedSession } from './managed-session.js';
 import { OneAfterAnother } from './one-after-another.js';
 import { AnsweredByMiddleware, runOnHandshake } from './session-handshake.js';
@@ -64,8 +66,12 @@ export class Sessions {
     );
   };
 
-  /** What the namespaces of a connection share, at its beginning. */
-  begin(request: IncomingMessage): ClientState {
+  /** What the namespaces of a connection share; made when it is asked for first. */
+  of(client: Socket['client']): ClientState {
+    return clientStateOf(client, () => this.#begin(client.request));
+  }
+
+  #begin(request: IncomingMessage): ClientState {
     const opened = this.#opened.get(request);
     if (!opened) return { session: SocketSession.from((request as { session?: unknown }).session) };
     const copy = new SessionCopy(opened.data);

@@ -54,6 +54,11 @@ export class MemoryAdapter extends Adapter {
     this.#kept.set(kept.pid, { ...kept, at: Date.now() });
   }
 
+  /** What is kept for a private id: who asks may have to prove something before it is taken. */
+  peekSession(pid: string): Kept | undefined {
+    return this.#kept.get(pid);
+  }
+
   /** Not `async`: who asks first has it, and nobody else. */
   override restoreSession(pid: string, offset: string): Promise<Session> {
     const kept = this.#kept.get(pid);

@@ -7,6 +7,7 @@ import type { NamespaceMiddleware } from './socket-internals.js';
  * - Server._checkNamespace(name, auth, done): finds a parent for a name that a client asks for;
  * - Server.parentNsps, Server.parentNamespacesFromRegExp: the parents by what their children have to fit;
  * - ParentNamespace.children and createChild(name); Namespace._fns: the middlewares;
+ * - Namespace._createSocket(client, auth): makes a socket, or one that is recovered, where `auth` names a private id;
  * - Namespace._doConnect(socket, done): connects a socket, and then tells the listeners;
  * - Namespace._remove(socket); Namespace._onServerSideEmit(event): what another process sends.
  */
@@ -39,6 +40,7 @@ interface NamespaceInternals {
   readonly _fns: readonly NamespaceMiddleware[];
   readonly _preConnectSockets: ReadonlyMap<string, Socket>;
   _remove(socket: Socket): void;
+  _createSocket(client: Socket['client'], auth: object): Promise<Socket>;
   _doConnect(socket: Socket, done?: (socket: Socket) => void): void;
   _onServerSideEmit(event: unknown[]): void;
 }
@@ -125,6 +127,20 @@ export function onEmptied(namespace: Namespace, emptied: () => void): void {
   innerNamespace(namespace)._remove = function remove(socket) {
     prototype._remove.call(this, socket);
     if (isEmpty(namespace)) emptied();
+  };
+}
+
+/** Asks before a client is given what was kept for the private id that it names. If not, it is a new client. */
+export function onClaim(
+  namespace: Namespace,
+  mayClaim: (client: Socket['client'], auth: { pid: string }) => Promise<boolean>,
+): void {
+  const internals = innerNamespace(namespace);
+  const usual = internals._createSocket.bind(internals);
+  internals._createSocket = async (client, auth) => {
+    const { pid, offset, ...own } = auth as { pid?: unknown; offset?: unknown };
+    if (typeof pid !== 'string' || typeof offset !== 'string') return usual(client, auth);
+    return usual(client, (await mayClaim(client, { ...auth, pid })) ? auth : own);
   };
 }
 

@@ -78,9 +78,8 @@ export function attachConnection(socket: Socket, connection: Connection): void {
 }
 
 /** What the namespaces of a client's connection share; made by the first of them. */
-export function clientStateOf(socket: Socket, create: () => ClientState): ClientState {
-  const client = socket.client as { [CLIENT_STATE]?: ClientState };
-  return (client[CLIENT_STATE] ??= create());
+export function clientStateOf(client: Socket['client'], create: () => ClientState): ClientState {
+  return ((client as { [CLIENT_STATE]?: ClientState })[CLIENT_STATE] ??= create());
 }
 
 /** The socket of the same connection in another namespace, also while that decides about it. */

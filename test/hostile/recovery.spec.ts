@@ -156,6 +156,25 @@ describe.each(keptIn)('recovery in %s', (place) => {
     expect(state.sid).not.toBe(sid);
   });
 
+  it('N4 keeps what a client comes back to from who only knows its private id: it is still there for the client', async () => {
+    const app = await start();
+    const { sid, known } = await victimOf(app);
+    await Promise.all(['Ben', 'Cid', 'Ben'].map((token) => comeBack(app, { ...known, token })));
+    const { client, heard } = await comeBack(app, { ...known, token: 'Ann' });
+    const expected = { sid, recovered: true, draft: 'of Ann', heard: ['for Ann', 'lobby', 'all'] };
+    expect(await stateOf(app, client, heard)).toEqual(expected);
+  });
+
+  it('N4 disconnects nobody for who only knows a private id', async () => {
+    const app = await start();
+    const victim = await recoverable(app, { token: 'Ann' });
+    const left = vi.fn<() => void>();
+    victim.on('disconnect', left);
+    const { client } = await comeBack(app, tokenOf(victim, { token: 'Ben' }));
+    expect(client.id).not.toBe(victim.id);
+    expect([await ask(victim, 'read'), left.mock.calls]).toEqual([[{ recovered: false }], []]);
+  });
+
   it('N4 knows a client by what it sent, whatever a middleware makes of it', async () => {
     const app = await start();
     const cycle: Record<string, unknown> = {};

@@ -121,6 +121,18 @@ function keepForAll(
   };
 }
 
+/** What is kept for a private id, where the adapter lets it be looked at; it stays there. */
+export async function keptFor({ adapter }: Namespace, pid: string): Promise<{ state: unknown } | undefined> {
+  const kept = await (adapter as Peeking).peekSession?.(pid);
+  if (!kept) return undefined;
+  return { state: (kept.data as { [STATE]?: unknown })[STATE] ?? {} };
+}
+
+/** An adapter that shows what it keeps for a private id. */
+interface Peeking {
+  peekSession?(pid: string): Kept | undefined | Promise<Kept | undefined>;
+}
+
 /** What a socket came back to; once. */
 export function takeReturned({ data }: Socket): Returned | undefined {
   const holder = data as { [RETURNED]?: Returned };

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Namespace } from 'socket.io';
+import type { Namespace, Socket } from 'socket.io';
 import { Adapter } from 'socket.io-adapter';
 import { RECOVERY_WINDOW } from '../../common/constants.js';
 import { failure } from '../../common/errors.js';
@@ -8,11 +8,12 @@ import { recoveryOf, type ResolvedOptions } from '../../common/options.js';
 import { plain } from '../../common/plain.js';
 import { isUserRoom, USER_ID } from '../../common/user-room.js';
 import { renewSid } from '../../socketio/adapter-internals.js';
-import type { Connection } from '../../context/connection.js';
+import type { ClientState, Connection } from '../../context/connection.js';
 import { dropReturned } from '../../socketio/held-packets.js';
+import { onClaim } from '../../socketio/namespace-internals.js';
 import { sendMissed } from '../../socketio/socket-internals.js';
-import { credentialsOf, mayBecome, proofOf, proofOfSession, type ProofOptions } from './proof.js';
-import { recoverConnections, takeReturned, type Returned } from './recovering-adapter.js';
+import { credentialsOf, mayBecome, proofOf, proofOfSession, type Claimant, type ProofOptions } from './proof.js'; // prettier-ignore
+import { keptFor, recoverConnections, takeReturned, type Returned } from './recovering-adapter.js';
 
 /** What is kept of a connection that may come back. */
 interface State {
@@ -42,6 +43,8 @@ export class Recovery {
   constructor(
     private readonly options: () => ResolvedOptions,
     private readonly logger: Log,
+    /** What the namespaces of a client share. */
+    private readonly stateOfClient: (client: Socket['client']) => ClientState,
   ) {}
 
   /** To be called for each namespace once its adapter is the last one. */
@@ -55,17 +58,22 @@ export class Recovery {
       stateOf: (connection) => this.#stateOf(connection),
       report: (line) => this.logger.warn(line, 'recovery'),
     });
+    onClaim(namespace, async (client, auth) => {
+      const kept = await keptFor(namespace, auth.pid);
+      return !kept || mayBecome((kept.state as State).proof, this.#claimantOf(client, auth));
+    });
   }
 
   /** A client that came back: what it had waits for its acceptance, unless it is somebody else for sure. */
   begin(connection: Connection): void {
     const { socket } = connection;
     if (!this.#recovery) return;
-    connection.credentials = credentialsOf(connection, this.#engineCookie);
+    const claimant = this.#claimantOf(socket.client, socket.handshake.auth);
+    connection.credentials = claimant.credentials;
     if (!socket.recovered) return;
     const returned = takeReturned(socket);
     const state = (returned?.state ?? {}) as State;
-    if (!returned || !mayBecome(state.proof, connection)) return beginAfresh(connection);
+    if (!returned || !mayBecome(state.proof, claimant)) return beginAfresh(connection);
     connection.withheld = new Set(returned.rooms.filter((room) => room !== socket.id));
     sendMissed(connection, returned.missed);
     connection.heldForReturn = new Set(connection.held);
@@ -85,7 +93,11 @@ export class Recovery {
   isProved(connection: Connection): boolean {
     const state = this.#returning.get(connection)?.state;
     if (state?.proof === undefined) return false;
-    if (this.#skipsMiddlewares && state.sessionProof !== proofOfSession(connection)) return false;
+    if (
+      this.#skipsMiddlewares &&
+      state.sessionProof !== proofOfSession(connection.client, this.#proofOptions)
+    )
+      return false;
     return proofOf(connection, this.#proofOptions) === state.proof;
   }
 
@@ -118,13 +130,18 @@ export class Recovery {
     return this.#recovery?.skipMiddlewares === true;
   }
 
-  get #engineCookie(): string | undefined {
-    const { cookie } = this.options();
-    return typeof cookie === 'string' ? cookie : cookie?.name;
+  get #proofOptions(): ProofOptions {
+    const { cookie, queueSecret: secret } = this.options();
+    const engineCookie = typeof cookie === 'string' ? cookie : cookie?.name;
+    return { areHandlersAsked: !this.#skipsMiddlewares, engineCookie, secret };
   }
 
-  get #proofOptions(): ProofOptions {
-    return { areHandlersAsked: !this.#skipsMiddlewares };
+  #claimantOf(client: Socket['client'], auth: object): Claimant {
+    const options = this.#proofOptions;
+    return {
+      credentials: credentialsOf({ auth, request: client.request }, options),
+      session: proofOfSession(this.stateOfClient(client), options),
+    };
   }
 
   #cannotRecover(): void {
@@ -144,7 +161,7 @@ export class Recovery {
     const { client, socket } = connection;
     const { session, keeper } = client;
     const proof = proofOf(connection, this.#proofOptions);
-    const state: State = { proof, sessionProof: proofOfSession(connection) };
+    const state: State = { proof, sessionProof: proofOfSession(client, this.#proofOptions) };
     if (!keeper || keeper.isOwn) state.session = copyOf(session) as Record<string, unknown>;
     if (!this.#skipsMiddlewares) return state;
     const { user = (socket.request as { user?: unknown }).user, expiresAt } = client;
@@ -163,7 +180,7 @@ export class Recovery {
     void socket.join([...withheld].filter((room) => !isUserRoom(room))); // option `identify` has seen to those
     const { [USER_ID]: _user, ...rest } = data;
     add(rest, { to: socket.data as Record<string, unknown>, before: {} });
-    if (state.sessionProof === proofOfSession(connection))
+    if (state.sessionProof === proofOfSession(client, this.#proofOptions))
       add(state.session ?? {}, { to: client.session, before });
     if (!this.#skipsMiddlewares) return;
     client.expiresAt ??= state.expiresAt; // watched from the acceptance on

@@ -69,6 +69,11 @@ export class StreamDriver extends RedisDriver {
     await this.#ask(key, ({ publisher }) => publisher.set(key, value, { PX: milliseconds }));
   }
 
+  /** What was stored; it stays there. */
+  async look(key: string): Promise<string | null> {
+    return await this.#ask(key, ({ publisher }) => publisher.get(key));
+  }
+
   /** What was stored; it is there no longer. */
   async take(key: string): Promise<string | null> {
     return await this.#ask(key, ({ publisher }) => publisher.getDel(key));

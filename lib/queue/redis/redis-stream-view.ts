@@ -26,6 +26,8 @@ export interface StreamClientView {
   client: object;
   /** From now on, broadcasts wait for their place in the stream, though not for long. */
   waitForOffsets(): void;
+  /** What is stored under a key, as the adapter has encoded it; it stays there. */
+  look(key: string): Promise<string | undefined>;
 }
 
 /**
@@ -57,7 +59,11 @@ export function streamClientView(link: Link, driver: StreamDriver, secret?: stri
     },
     ...sessions(driver, secret),
   };
-  return { client, waitForOffsets: () => void (waits = true) };
+  return {
+    client,
+    waitForOffsets: () => void (waits = true),
+    look: async (key) => opened(secret, key, await inTime(driver.look(key))),
+  };
 }
 
 /** XREAD, that waits where Redis cannot be read, and for ever once the link is closed. */
@@ -93,13 +99,14 @@ function whole(link: Link, { stream }: StreamDriver, entries: Entry[]): Message[
 /** Where the sessions of clients that have gone are kept, signed like everything else. */
 function sessions(driver: StreamDriver, secret: string | undefined): object {
   const sealed = (key: string, value: string) => seal(secret, key, Buffer.from(value)).toString('base64');
-  const taken = async (key: string) => {
-    const value = await inTime(driver.take(key));
-    return [value === null ? null : unseal(secret, key, Buffer.from(value, 'base64'))?.toString()];
-  };
+  const taken = async (key: string) => [opened(secret, key, await inTime(driver.take(key)))];
   return {
     set: (key: string, value: string, { PX }: { PX: number }) =>
       driver.store(key, sealed(key, value), PX).catch(() => {}), // its client starts afresh, then
     multi: () => ({ get: (key: string) => ({ del: () => ({ exec: () => taken(key) }) }) }),
   };
+}
+
+function opened(secret: string | undefined, key: string, sealed: string | null): string | undefined {
+  return sealed === null ? undefined : unseal(secret, key, Buffer.from(sealed, 'base64'))?.toString();
 }

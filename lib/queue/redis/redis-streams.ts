@@ -13,7 +13,7 @@ import { connector } from './redis-clients.js';
 import { orCluster } from './redis-cluster.js';
 import { StreamDriver } from './redis-stream-driver.js';
 import { writeFields } from './redis-stream-fields.js';
-import { streamClientView } from './redis-stream-view.js';
+import { streamClientView, type StreamClientView } from './redis-stream-view.js';
 
 /** Redis, through socket.io's own adapter on a stream, which replays to a client what it has missed. */
 export const backend: Backend = {
@@ -48,18 +48,25 @@ function streamsAdapter(link: Link, driver: StreamDriver, secret: string | undef
     '@socket.io/redis-streams-adapter',
   ) as typeof import('@socket.io/redis-streams-adapter');
   const view = streamClientView(link, driver, secret);
+  const sessions = `${link.channel}#session:`;
   const create = createAdapter(view.client, {
     streamName: driver.stream,
     channelPrefix: link.channel,
-    sessionKeyPrefix: `${link.channel}#session:`,
+    sessionKeyPrefix: sessions,
   }) as (namespace: unknown) => ClusterAdapter;
   return function factory(namespace: Recovering) {
     const adapter = leavingChannels(checking(create(namespace), link), link);
     if (!namespace.server.opts.connectionStateRecovery) return localFirst(adapter);
     // A client has to be told which message of the stream it gets, so that it can say which was its last.
     view.waitForOffsets();
-    return adapter;
+    return Object.assign(adapter, { peekSession: (pid: string) => peek(view, `${sessions}${pid}`) });
   };
+}
+
+/** What the adapter keeps for a client that may come back. A broker that is away shows nothing. */
+async function peek(view: StreamClientView, key: string): Promise<unknown> {
+  const encoded = await view.look(key).catch(() => undefined);
+  return encoded === undefined ? undefined : msgpack.decode(Buffer.from(encoded, 'base64'));
 }
 
 /**
