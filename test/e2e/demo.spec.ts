@@ -1,9 +1,10 @@
 import type { INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { chromium, type Browser, type Page } from 'playwright-core';
+import { chromium, type Browser, type Locator, type Page } from 'playwright-core';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import ts from 'typescript';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { AppModule } from '../../sample/01-demo/app.module.js';
 import { root } from '../support/source.js';
@@ -57,6 +58,10 @@ describe.skipIf(!have('chromium'))('the demo page', () => {
     page.on('console', (message) => {
       // A client that the server puts out says goodbye, too; by polling that may come too late (400).
       if (!message.location().url.includes('transport=polling')) complaints.push(message.text());
+    });
+    page.on('response', (answer) => {
+      if (answer.status() < 400 || answer.url().includes('transport=polling')) return;
+      complaints.push(`${answer.status()} for ${answer.url()}`);
     });
     page.on('request', (request) => {
       if (!request.url().startsWith(url)) complaints.push(`asked for ${request.url()}`);
@@ -196,11 +201,80 @@ describe.skipIf(!have('chromium'))('the demo page', () => {
     expect(await other.locator('img').count()).toBe(0);
   });
 
-  it('quotes the gateway word for word', async () => {
+  it('shows in each card the handlers of its buttons, word for word', async () => {
     const page = await open('', 'websocket');
-    const gateway = await readFile(`${root}sample/01-demo/demo.gateway.ts`, 'utf8');
-    const lines = (await page.locator('pre').allInnerTexts()).join('\n').split('\n');
-    expect(lines.filter((line) => !gateway.includes(line.trim()))).toEqual([]);
+    const handlers = handlersIn(await readFile(gatewayPath, 'utf8'));
+    await page.locator('pre:empty').first().waitFor({ state: 'detached' });
+    const cards = await page.locator('form').all();
+    expect(cards).toHaveLength(8);
+    for (const each of cards) {
+      const events = await each.locator('button').evaluateAll((all) => all.map((button) => button.value));
+      const shown = await each.locator('pre').allTextContents();
+      expect(shown.filter((text) => !handlers.includes(text))).toEqual([]);
+      expect(
+        events.filter((event) => !shown.some((text) => text.startsWith(`@OnEvent('${event}')`))),
+      ).toEqual([]);
+    }
+  });
+
+  it('leads to the source of the gateway that runs', async () => {
+    const page = await open('', 'websocket');
+    await page.getByRole('link', { name: 'demo.gateway.ts' }).click();
+    expect(await page.locator('body').textContent()).toBe(await readFile(gatewayPath, 'utf8'));
+  });
+
+  it('marks its figures as old ones while it is not connected', async () => {
+    const page = await open('', 'websocket');
+    const marks = page.locator('.tiles').getByText('not live');
+    await expect.poll(() => page.locator('#counter').innerText(), { timeout: 5000 }).toMatch(/\d/);
+    expect(await shownOf(marks)).toBe(0);
+
+    await press(page, 'Disconnect');
+    await page.getByText('disconnected: io server disconnect').waitFor();
+
+    expect(await shownOf(marks)).toBe(await page.locator('.tiles dt').count());
+    await press(page, 'Reconnect');
+    await page.getByText('connected · websocket', { exact: true }).waitFor();
+    expect(await shownOf(marks)).toBe(0);
+  });
+
+  it('has an icon, also for browsers that look for one themselves', async () => {
+    const page = await open('', 'websocket');
+    const linked = await page.locator('link[rel=icon]').getAttribute('href');
+    for (const path of [linked!, 'favicon.ico']) {
+      const answer = await page.request.get(`${url}/${path}`);
+      expect([answer.status(), answer.headers()['content-type']]).toEqual([200, 'image/svg+xml']);
+    }
+  });
+
+  it('covers no button on a phone, wherever it is scrolled to', async () => {
+    const page = await open('', 'websocket');
+    await page.setViewportSize({ width: 390, height: 844 });
+    expect(await coveredButtons(page)).toEqual([]);
+    expect(await page.locator('html').evaluate((html) => html.scrollWidth)).toBe(390);
+  });
+
+  it('keeps a button close to its input, whatever stands in the cards beside', async () => {
+    const page = await open('', 'websocket');
+    await page.setViewportSize({ width: 1280, height: 900 });
+    const gaps = await page.locator('form').evaluateAll((forms) =>
+      forms.flatMap((form) => {
+        const [input, button] = [form.querySelector('input'), form.querySelector('button')];
+        if (!input || !button) return [];
+        return button.getBoundingClientRect().top - input.getBoundingClientRect().bottom;
+      }),
+    );
+    expect(gaps).toHaveLength(5);
+    expect(Math.max(...gaps)).toBeLessThan(20);
+  });
+
+  it.each(['socket.io/socket.io.js', 'demo.js'])('says so if %s cannot be loaded', async (script) => {
+    const page = await (await browser.newContext()).newPage();
+    await page.route(`**/${script}`, (route) => route.abort());
+    await page.goto(url);
+    await expect
+      .poll(() => page.getByRole('alert').allInnerTexts(), { timeout: 10_000 })
+      .toEqual([`${script} could not be loaded. Does the server run? Then reload.`]);
   });
 });
 
@@ -227,6 +301,8 @@ describe('the built demo', () => {
       const page = await fetch(url);
       expect(page.headers.get('content-type')).toContain('text/html');
       expect(await page.text()).toContain('<h1>nestjs-flask-socket');
+      const source = await fetch(`${url}/demo.gateway.ts`);
+      expect(await source.text()).toBe(await readFile(gatewayPath, 'utf8'));
       expect((await fetch(`${url}/socket.io/socket.io.js`)).status).toBe(200);
       demo.end(signal);
       await demo.ended;
@@ -236,6 +312,38 @@ describe('the built demo', () => {
     120_000,
   );
 });
+
+const gatewayPath = `${root}sample/01-demo/demo.gateway.ts`;
+
+/** The methods of a file's class with their decorators, as they stand at its margin. */
+function handlersIn(text: string): string[] {
+  const file = ts.createSourceFile('gateway.ts', text, ts.ScriptTarget.Latest, true);
+  const classes = file.statements.filter(ts.isClassDeclaration);
+  const methods = classes.flatMap(({ members }) => members.filter(ts.isMethodDeclaration));
+  return methods.map((method) => method.getText(file).replaceAll(/^ {2}/gm, ''));
+}
+
+async function shownOf(marks: Locator): Promise<number> {
+  const shown = await Promise.all((await marks.all()).map((mark) => mark.isVisible()));
+  return shown.filter(Boolean).length;
+}
+
+/** The buttons that a finger on their middle would miss, at any place of the page. */
+function coveredButtons(page: Page): Promise<string[]> {
+  return page.locator('button').evaluateAll((buttons) => {
+    const found = new Set<string>();
+    const { ownerDocument } = buttons[0]!;
+    const scrolled = ownerDocument.documentElement;
+    for (scrolled.scrollTop = 0; ; scrolled.scrollTop += 100) {
+      for (const button of buttons) {
+        const { x, y, width, height } = button.getBoundingClientRect();
+        const met = ownerDocument.elementFromPoint(x + width / 2, y + height / 2); // null outside of the screen
+        if (met && !button.contains(met)) found.add(button.textContent);
+      }
+      if (scrolled.scrollTop + scrolled.clientHeight >= scrolled.scrollHeight - 1) return [...found];
+    }
+  });
+}
 
 type Started = ReturnType<typeof start>;
 

@@ -6,6 +6,30 @@ const transport = new URLSearchParams(location.search).get('transport');
 const transports = ['polling', 'websocket'].includes(transport) ? [transport] : ['polling', 'websocket'];
 const socket = io('/test', { transports });
 
+// The handlers, word for word: cut from the file that the server serves --------------------------------------
+void showHandlers();
+
+async function showHandlers() {
+  const source = await sourceOf('demo.gateway.ts');
+  for (const place of document.querySelectorAll('[data-handler]')) {
+    const begin = source.indexOf(`  ${place.dataset.handler}\n`);
+    const end = source.indexOf('\n  }\n', begin) + '\n  }'.length;
+    place.textContent = source
+      ? source.slice(begin, end).replaceAll(/^ {2}/gm, '')
+      : 'The source cannot be read.';
+  }
+}
+
+async function sourceOf(file) {
+  const answer = await fetch(file).catch(() => undefined);
+  return answer?.ok ? answer.text() : '';
+}
+
+// Small screens begin with the controls; the handlers are a tap away.
+for (const details of document.querySelectorAll('details')) {
+  details.open = matchMedia('(min-width: 40rem)').matches;
+}
+
 // Send: a button's value is the event, its form's fields are the arguments ---------------------------------
 const argumentsOf = {
   'my event': (form) => [form.text.value, form.number.valueAsNumber],
@@ -59,6 +83,7 @@ function showRooms(rooms) {
 
 // Connection -----------------------------------------------------------------------------------------------
 socket.on('connect', () => {
+  forgetFigures();
   const { engine } = socket.io;
   note(`connected by ${engine.transport.name}`, engine.transport.name);
   engine.once('upgrade', ({ name }) => note(`upgraded to ${name}`, name));
@@ -79,12 +104,30 @@ function note(text, detail) {
   element('status').textContent = detail ? `${state} · ${detail}` : state;
   element('sid').textContent = socket.id ?? '–';
   element('cards').disabled = !socket.connected;
+  markTiles(socket.connected);
   if (state === 'disconnected') offerReconnection();
+}
+
+/** Without a connection the figures are the last ones, and say so. */
+function markTiles(live) {
+  document.querySelector('.tiles').classList.toggle('frozen', !live);
+  for (const mark of document.querySelectorAll('.stale')) mark.hidden = live;
+}
+
+/** A new connection shows no figures of the one before. */
+function forgetFigures() {
+  latencies.length = 0;
+  element('sparkline').setAttribute('points', '');
+  for (const id of ['clients', 'counter', 'latency']) element(id).textContent = '–';
 }
 
 function offerReconnection() {
   const button = textElement('button', '', 'Reconnect');
-  button.addEventListener('click', () => socket.connect());
+  button.addEventListener('click', () => {
+    element('status').focus(); // the button is about to go
+    socket.connect();
+    note('connecting again');
+  });
   element('status').append(button);
   button.focus(); // the button that was clicked is disabled now
 }
@@ -140,6 +183,6 @@ const milliseconds = (duration) => `${duration.toFixed(duration < 10 ? 1 : 0)} m
 const timeOfDay = () =>
   new Date().toLocaleTimeString('en-GB') + `.${String(Date.now() % 1000).padStart(3, '0')}`;
 
-for (const link of document.querySelectorAll('nav a')) {
+for (const link of document.querySelectorAll('nav a:not(.jump)')) {
   if (link.search === location.search) link.setAttribute('aria-current', 'page');
 }
