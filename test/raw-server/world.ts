@@ -60,7 +60,8 @@ export function raw(
   });
 }
 
-async function startPlain(options: Partial<ServerOptions>): Promise<World> {
+/** A plain server of socket.io. */
+export async function startPlain(options: Partial<ServerOptions>): Promise<World> {
   const http = createServer();
   const io = new Server(http, options);
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
@@ -68,7 +69,8 @@ async function startPlain(options: Partial<ServerOptions>): Promise<World> {
   return worldOf(io, (http.address() as AddressInfo).port);
 }
 
-function worldOf(io: Server, port: number): World {
+/** What a case works with, of a server that listens. */
+export function worldOf(io: Server, port: number): World {
   const url = `http://127.0.0.1:${port}`;
   const open = (namespace = '/', options: ClientOptions = {}) => {
     const client = connectTo(url + namespace, { forceNew: true, reconnection: false, ...options });
