@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
 import {
   args,
@@ -15,17 +14,12 @@ import {
   SocketIO,
   type FlaskSocketOptions,
 } from 'nestjs-flask-socket';
-import type { ManagerOptions, Socket } from 'socket.io-client';
+import type { Socket } from 'socket.io-client';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ask, connected, inbox, next, startApp, type RunningApp } from '../support/app.js';
+import { CLIENT_VERSIONS, version2, type ClientVersion } from '../support/client-versions.js';
 import { root } from '../support/source.js';
 import { have } from '../support/system-packages.mjs';
-
-/** The type of version 2 is close enough. */
-const connectVersion2 = createRequire(import.meta.url)('socket.io-client-2') as (
-  url: string,
-  options: Partial<ManagerOptions> & { query?: Record<string, string> },
-) => Socket;
 
 const bytes = Buffer.from([0, 1, 254, 255]);
 
@@ -84,39 +78,33 @@ const transports: [string, string[]][] = [
   ['polling, then WebSocket', ['polling', 'websocket']],
 ];
 
-interface Dialect {
-  name: string;
-  options: FlaskSocketOptions;
-  /** A client of a namespace; not yet connected. */
-  open(running: RunningApp, namespace: string, transports: string[]): Socket;
+interface Opening {
+  namespace?: string;
+  ways: string[];
+  /** What it brings. */
+  token?: string;
 }
 
-const dialects: Dialect[] = [
-  {
-    name: 'socket.io-client 4',
-    options: {},
-    open: (running, namespace, ways) =>
-      running.open(namespace, { transports: ways, auth: { token: 'open sesame' } }),
-  },
-  {
-    name: 'socket.io-client 2 with allowEIO3',
-    options: { allowEIO3: true },
-    open: (running, namespace, ways) => openVersion2(running, namespace, ways, { token: 'open sesame' }),
-  },
-];
-
-function openVersion2(running: RunningApp, namespace: string, ways: string[], query = {}): Socket {
-  const options = { transports: ways, forceNew: true, reconnection: false, query };
-  const client = connectVersion2(running.url + namespace, options);
+/** A client of some version; not yet connected. */
+function open({ url }: RunningApp, { connect, isOld }: ClientVersion, opening: Opening): Socket {
+  const { namespace = '/', ways, token = 'open sesame' } = opening;
+  const brought = isOld ? { query: { token } } : { auth: { token } };
+  const client = connect(url + namespace, {
+    transports: ways,
+    forceNew: true,
+    reconnection: false,
+    ...brought,
+  });
   onTestFinished(() => void client.close());
   return client;
 }
 
-describe.each(dialects)('$name', ({ options, open }) => {
+describe.each(CLIENT_VERSIONS)('$name', (version) => {
+  const options = { allowEIO3: version.isOld };
   describe.each(transports)('by %s', (_, ways) => {
     const atRoot = async () => {
       const running = await start(options);
-      const client = open(running, '/', ways);
+      const client = open(running, version, { ways });
       const welcome = next(client, 'welcome');
       const [sid, namespace] = await welcome;
       return { running, client, sid, namespace };
@@ -162,7 +150,7 @@ describe.each(dialects)('$name', ({ options, open }) => {
 
     it('R5 connects to another namespace with what it brings, hears its room, and leaves it', async () => {
       const running = await start(options);
-      const chat = open(running, '/chat', ways);
+      const chat = open(running, version, { namespace: '/chat', ways });
       const [sid, namespace, token] = await next(chat, 'welcome');
       const heard = next(chat, 'in lobby');
       chat.emit('to lobby', 'hello');
@@ -189,7 +177,7 @@ describe.each(dialects)('$name', ({ options, open }) => {
 describe('socket.io-client 2', () => {
   it.each(transports.slice(0, 2))('R5 is refused by %s without allowEIO3', async (_, ways) => {
     const running = await start();
-    const client = openVersion2(running, '/', ways);
+    const client = open(running, version2, { ways });
     const outcome = await Promise.race([
       next(client, 'connect').then(() => 'connected'),
       next(client, 'connect_error').then(() => 'refused'),
@@ -200,22 +188,18 @@ describe('socket.io-client 2', () => {
 
   it.each(transports.slice(0, 2))('R5 C2 hears by %s why the connect handler refused it', async (_, ways) => {
     const running = await start({ allowEIO3: true });
-    const client = openVersion2(running, '/chat', ways, { token: 'wrong' });
+    const client = open(running, version2, { namespace: '/chat', ways, token: 'wrong' });
     expect(await next(client, 'error')).toEqual(['Connection rejected by server']);
   });
 
   it.each([
     ['text', 'hello'],
     ['bytes', { inner: bytes }],
-  ])('R5 and clients of version 4 hear each other, on each transport (%s)', async (_, data) => {
+  ])('R5 and all later clients hear each other, on each transport (%s)', async (_, data) => {
     const running = await start({ allowEIO3: true });
-    const auth = { token: 'open sesame' };
-    const clients = [
-      openVersion2(running, '/chat', ['polling'], auth),
-      openVersion2(running, '/chat', ['websocket'], auth),
-      running.open('/chat', { transports: ['polling'], auth }),
-      running.open('/chat', { transports: ['websocket'], auth }),
-    ];
+    const clients = CLIENT_VERSIONS.flatMap((version) =>
+      ['polling', 'websocket'].map((way) => open(running, version, { namespace: '/chat', ways: [way] })),
+    );
     await Promise.all(clients.map((client) => next(client, 'welcome')));
     for (const sender of clients) {
       const heard = Promise.all(clients.map((client) => next(client, 'in lobby')));

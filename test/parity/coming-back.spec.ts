@@ -1,27 +1,21 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createRequire } from 'node:module';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { OnConnect, SocketIO } from 'nestjs-flask-socket';
-import { io, type ManagerOptions, type Socket } from 'socket.io-client';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { next, startApp } from '../support/app.js';
+import { CLIENT_VERSIONS, type ClientVersion } from '../support/client-versions.js';
 import { Journal } from '../support/journal.js';
 import { root } from '../support/source.js';
 import { have } from '../support/system-packages.mjs';
 
-type Connect = (url: string, options: Partial<ManagerOptions>) => Socket;
-
 /** Connects to a URL, and from then on as often as it is cut; resolves when it is connected for the first time. */
 type Client = (url: string, transports: string[]) => Promise<unknown>;
 
-/** The type of version 2 is close enough. */
-const connectVersion2 = createRequire(import.meta.url)('socket.io-client-2') as Connect;
-
 const JavaScript =
-  (connectWith: Connect): Client =>
+  ({ connect: open }: ClientVersion): Client =>
   async (url, transports) => {
-    const client = connectWith(url, { transports, reconnectionDelay: 20, reconnectionDelayMax: 50 });
+    const client = open(url, { transports, reconnectionDelay: 20, reconnectionDelayMax: 50 });
     onTestFinished(() => void client.close());
     await next(client, 'connect');
   };
@@ -65,10 +59,9 @@ async function start() {
 }
 
 describe.each([
-  ['socket.io-client 4', JavaScript(io)],
-  ['socket.io-client 2', JavaScript(connectVersion2)],
-  ['python-socketio', Python],
-] as const)('%s', (name, client) => {
+  ...CLIENT_VERSIONS.map((version) => [version.name, JavaScript(version)] as const),
+  ['python-socketio', Python] as const,
+])('%s', (name, client) => {
   it
     .skipIf(client === Python && !have('python-socketio'))
     .each([[['polling']], [['websocket']], [['polling', 'websocket']]])(

@@ -72,7 +72,7 @@ describe.skipIf(!have('redis-server'))('servers in two processes, joined by Redi
   }
 
   function joined(title: string, act: (fleet: Fleet) => Promise<unknown>, expected: unknown): void {
-    describe(title, () => {
+    describe(`${title} (two processes)`, () => {
       it('in plain socket.io', async () => expect(await act(await fleetOf(plain))).toEqual(expected));
       it('here, the same', async () => expect(await act(await fleetOf(ours))).toEqual(expected));
     });
