@@ -1,5 +1,6 @@
 import type { Namespace } from 'socket.io';
 import { ClusterAdapterWithHeartbeat } from 'socket.io-adapter';
+import { answeringAlways } from './answering.js';
 import { checkClusterMessage, topicOf } from './cluster-message.js';
 import { decode, encode } from './codec.js';
 import type { Link } from './broker-link.js';
@@ -10,7 +11,7 @@ import type { AdapterFactory } from './queue.js';
 /** socket.io's cluster adapter over a link, for the brokers that have none of their own. */
 export function linkAdapter(link: Link): AdapterFactory {
   return function factory(namespace: Namespace) {
-    return localFirst(new LinkAdapter(namespace, link));
+    return answeringAlways(localFirst(new LinkAdapter(namespace, link)), link);
   } as AdapterFactory;
 }
 
@@ -43,11 +44,7 @@ class LinkAdapter extends ClusterAdapterWithHeartbeat {
   }
 
   protected override doPublishResponse(requester: string, response: object): Promise<void> {
-    try {
-      this.link.publish(`${this.#topic}${requester}`, encode(response));
-    } catch (error) {
-      this.link.lose(error); // the application's data of a socket: socket.io leaves a rejection unhandled
-    }
+    this.link.publish(`${this.#topic}${requester}`, encode(response));
     return Promise.resolve();
   }
 }

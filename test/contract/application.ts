@@ -173,6 +173,14 @@ function commandsOf(app: INestApplication): Commands {
       return { sids: members.map(({ sid }) => sid), partial: members.partial === true, took };
     },
     socketsJoin: (room: string, sid: string) => socketio.server.in(sid).socketsJoin(room),
+    keepInData: (sid: string, name: string, depth: number) => {
+      const { data } = socketio.server.sockets.sockets.get(sid)!;
+      Object.assign(data as object, { name, nested: nested(depth) });
+    },
+    namesInData: async () => {
+      const sockets = await socketio.server.fetchSockets();
+      return Object.fromEntries(sockets.map(({ id, data }) => [id, (data as { name?: string }).name]));
+    },
     startTicking: (name: string) => {
       tasks.push(socketio.startBackgroundTask({ once: name }, tick, socketio));
     },
@@ -200,6 +208,13 @@ function commandsOf(app: INestApplication): Commands {
       process.disconnect();
     },
   };
+}
+
+/** So many lists in each other. */
+function nested(depth: number): unknown {
+  let value: unknown = [];
+  for (let level = 1; level < depth; level++) value = [value];
+  return value;
 }
 
 /** A task that is to run in one process of all: it says which one that is, and counts. */

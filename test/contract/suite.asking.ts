@@ -28,6 +28,24 @@ export function asksAcross(world: World): void {
     expect(await world.a.call('question', 1, { to: onB!.sid, namespace })).toBe('yes');
   });
 
+  it.each([101, 6_000])(
+    'X5 P4 fetchSockets() finds everybody, where data of one client are nested %i deep: it is listed without',
+    async (depth) => {
+      const [onA, onB] = await world.clients();
+      const [deepOnB] = await world.clients({ on: [world.b] });
+      await world.b.log();
+      await world.a.keepInData(onA!.sid, 'own', depth);
+      await world.b.keepInData(onB!.sid, 'whole', 1);
+      await world.b.keepInData(deepOnB!.sid, 'deep', depth);
+      const names = await world.a.namesInData();
+      expect(names).toMatchObject({ [onA!.sid]: 'own', [onB!.sid]: 'whole' });
+      expect(Object.keys(names)).toContain(deepOnB!.sid);
+      const lines = (await world.b.log()).filter((line) => line.includes(deepOnB!.sid));
+      const isListedWhole = names[deepOnB!.sid] === 'deep';
+      expect([isListedWhole, lines.length]).toEqual(isListedWhole ? [true, 0] : [false, 1]);
+    },
+  );
+
   it('P4 E7 many questions at once get each their own answer', async () => {
     const clients = await world.clients();
     for (const { socket } of clients)

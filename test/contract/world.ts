@@ -103,6 +103,16 @@ export class Application {
     return this.order('partialMembers', room, options);
   }
 
+  /** Puts a name, and lists nested so deep, into the `data` of a client's socket. */
+  keepInData(sid: string, name: string, depth: number): Promise<void> {
+    return this.order('keepInData', sid, name, depth);
+  }
+
+  /** The names that `fetchSockets()` finds in the `data` of sockets, by sid. */
+  namesInData(): Promise<Record<string, string | undefined>> {
+    return this.order('namesInData');
+  }
+
   /** Starts a task that emits `tick` while this process leads under a name. */
   startTicking(name: string): Promise<void> {
     return this.order('startTicking', name);

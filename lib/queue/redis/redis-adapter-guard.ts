@@ -1,5 +1,6 @@
 import type { Server } from 'socket.io';
 import type { Adapter } from 'socket.io-adapter';
+import { reporter, socketsAsJson, type Reporter } from '../answering.js';
 import { checkAdapterOptions, checkPacket, checkServerEvent } from '../cluster-message.js';
 import { decode, msgpack } from '../codec.js';
 import type { Link } from '../broker-link.js';
@@ -9,6 +10,7 @@ import { REQUESTS } from './redis-requests.js';
 
 const APPLIED_HERE: ReadonlySet<unknown> = new Set(Object.values(REQUESTS));
 
+const FETCH_SOCKETS = 5;
 const SERVER_SIDE_EMIT = 6;
 
 /** The parts of socket.io's Redis adapter that its types keep private. */
@@ -16,10 +18,12 @@ interface RedisAdapter extends Adapter {
   readonly uid: string;
   readonly requestChannel: string;
   onrequest: (channel: string, payload: Buffer) => Promise<void>;
+  publishResponse(request: Request, answer: string): void;
 }
 
 interface Request {
   uid?: unknown;
+  requestId?: unknown;
   type?: unknown;
   opts?: unknown;
   packet?: unknown;
@@ -53,12 +57,15 @@ export function guardRedisAdapter(created: Adapter, link: Link): Adapter {
   const { onrequest } = adapter;
   const own: Partial<RedisAdapter> = {
     async onrequest(channel, payload) {
+      let request: Request | undefined;
       try {
-        const request = channel.startsWith(adapter.requestChannel) ? checked(decode(payload)) : undefined;
+        request = channel.startsWith(adapter.requestChannel) ? checked(decode(payload)) : undefined;
         if (request?.uid === adapter.uid && APPLIED_HERE.has(request.type)) return;
         await onrequest.call(adapter, channel, payload);
       } catch (error) {
-        link.refuse(error);
+        if (request?.type === FETCH_SOCKETS)
+          answerWithoutData(adapter, request, reporter(adapter.nsp, link, error)); // prettier-ignore
+        else link.refuse(error);
       }
     },
   };
@@ -67,6 +74,14 @@ export function guardRedisAdapter(created: Adapter, link: Link): Adapter {
     link.publish(adapter.requestChannel, Buffer.from(JSON.stringify(request)));
   });
   return Object.assign(adapter, own, applied);
+}
+
+/** The adapter has failed to write its sockets: an application has put into their `data` what is no JSON. */
+function answerWithoutData(adapter: RedisAdapter, request: Request, failed: Reporter): void {
+  const { rooms, except } = request.opts as { rooms: string[]; except?: string[] };
+  const sockets = socketsAsJson(adapter, { rooms: new Set(rooms), except: new Set(except) }, failed);
+  const { requestId } = request;
+  adapter.publishResponse(request, `{"requestId":${JSON.stringify(requestId)},"sockets":${sockets}}`);
 }
 
 /** The request, or an error if the adapter would not bear it. */

@@ -1,5 +1,6 @@
-import type { Adapter } from 'socket.io-adapter';
+import type { ClusterAdapter } from 'socket.io-adapter';
 import { load } from '../../common/optional-package.js';
+import { answeringAlways } from '../answering.js';
 import type { Backend } from '../back-end.js';
 import { checkClusterMessage, type ClusterMessage } from '../cluster-message.js';
 import { decode, encode } from '../codec.js';
@@ -41,12 +42,12 @@ function shardedAdapter(link: Link, driver: RedisDriver): AdapterFactory {
     subscriptionMode: 'static',
   });
   return function factory(namespace: never) {
-    return guarded(localFirst(create(namespace)));
+    return answeringAlways(guarded(localFirst(create(namespace) as ClusterAdapter)), link);
   };
 }
 
 /** Makes the adapter take only what it can bear, and give bytes of all kinds; the link counts the rest. */
-function guarded(adapter: Adapter): Adapter {
+function guarded(adapter: ClusterAdapter): ClusterAdapter {
   const { server } = adapter.nsp;
   const internals = adapter as unknown as Internals; // typed private
   const own: Pick<Internals, 'encode' | 'onRawMessage'> = {

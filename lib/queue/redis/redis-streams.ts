@@ -1,6 +1,7 @@
 import type { ClusterAdapter } from 'socket.io-adapter';
 import { load } from '../../common/optional-package.js';
 import { plain } from '../../common/plain.js';
+import { answeringAlways } from '../answering.js';
 import type { Backend } from '../back-end.js';
 import { checkClusterMessage, clusterMessage } from '../cluster-message.js';
 import { hasBytes, msgpack } from '../codec.js';
@@ -55,7 +56,7 @@ function streamsAdapter(link: Link, driver: StreamDriver, secret: string | undef
     sessionKeyPrefix: sessions,
   }) as (namespace: unknown) => ClusterAdapter;
   return function factory(namespace: Recovering) {
-    const adapter = leavingChannels(checking(create(namespace), link), link);
+    const adapter = leavingChannels(answeringAlways(checking(create(namespace), link), link), link);
     if (!namespace.server.opts.connectionStateRecovery) return localFirst(adapter);
     // A client has to be told which message of the stream it gets, so that it can say which was its last.
     view.waitForOffsets();

@@ -1,0 +1,99 @@
+import type { Namespace, Socket } from 'socket.io';
+import { Adapter, type BroadcastOptions, type ClusterAdapter } from 'socket.io-adapter';
+import { payloadProblem } from '../common/payload.js';
+import { printable, summarizeThrown } from '../common/printable.js';
+import type { Link } from './broker-link.js';
+
+/** A socket, as one process tells another of it (`fetchSockets()`). */
+interface Told {
+  id: string;
+  data: unknown;
+  [key: string]: unknown;
+}
+
+interface Answer {
+  data?: { sockets?: unknown };
+}
+
+/** The part of socket.io's cluster adapters that its types keep protected. */
+interface Internals {
+  doPublishResponse(requester: string, answer: Answer): Promise<void>;
+}
+
+/**
+ * Makes a cluster adapter answer other processes also where an application has put into a socket's `data` what cannot
+ * be encoded: that is left out. socket.io's would throw in a promise that nobody listens to, and not answer.
+ */
+export function answeringAlways<A extends ClusterAdapter>(adapter: A, link: Link): A {
+  const internals = adapter as unknown as Internals; // typed protected
+  const give = internals.doPublishResponse.bind(adapter);
+  internals.doPublishResponse = async (requester, answer) => {
+    try {
+      await give(requester, answer);
+    } catch (thrown) {
+      const without = (isFit: (data: unknown) => boolean) =>
+        give(
+          requester,
+          withoutData(answer, (socket) => isFit(socket.data), reporter(adapter.nsp, link, thrown)),
+        );
+      await without(isModest)
+        .catch(() => without(() => false))
+        .catch((error: unknown) => link.lose(error));
+    }
+  };
+  return adapter;
+}
+
+/** The sockets of this process as JSON: those of an adapter that has failed to write them. */
+export function socketsAsJson(adapter: Adapter, opts: BroadcastOptions, failed: Reporter): string {
+  const sockets: Told[] = [];
+  (adapter as unknown as Applying).apply(opts, ({ id, handshake, rooms, data }) => {
+    const { sessionStore: _, ...rest } = handshake as unknown as Record<string, unknown>; // express-session's
+    sockets.push({ id, handshake: rest, rooms: [...rooms], data: data as unknown });
+  });
+  return JSON.stringify(sockets.map((socket) => told(socket, isJson, failed)));
+}
+
+/** The part of an adapter that its types keep private: whom something is for. */
+interface Applying {
+  apply(opts: BroadcastOptions, callback: (socket: Socket) => void): void;
+}
+
+/** Told of a socket whose data are left out. */
+export type Reporter = (socket: { id: string }) => void;
+
+/** Says so in the log. */
+export function reporter({ name }: Namespace, { logger }: Link, thrown: unknown): Reporter {
+  return ({ id }) =>
+    logger.warn(
+      `The data of client ${id} of ${printable(name)} cannot be sent to other processes, whose fetchSockets() lists ` +
+        `it without: ${summarizeThrown(thrown)}`,
+    );
+}
+
+function withoutData(answer: Answer, isFit: (socket: Told) => boolean, failed: Reporter): Answer {
+  const sockets = answer.data?.sockets;
+  if (!Array.isArray(sockets)) return answer;
+  const all = (sockets as Told[]).map((socket) => told(socket, isFit, failed));
+  return { ...answer, data: { ...answer.data, sockets: all } };
+}
+
+function told(socket: Told, isFit: (socket: Told) => boolean, failed: Reporter): Told {
+  if (isFit(socket)) return socket;
+  failed(socket);
+  return { ...socket, data: {} };
+}
+
+/** What no encoder has a limit for. */
+function isModest(data: unknown): boolean {
+  return payloadProblem([data]) === undefined && isJson({ data });
+}
+
+function isJson({ data }: Pick<Told, 'data'>): boolean {
+  try {
+    JSON.stringify(data);
+    return true;
+  } catch {
+    return false;
+  }
+}
