@@ -124,7 +124,7 @@ describe.each(platforms)('sessions that are not what they should be, on $platfor
     const redis = await redisBroker();
     await redis.start();
     const store = await redisStoreAt(redis.url);
-    const { app, browser } = await startSessions({ adapter, store, options: { sessionTimeout: 100 } });
+    const { app, browser } = await startSessions({ adapter, store, options: { sessionTimeout: 1_000 } });
     await browser.get('set/name/anna');
     const client = await browser.connect();
 
