@@ -47,7 +47,8 @@ export function answeringAlways<A extends ClusterAdapter>(adapter: A, link: Link
 /** The sockets of this process as JSON: those of an adapter that has failed to write them. */
 export function socketsAsJson(adapter: Adapter, opts: BroadcastOptions, failed: Reporter): string {
   const sockets: Told[] = [];
-  (adapter as unknown as Applying).apply(opts, ({ id, handshake, rooms, data }) => {
+  const internals = adapter as unknown as Applying; // typed private
+  internals.apply(opts, ({ id, handshake, rooms, data }) => {
     const { sessionStore: _, ...rest } = handshake as unknown as Record<string, unknown>; // express-session's
     sockets.push({ id, handshake: rest, rooms: [...rooms], data: data as unknown });
   });

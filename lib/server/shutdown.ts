@@ -11,8 +11,8 @@ import { FlaskSocketRuntime } from './flask-socket.runtime.js';
 /** What is kept of `shutdownTimeout` for closing, when handlers have been waited for; in milliseconds. */
 const CLOSING = 2_000;
 
-/** Which part of the time to wait is for what runs already; the rest is for the disconnect handlers. */
-const RUNNING = 3 / 4;
+/** What is kept of the time to wait for the disconnect handlers, whatever runs; in milliseconds, a quarter of it at most. */
+const LEAVING = 1_000;
 
 /** Ends what runs: background tasks, handlers, connections, in this order and in bounded time. */
 @Injectable()
@@ -89,7 +89,7 @@ export class Shutdown {
   async #endHandlers(toWait: () => number): Promise<void> {
     const { executor, host, logger } = this.runtime;
     await nextTurn(); // a handler that has just started is counted by then
-    await executor.inFlight.idle(toWait() * RUNNING);
+    await executor.inFlight.idle(toWait() - Math.min(LEAVING, toWait() / 4));
     if (host.existing) await bidFarewell(host.existing, toWait() / 2);
     const finished = await executor.inFlight.idle(toWait());
     if (!finished) logger.warn(`Stopping with ${counted(executor.inFlight.size, 'handler')} still running.`);
