@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { Namespace } from 'socket.io';
 import { Adapter, type BroadcastOptions, type Session } from 'socket.io-adapter';
 
@@ -20,8 +21,8 @@ interface Missed {
 
 const EVENT_PACKET = 2;
 
-/** How often what is too old is dropped, in milliseconds. */
-const SWEEPING = 60_000;
+/** How often what is too old is dropped, in milliseconds: with each window, but no more and no less often than this. */
+const SWEEPING = { least: 1_000, most: 60_000 };
 
 /**
  * Keeps what clients missed in this process. socket.io's own adapter for it gives one state to everybody who names its
@@ -31,6 +32,8 @@ export class MemoryAdapter extends Adapter {
   readonly #window: number;
   readonly #kept = new Map<string, Kept & { readonly at: number }>();
   #packets: Missed[] = [];
+  /** A timer keeps the context that it is started in: not that of the client which happens to be the first. */
+  readonly #outside = new AsyncResource('MemoryAdapter');
   /** As soon as there is something to drop. */
   #sweeping: NodeJS.Timeout | undefined;
   /** Offsets count from the start of the adapter, in microseconds: none of an earlier process is one of this. */
@@ -90,7 +93,12 @@ export class MemoryAdapter extends Adapter {
   }
 
   #sweepFromNowOn(): void {
-    this.#sweeping ??= setInterval(() => this.#sweep(), SWEEPING).unref();
+    this.#sweeping ??= this.#outside.runInAsyncScope(() => this.#sweepRegularly());
+  }
+
+  #sweepRegularly(): NodeJS.Timeout {
+    const every = Math.min(Math.max(this.#window, SWEEPING.least), SWEEPING.most);
+    return setInterval(() => this.#sweep(), every).unref();
   }
 
   #sweep(): void {
