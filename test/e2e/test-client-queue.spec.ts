@@ -38,7 +38,7 @@ describe.skipIf(!have('redis-server'))('the test client of an application with a
     const { client, other, app, socket } = await two('test-client-emits');
     const heard = inbox(socket);
     other.get(SocketIO).emit('news', { n: 1 });
-    expect(await client.waitFor('news')).toMatchObject({ args: [{ n: 1 }] });
+    expect(await client.waitFor('news', soon)).toMatchObject({ args: [{ n: 1 }] });
     app.get(SocketIO).emit('news', { n: 2 });
     await vi.waitUntil(() => heard.some(([, data]) => (data as { n: number }).n === 2), soon);
   });
