@@ -4,6 +4,7 @@ import expressSession, { MemoryStore, type Store } from 'express-session';
 import { FlaskSocketModule } from 'nestjs-flask-socket';
 import { randomBytes } from 'node:crypto';
 import { createClient } from 'redis';
+import { LookController } from '../shared/look.controller.js';
 import { SessionController } from './session.controller.js';
 import { SessionGateway } from './session.gateway.js';
 
@@ -31,7 +32,7 @@ async function storeOf(url: string | undefined): Promise<Store> {
       }),
     }),
   ],
-  controllers: [SessionController],
+  controllers: [LookController, SessionController],
   providers: [SessionGateway],
 })
 export class AppModule {}

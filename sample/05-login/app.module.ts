@@ -4,6 +4,7 @@ import expressSession from 'express-session';
 import { FlaskSocketModule } from 'nestjs-flask-socket';
 import { randomBytes } from 'node:crypto';
 import passport from 'passport';
+import { LookController } from '../shared/look.controller.js';
 import { LoginController } from './login.controller.js';
 import { LoungeGateway } from './lounge.gateway.js';
 import { LocalStrategy, UserSerializer, type User } from './users.js';
@@ -23,7 +24,7 @@ const session = expressSession({
       identify: (request) => (request.user as User | undefined)?.id, // whose room a connection joins
     }),
   ],
-  controllers: [LoginController],
+  controllers: [LookController, LoginController],
   providers: [LocalStrategy, UserSerializer, LoungeGateway],
 })
 export class AppModule {}

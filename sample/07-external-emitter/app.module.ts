@@ -2,6 +2,7 @@ import { Controller, Get, Header, Module, StreamableFile } from '@nestjs/common'
 import { FlaskSocketModule } from 'nestjs-flask-socket';
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
+import { LookController } from '../shared/look.controller.js';
 
 /** The board, which shows what arrives in namespace `/board`. */
 @Controller()
@@ -20,6 +21,6 @@ class BoardController {
       namespaces: ['/board'],
     }),
   ],
-  controllers: [BoardController],
+  controllers: [LookController, BoardController],
 })
 export class AppModule {}

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { JwtModule } from '@nestjs/jwt';
 import { FlaskSocketModule } from 'nestjs-flask-socket';
 import { randomBytes } from 'node:crypto';
+import { LookController } from '../shared/look.controller.js';
 import { TickerGateway } from './ticker.gateway.js';
 import { TokenController } from './token.controller.js';
 import { Tokens } from './tokens.js';
@@ -14,7 +15,7 @@ import { Tokens } from './tokens.js';
     }),
     FlaskSocketModule.forRoot({ identify: (request) => request.user as string }),
   ],
-  controllers: [TokenController],
+  controllers: [LookController, TokenController],
   providers: [Tokens, TickerGateway],
 })
 export class AppModule {}

@@ -3,8 +3,9 @@ const element = (id) => document.getElementById(id);
 const socket = io('/reports');
 const reports = new Map();
 
-socket.on('connect', () => (element('status').textContent = 'connected'));
-socket.on('disconnect', () => (element('status').textContent = 'disconnected'));
+const state = (text) => (element('status').textContent = element('status').dataset.state = text);
+socket.on('connect', () => state('connected'));
+socket.on('disconnect', () => state('disconnected'));
 
 // Only to the client that ordered: the worker emits to its sid.
 socket.on('progress', (title, percent) => {
