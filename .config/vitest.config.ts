@@ -1,7 +1,23 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** What takes minutes: begun first, it runs beside all others. */
+const LONG = ['contract/message-queue', 'package/install', 'e2e/workers', 'contract/driver', 'e2e/demo'];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const place = ({ moduleId }: TestSpecification) => {
+      const index = LONG.findIndex((name) => moduleId.includes(name));
+      return index === -1 ? LONG.length : index;
+    };
+    // oxlint-disable-next-line unicorn/no-array-sort -- it is a sequencer's, and no array's
+    const usual = await super.sort(files);
+    return usual.toSorted((a, b) => place(a) - place(b));
+  }
+}
 
 export default defineConfig({
   root,
@@ -17,6 +33,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.spec.ts', 'sample/**/*.spec.ts'],
     setupFiles: ['test/support/setup.ts'],
+    sequence: { sequencer: LongestFirst },
     pool: 'forks',
     maxWorkers: 3, // some wait for brokers most of their time
     testTimeout: 20_000,

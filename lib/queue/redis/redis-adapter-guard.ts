@@ -1,5 +1,6 @@
 import type { Server } from 'socket.io';
 import type { Adapter } from 'socket.io-adapter';
+import { guarded } from '../../common/thenable.js';
 import { reporter, socketsAsJson, type Reporter } from '../answering.js';
 import { checkAdapterOptions, checkPacket, checkServerEvent } from '../cluster-message.js';
 import { decode, msgpack } from '../codec.js';
@@ -63,9 +64,12 @@ export function guardRedisAdapter(created: Adapter, link: Link): Adapter {
         if (request?.uid === adapter.uid && APPLIED_HERE.has(request.type)) return;
         await onrequest.call(adapter, channel, payload);
       } catch (error) {
-        if (request?.type === FETCH_SOCKETS)
-          answerWithoutData(adapter, request, reporter(adapter.nsp, link, error)); // prettier-ignore
-        else link.refuse(error);
+        if (request?.type !== FETCH_SOCKETS || request.opts === undefined) return link.refuse(error);
+        const asked = request;
+        void guarded<unknown>(
+          () => answerWithoutData(adapter, asked, reporter(adapter.nsp, link, error)),
+          (second) => link.refuse(second),
+        );
       }
     },
   };
