@@ -31,11 +31,8 @@ export function answeringAlways<A extends ClusterAdapter>(adapter: A, link: Link
     try {
       await give(requester, answer);
     } catch (thrown) {
-      const without = (isFit: (data: unknown) => boolean) =>
-        give(
-          requester,
-          withoutData(answer, (socket) => isFit(socket.data), reporter(adapter.nsp, link, thrown)),
-        );
+      const failed = reporter(adapter.nsp, link, thrown);
+      const without = (isFit: IsFit) => give(requester, withoutData(answer, isFit, failed));
       await without(isModest)
         .catch(() => without(() => false))
         .catch((error: unknown) => link.lose(error));
@@ -72,25 +69,28 @@ export function reporter({ name }: Namespace, { logger }: Link, thrown: unknown)
     );
 }
 
-function withoutData(answer: Answer, isFit: (socket: Told) => boolean, failed: Reporter): Answer {
+/** Whether a socket's data may be sent. */
+type IsFit = (socket: Told) => boolean;
+
+function withoutData(answer: Answer, isFit: IsFit, failed: Reporter): Answer {
   const sockets = answer.data?.sockets;
   if (!Array.isArray(sockets)) return answer;
   const all = (sockets as Told[]).map((socket) => told(socket, isFit, failed));
   return { ...answer, data: { ...answer.data, sockets: all } };
 }
 
-function told(socket: Told, isFit: (socket: Told) => boolean, failed: Reporter): Told {
+function told(socket: Told, isFit: IsFit, failed: Reporter): Told {
   if (isFit(socket)) return socket;
   failed(socket);
   return { ...socket, data: {} };
 }
 
 /** What no encoder has a limit for. */
-function isModest(data: unknown): boolean {
-  return payloadProblem([data]) === undefined && isJson({ data });
+function isModest(socket: Told): boolean {
+  return payloadProblem([socket.data]) === undefined && isJson(socket);
 }
 
-function isJson({ data }: Pick<Told, 'data'>): boolean {
+function isJson({ data }: Told): boolean {
   try {
     JSON.stringify(data);
     return true;

@@ -2,8 +2,8 @@ import { AsyncResource } from 'node:async_hooks';
 import type { Namespace } from 'socket.io';
 import { Adapter, type BroadcastOptions, type Session } from 'socket.io-adapter';
 
-/** What is kept of a client that is gone. */
-type Kept = Omit<Session, 'missedPackets'>;
+/** What an adapter keeps of a client that is gone. */
+export type Kept = Omit<Session, 'missedPackets'>;
 
 interface Packet {
   readonly type: number;

@@ -1,9 +1,6 @@
-import type { Session } from 'socket.io-adapter';
 import { describeThrown, printable } from '../../common/printable.js';
 import { guarded } from '../../common/thenable.js';
-
-/** What an adapter keeps of a client that is gone, with what is ours. */
-export type Kept = Omit<Session, 'missedPackets'>;
+import type { Kept } from '../../socketio/memory-adapter.js';
 
 /** How an adapter keeps it. */
 type Persist = (kept: Kept) => unknown;

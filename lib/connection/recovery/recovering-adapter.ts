@@ -5,8 +5,8 @@ import { describeThrown, printable } from '../../common/printable.js';
 import type { Connection } from '../../context/connection.js';
 import { connectionOf } from '../../socketio/socket-internals.js';
 import { keepConnections } from './kept-connections.js';
-import { MemoryAdapter } from '../../socketio/memory-adapter.js';
-import { persistSafely, type Kept } from './persist-safely.js';
+import { MemoryAdapter, type Kept } from '../../socketio/memory-adapter.js';
+import { persistSafely } from './persist-safely.js';
 import { SingleUse } from './single-use.js';
 
 /** Where the data of a returning client's socket hold what came back with it, until it is admitted. */

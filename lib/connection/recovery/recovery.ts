@@ -68,11 +68,13 @@ export class Recovery {
   begin(connection: Connection): void {
     const { socket } = connection;
     if (!this.#recovery) return;
-    const claimant = this.#claimantOf(socket.client, socket.handshake.auth);
-    connection.credentials = claimant.credentials;
+    const { client, handshake } = socket;
+    const credentials = credentialsOf({ auth: handshake.auth, request: client.request }, this.#proofOptions);
+    connection.credentials = credentials;
     if (!socket.recovered) return;
     const returned = takeReturned(socket);
     const state = (returned?.state ?? {}) as State;
+    const claimant = { credentials, session: proofOfSession(connection.client, this.#proofOptions) };
     if (!returned || !mayBecome(state.proof, claimant)) return beginAfresh(connection);
     connection.withheld = new Set(returned.rooms.filter((room) => room !== socket.id));
     sendMissed(connection, returned.missed);

@@ -53,8 +53,7 @@ function answer(socket: Socket, value: unknown): unknown {
   return value;
 }
 
-@SocketGateway()
-class MainGateway {
+class Lives {
   @OnConnect()
   connect(@ConnectedSocket() socket: Socket) {
     live(socket);
@@ -65,19 +64,12 @@ class MainGateway {
     return answer(socket, value);
   }
 }
+
+@SocketGateway()
+class MainGateway extends Lives {}
 
 @SocketGateway('/job/:id')
-class JobGateway {
-  @OnConnect()
-  connect(@ConnectedSocket() socket: Socket) {
-    live(socket);
-  }
-
-  @OnEvent('echo')
-  echo(value: unknown, @ConnectedSocket() socket: Socket) {
-    return answer(socket, value);
-  }
-}
+class JobGateway extends Lives {}
 
 @Module({ imports: [FlaskSocketModule.forRoot()], providers: [MainGateway, JobGateway] })
 class AppModule {}
