@@ -50,22 +50,11 @@ export async function runPrimary(options: PrimaryOptions): Promise<never> {
     throw listenFailure(error, { host, port });
   });
   process.on('SIGTERM', () => void end(0)).on('SIGINT', interrupt);
-  process.on('SIGHUP', () => void replace(pool, logger));
+  process.on('SIGHUP', () => void pool.replaceAll());
   const taken = balancer.server.address() as AddressInfo;
   pool.start(workerEnvironment(taken));
   logger.log(
     `${counted(workers, 'worker')} on ${taken.address}:${taken.port}, primary process ${process.pid}.`,
   );
   return await new Promise<never>(() => {});
-}
-
-let replacing: Promise<void> | undefined;
-
-async function replace(pool: WorkerPool, logger: FlaskSocketLogger): Promise<void> {
-  if (replacing) return;
-  logger.log('The workers are replaced, one after the other.');
-  replacing = pool.replaceAll();
-  await replacing;
-  replacing = undefined;
-  logger.log('The workers have been replaced.');
 }

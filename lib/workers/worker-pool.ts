@@ -32,6 +32,7 @@ export class WorkerPool {
   #shutdownTimeout: number = DEFAULTS.shutdownTimeout;
   #everReady = false;
   #closing = false;
+  #isReplacing = false;
   /** The worker whose successor is starting. */
   #leaving: WorkerHandle | undefined;
 
@@ -63,8 +64,17 @@ export class WorkerPool {
     return candidates.toSorted((a, b) => a.connections - b.connections)[0];
   }
 
-  /** Replaces all workers, one after the other: a new one is ready before an old one ends. */
+  /** Replaces all workers, one after the other: a new one is ready before an old one ends. Once at a time. */
   async replaceAll(): Promise<void> {
+    if (this.#isReplacing) return;
+    this.#isReplacing = true;
+    this.parts.logger.log('The workers are replaced, one after the other.');
+    await this.#replaceEach();
+    this.#isReplacing = false;
+    this.parts.logger.log('The workers have been replaced.');
+  }
+
+  async #replaceEach(): Promise<void> {
     const old = [...this.#handles.values()].filter(({ state }) => state === 'ready');
     for (const handle of old) {
       if (this.#closing) return;
