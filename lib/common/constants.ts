@@ -1,3 +1,5 @@
+import type { PacketType as Parsers } from 'socket.io-parser';
+
 /** The namespace of handlers and emits that name none. */
 export const DEFAULT_NAMESPACE = '/';
 
@@ -16,6 +18,17 @@ export const RESERVED_EVENTS: ReadonlySet<string> = new Set([
   'newListener',
   'removeListener',
 ]);
+
+/** The types of packets of the Socket.IO protocol: socket.io-parser's, which the emitter does without. */
+export const PacketType = {
+  CONNECT: 0,
+  DISCONNECT: 1,
+  EVENT: 2,
+  ACK: 3,
+  CONNECT_ERROR: 4,
+  BINARY_EVENT: 5,
+  BINARY_ACK: 6,
+} as const satisfies typeof Parsers;
 
 /** What a refused client hears when nothing better was said (python-socketio's sentence). */
 export const CONNECTION_REJECTED = 'Connection rejected by server';

@@ -1,4 +1,5 @@
 import type { Socket } from 'socket.io';
+import { PacketType } from '../common/constants.js';
 import type { Log } from '../common/logger.js';
 import { describeThrown, nameOfThrown, printable } from '../common/printable.js';
 import { guarded } from '../common/thenable.js';
@@ -71,9 +72,7 @@ export class Receiver implements PacketReceiver {
     const what = `${message}, in ${printable(event)} of ${printable(socket.nsp.name)}, sid ${socket.id}: refused`;
     this.parts.logger.warn(what, 'payload');
     this.dropped('payload');
-    if (packet.type === EVENT_PACKET) answerRefused(socket, packet, { status: 'error', message });
+    if (packet.type === PacketType.EVENT) answerRefused(socket, packet, { status: 'error', message });
     else handlePacket(arrival);
   }
 }
-
-const EVENT_PACKET = 2;

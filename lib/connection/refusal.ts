@@ -1,4 +1,4 @@
-import { CONNECTION_REJECTED } from '../common/constants.js';
+import { CONNECTION_REJECTED, PacketType } from '../common/constants.js';
 import { ConnectionRefusedError } from '../common/connection-refused.error.js';
 import { describeThrown, nameOfThrown } from '../common/printable.js';
 import type { Connection, Runtime } from '../context/connection.js';
@@ -11,7 +11,7 @@ export function toldOf(refusal: Error, { server, logger }: Runtime): Error {
   try {
     const { message: text, data } = refusal as Error & { data?: unknown };
     message = typeof text === 'string' ? text : undefined;
-    server.encoder.encode({ type: 4, nsp: '/', data: { message, data } }); // a CONNECT_ERROR, as socket.io encodes it
+    server.encoder.encode({ type: PacketType.CONNECT_ERROR, nsp: '/', data: { message, data } });
     return new ConnectionRefusedError(message, data);
   } catch (error) {
     const line = `The data of a refusal cannot be sent and is left out: ${describeThrown(error)}`;

@@ -1,12 +1,9 @@
-import { RESERVED_EVENTS } from '../common/constants.js';
+import { PacketType, RESERVED_EVENTS } from '../common/constants.js';
 import type { Audience, Command } from './queue.js';
 
 /** The messages of socket.io's cluster adapters that ask for no answer (`MessageType`). */
 export const TYPES = { emit: 3, join: 4, leave: 5, disconnect: 6 } as const;
 const SERVER_SIDE_EMIT = 9;
-
-/** The type of a packet with an event, in the Socket.IO protocol. */
-export const EVENT_PACKET = 2;
 
 /** What socket.io's namespaces emit for their own server. */
 const OF_THE_SERVER: ReadonlySet<string> = new Set(['connect', 'connection', 'new_namespace']);
@@ -38,7 +35,7 @@ function dataOf(command: Command): object {
 
 /** A packet of the Socket.IO protocol that carries an event. */
 export function eventPacket({ to, values, parts }: Extract<Command, { kind: 'emit' }>): object {
-  return { type: EVENT_PACKET, data: values, nsp: to.nsp, ...(parts && { parts }) };
+  return { type: PacketType.EVENT, data: values, nsp: to.nsp, ...(parts && { parts }) };
 }
 
 /** Whom an adapter is to reach. */
@@ -74,7 +71,7 @@ export function checkAdapterOptions(opts: unknown): void {
 /** Throws unless this is a packet with an event that clients take: at any other they end the connection. */
 export function checkPacket(packet: unknown): void {
   const { type, data, id } = asObject(packet, 'packet');
-  demand(type === EVENT_PACKET, 'the type of the packet');
+  demand(type === PacketType.EVENT, 'the type of the packet');
   const event: unknown = Array.isArray(data) ? data[0] : undefined;
   demand(typeof event === 'string' && !RESERVED_EVENTS.has(event), 'the data of the packet');
   demand(id === undefined || (Number.isSafeInteger(id) && (id as number) >= 0), 'the id of the packet');

@@ -1,6 +1,7 @@
 import type { Server } from 'socket.io';
 import { Encoder } from 'socket.io-parser';
-import { checkPacket, EVENT_PACKET } from './cluster-message.js';
+import { PacketType } from '../common/constants.js';
+import { checkPacket } from './cluster-message.js';
 import { ABSENT, BYTES, FRAGILE, traitsOf } from './traits.js';
 
 /** The part of a server that its types keep private: what its packets are read with. */
@@ -40,7 +41,7 @@ interface Broadcast {
 export function portable(server: Server, data: Values): Portable {
   const isJson = server.encoder instanceof Encoder;
   if ((traitsOf(data) & ~(isJson ? BYTES | FRAGILE | ABSENT : BYTES)) === 0) return { data };
-  const parts = server.encoder.encode({ type: EVENT_PACKET, nsp: '/', data });
+  const parts = server.encoder.encode({ type: PacketType.EVENT, nsp: '/', data });
   return isJson ? { data: read(server, parts) } : { data: data.slice(0, 1), parts };
 }
 
@@ -48,7 +49,7 @@ export function portable(server: Server, data: Values): Portable {
 export function opened(server: Server, { data, parts }: Portable): Values {
   if (!Array.isArray(parts)) return data;
   const values = read(server, parts);
-  checkPacket({ type: EVENT_PACKET, data: values });
+  checkPacket({ type: PacketType.EVENT, data: values });
   return values;
 }
 

@@ -1,5 +1,5 @@
 import type { Socket } from 'socket.io';
-import { EXCEPTION_EVENT } from '../common/constants.js';
+import { EXCEPTION_EVENT, PacketType } from '../common/constants.js';
 import { sendPacket, type Packet, type PacketFlags } from './socket-internals.js';
 
 /*
@@ -26,9 +26,6 @@ export interface Expected {
   refused(): void;
 }
 
-const EVENT_PACKET = 2;
-const ACK_PACKET = 3;
-
 const inner = (socket: Socket) => socket as unknown as SocketInternals; // typed private by socket.io
 
 /** Sends an event that asks for an acknowledgement; the function that it returns forgets it. */
@@ -38,7 +35,7 @@ export function sendForAnswer(
   { expected, ...flags }: PacketFlags & { expected: Expected },
 ): () => void {
   const id = (socket.nsp as unknown as { _ids: number })._ids++; // typed private
-  sendPacket(socket, { type: EVENT_PACKET, data, id }, flags);
+  sendPacket(socket, { type: PacketType.EVENT, data, id }, flags);
   const acknowledged = (...values: unknown[]) => expected.answered(values);
   inner(socket).acks.set(id, Object.assign(acknowledged, { expected }));
   return () => inner(socket).acks.delete(id);
@@ -57,8 +54,8 @@ export function takeAnswer(socket: Socket, { id = -1, data, problem }: Packet): 
 
 /** Tells a client that its event is not handled: as of an error of a handler, and as the answer it asked for. */
 export function answerRefused(socket: Socket, { id }: Packet, told: object): void {
-  sendPacket(socket, { type: EVENT_PACKET, data: [EXCEPTION_EVENT, told] }, {});
-  if (id !== undefined) inner(socket).packet({ type: ACK_PACKET, id, data: [told] });
+  sendPacket(socket, { type: PacketType.EVENT, data: [EXCEPTION_EVENT, told] }, {});
+  if (id !== undefined) inner(socket).packet({ type: PacketType.ACK, id, data: [told] });
 }
 
 /** Drops the acknowledgements that are awaited from a client that leaves: whoever keeps the socket keeps them not. */

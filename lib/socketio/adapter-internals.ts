@@ -130,14 +130,19 @@ export function isSidOfAnother(namespace: Namespace | undefined, room: string, s
 }
 
 /** The connecting clients that something is for. */
-function* addressed(namespace: Namespace, { rooms, except }: BroadcastOptions): Iterable<Connection> {
-  for (const socket of candidates(namespace, rooms)) {
+function* addressed(namespace: Namespace, opts: BroadcastOptions): Iterable<Connection> {
+  for (const socket of candidates(namespace, opts.rooms)) {
     const connection = connectingOf(namespace, socket);
     if (!connection) continue;
     const isIn = (room: string) => socket.rooms.has(room) || connection.withheld?.has(room) === true;
-    const isAddressed = rooms.size === 0 || [...rooms].some(isIn);
-    if (isAddressed && ![...(except ?? [])].some(isIn)) yield connection;
+    if (isAddressed(opts, isIn)) yield connection;
   }
+}
+
+/** Whether something is for a client, of which is known what rooms it is in. */
+export function isAddressed({ rooms, except }: BroadcastOptions, isIn: (room: string) => boolean): boolean {
+  if (rooms.size > 0 && ![...rooms].some(isIn)) return false;
+  return !except || ![...except].some(isIn);
 }
 
 /** Whether something is for a returning client as the one that it was, which it has not proved to be yet. */

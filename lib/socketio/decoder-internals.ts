@@ -1,4 +1,5 @@
 import type { Namespace, Socket } from 'socket.io';
+import { PacketType } from '../common/constants.js';
 import { payloadProblem } from '../common/payload.js';
 import { takeAnswer } from './acknowledgements.js';
 import type { Connection } from '../context/connection.js';
@@ -42,8 +43,6 @@ interface NamespaceInternals {
 
 const PACKETS: unique symbol = Symbol('nestjs-flask-socket packets');
 const inner = (client: Client) => client as unknown as ClientInternals; // typed private by socket.io
-
-const TYPES = { connect: 0, ack: 3, connectError: 4 };
 
 /** How many events of one client wait for their turn before no more is read from it. */
 export const MOST_WAITING = 1_000;
@@ -97,7 +96,7 @@ export function dropEarly({ client, nsp }: Socket): void {
 
 /** Handles a packet as socket.io does; an answer that is awaited is handed over as it is, without a stack of arguments. */
 export function handlePacket({ connection: { socket }, packet }: Arrival): void {
-  if (packet.type === TYPES.ack && takeAnswer(socket, packet)) return;
+  if (packet.type === PacketType.ACK && takeAnswer(socket, packet)) return;
   (socket as unknown as { _onpacket(packet: Packet): void })._onpacket(packet); // typed private
 }
 
@@ -140,7 +139,7 @@ class DecodedPackets {
   /** A client is not let in for what it says of itself. */
   refuse(nsp: string, message: string): Promise<void> {
     const data = this.client.conn.protocol === 3 ? message : { message };
-    this.client._packet({ type: TYPES.connectError, nsp, data });
+    this.client._packet({ type: PacketType.CONNECT_ERROR, nsp, data });
     this.receiver.dropped('payload');
     return Promise.resolve();
   }
@@ -156,7 +155,8 @@ class DecodedPackets {
   #take(packet: DecodedPacket): void {
     const length = this.#length;
     this.#length = 0;
-    if (packet.type === TYPES.connect || packet.type === TYPES.connectError) return this.#usual(packet);
+    if (packet.type === PacketType.CONNECT || packet.type === PacketType.CONNECT_ERROR)
+      return this.#usual(packet);
     if (length > this.receiver.harmlessLength) check(packet);
     const name = this.client.conn.protocol === 3 ? pathOf(packet.nsp) : packet.nsp;
     if (this.client.nsps.has(name)) return this.#receive(name, packet, this.#isLast());

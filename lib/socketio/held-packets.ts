@@ -1,4 +1,5 @@
 import { Socket } from 'socket.io';
+import { PacketType } from '../common/constants.js';
 import { printable } from '../common/printable.js';
 import type { Connection, HeldPacket } from '../context/connection.js';
 import type { Packet, PacketFlags } from './socket-internals.js';
@@ -13,8 +14,8 @@ interface SocketInternals {
   packet(packet: Packet, flags?: PacketFlags): void;
 }
 
-/** Packet types that go out before the client is connected: CONNECT and CONNECT_ERROR. */
-const HANDSHAKE_PACKETS: ReadonlySet<number> = new Set([0, 4]);
+/** What goes out before the client is connected. */
+const HANDSHAKE_PACKETS: ReadonlySet<number> = new Set([PacketType.CONNECT, PacketType.CONNECT_ERROR]);
 
 /** How much of others may wait for one client: packets, and bytes. */
 const MOST_PACKETS = 1_000;

@@ -1,6 +1,8 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { Namespace } from 'socket.io';
 import { Adapter, type BroadcastOptions, type Session } from 'socket.io-adapter';
+import { PacketType } from '../common/constants.js';
+import { isAddressed } from './adapter-internals.js';
 
 /** What an adapter keeps of a client that is gone. */
 export type Kept = Omit<Session, 'missedPackets'>;
@@ -18,8 +20,6 @@ interface Missed {
   readonly opts: BroadcastOptions;
   readonly at: number;
 }
-
-const EVENT_PACKET = 2;
 
 /** How often what is too old is dropped, in milliseconds: with each window, but no more and no less often than this. */
 const SWEEPING = { least: 1_000, most: 60_000 };
@@ -68,18 +68,19 @@ export class MemoryAdapter extends Adapter {
     const index = kept ? this.#packets.findIndex((packet) => packet.offset === offset) : -1;
     if (!kept || index === -1 || this.#isOver(kept)) return null as never; // as socket.io's, whose type says less
     this.#kept.delete(pid);
+    const { sid, rooms, data } = kept;
+    const members = new Set(rooms);
     const missedPackets = this.#packets
       .slice(index + 1)
-      .filter(({ opts }) => isFor(kept.rooms, opts))
-      .map(({ data }) => data);
-    const { sid, rooms, data } = kept;
+      .filter(({ opts }) => isAddressed(opts, (room) => members.has(room)))
+      .map((missed) => missed.data);
     return Promise.resolve({ sid, pid, rooms, data, missedPackets });
   }
 
   /** Those that ask for acknowledgements, and those that may be lost, are not kept. */
   override broadcast(packet: Packet, opts: BroadcastOptions): void {
     const isKept =
-      packet.type === EVENT_PACKET && packet.id === undefined && opts.flags?.volatile === undefined;
+      packet.type === PacketType.EVENT && packet.id === undefined && opts.flags?.volatile === undefined;
     if (isKept) this.#keep(packet.data as unknown[], opts);
     super.broadcast(packet, opts);
   }
@@ -114,9 +115,4 @@ export class MemoryAdapter extends Adapter {
 
 interface Window {
   maxDisconnectionDuration: number;
-}
-
-function isFor(rooms: readonly string[], { rooms: to, except }: BroadcastOptions): boolean {
-  const isIncluded = to.size === 0 || rooms.some((room) => to.has(room));
-  return isIncluded && !rooms.some((room) => except?.has(room));
 }

@@ -1,4 +1,5 @@
 import { Socket, type Namespace, type Server } from 'socket.io';
+import { PacketType } from '../common/constants.js';
 import type { ClientState, Connection } from '../context/connection.js';
 
 /*
@@ -17,9 +18,6 @@ export interface Packet {
   /** Ours: why the data of a client's packet is not taken, if it is not. */
   problem?: string;
 }
-
-const DISCONNECT_PACKET = 1;
-const EVENT_PACKET = 2;
 
 /** A namespace middleware. */
 export type NamespaceMiddleware = (socket: Socket, next: (error?: Error) => void) => unknown;
@@ -138,19 +136,20 @@ export function reportSocketError(socket: Socket, error: unknown): void {
 
 /** Sends a returning client what it missed: as soon as it is accepted, before anything else. */
 export function sendMissed({ socket }: Connection, missed: readonly unknown[][]): void {
-  for (const data of missed) inner(socket).packet({ type: EVENT_PACKET, data });
+  for (const data of missed) inner(socket).packet({ type: PacketType.EVENT, data });
 }
 
 /** Sends an event to one socket, held or not. */
 export function sendEvent(socket: Socket, data: readonly unknown[], flags: PacketFlags): void {
   const { opts } = socket.nsp.server as unknown as ServerInternals; // typed private by socket.io
   const mayBeKept = opts.connectionStateRecovery && socket.connected && socket.rooms.has(socket.id);
-  if (!mayBeKept || !keepEvent(socket, data, flags)) sendPacket(socket, { type: EVENT_PACKET, data }, flags);
+  if (!mayBeKept || !keepEvent(socket, data, flags))
+    sendPacket(socket, { type: PacketType.EVENT, data }, flags);
 }
 
 /** Sends an event that is not kept for a client that comes back: it leaves at once, before what ends the connection. */
 export function sendLast(socket: Socket, data: readonly unknown[]): void {
-  sendPacket(socket, { type: EVENT_PACKET, data }, {});
+  sendPacket(socket, { type: PacketType.EVENT, data }, {});
 }
 
 /** Sends an event through the adapter, if that recovers connections: it is sent again to a client that comes back. */
@@ -158,7 +157,10 @@ export function keepEvent(socket: Socket, data: readonly unknown[], flags: Packe
   const { adapter, server } = socket.nsp;
   const { opts } = server as unknown as ServerInternals; // typed private by socket.io
   if (!opts.connectionStateRecovery) return false;
-  adapter.broadcast({ type: EVENT_PACKET, data }, { rooms: new Set([socket.id]), except: new Set(), flags });
+  adapter.broadcast(
+    { type: PacketType.EVENT, data },
+    { rooms: new Set([socket.id]), except: new Set(), flags },
+  );
   return true;
 }
 
@@ -177,7 +179,7 @@ export function forget(socket: Socket): void {
 /** Ends the socket as `socket.disconnect()` does, for a reason of ours. */
 export function disconnectFor(socket: Socket, reason: string): void {
   if (!socket.connected) return;
-  inner(socket).packet({ type: DISCONNECT_PACKET });
+  inner(socket).packet({ type: PacketType.DISCONNECT });
   inner(socket)._onclose.call(socket, reason);
 }
 

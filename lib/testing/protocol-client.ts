@@ -1,5 +1,6 @@
 import { fromArguments, toArguments } from '../common/args.js';
 import { failure } from '../common/errors.js';
+import { PacketType } from '../common/constants.js';
 import { checkEventName } from '../common/event-name.js';
 import { printable } from '../common/printable.js';
 import { isThenable } from '../common/thenable.js';
@@ -10,7 +11,7 @@ import { Seat, type Refusal } from './namespace-connection.js';
 import type { Packet } from './server-internals.js';
 import type { TestedApp } from './tested-app.js';
 import type { Handshake } from './web-socket.js';
-import { encode, PACKET, Wire } from './wire.js';
+import { encode, Wire } from './wire.js';
 
 /** Who never stops talking is waited for this many milliseconds. */
 const QUIET_LIMIT = 1_000;
@@ -56,7 +57,7 @@ export class Peer {
 
   /** Asks to be let in; opens the connection first, if there is none. */
   join(seat: Seat, auth: object | undefined): void {
-    const packet = { type: PACKET.CONNECT, nsp: seat.namespace, data: auth };
+    const packet = { type: PacketType.CONNECT, nsp: seat.namespace, data: auth };
     encode(this.app.server, packet, "the client's auth"); // throws now what cannot be sent later
     seat.ask();
     if (this.#isOpen) return this.#send(packet);
@@ -76,7 +77,10 @@ export class Peer {
     if (values.some((value) => typeof value === 'function'))
       throw failure('FSK_NOT_SERIALIZABLE', printable(event));
     const before = new Set(this.handlers());
-    this.#send({ type: PACKET.EVENT, nsp: seat.namespace, data: [event, ...values], id }, printable(event));
+    this.#send(
+      { type: PacketType.EVENT, nsp: seat.namespace, data: [event, ...values], id },
+      printable(event),
+    );
     return { seat, event, before, id };
   }
 
@@ -94,7 +98,7 @@ export class Peer {
 
   /** Leaves a namespace. */
   leave(seat: Seat): void {
-    this.#send({ type: PACKET.DISCONNECT, nsp: seat.namespace });
+    this.#send({ type: PacketType.DISCONNECT, nsp: seat.namespace });
     seat.leave('io client disconnect');
   }
 
@@ -149,10 +153,10 @@ export class Peer {
 
   #receive({ type, nsp, data, id }: Packet): void {
     const seat = this.seat(nsp);
-    if (type === PACKET.CONNECT) this.#accepted(seat, data as { sid: string });
-    else if (type === PACKET.CONNECT_ERROR) seat.refuse(data as Refusal);
-    else if (type === PACKET.DISCONNECT) seat.leave('io server disconnect');
-    else if (type === PACKET.ACK || type === PACKET.BINARY_ACK)
+    if (type === PacketType.CONNECT) this.#accepted(seat, data as { sid: string });
+    else if (type === PacketType.CONNECT_ERROR) seat.refuse(data as Refusal);
+    else if (type === PacketType.DISCONNECT) seat.leave('io server disconnect');
+    else if (type === PacketType.ACK || type === PacketType.BINARY_ACK)
       this.#acknowledgements.get(id ?? -1)?.(data as unknown[]);
     else void this.#heard(seat, data as [string, ...unknown[]], id);
   }
@@ -170,7 +174,7 @@ export class Peer {
     if (id === undefined || !answer) return;
     const result = answer(...values);
     const data = toArguments(isThenable(result) ? await result : result);
-    this.#send({ type: PACKET.ACK, nsp: seat.namespace, data, id }, `the answer to ${printable(name)}`);
+    this.#send({ type: PacketType.ACK, nsp: seat.namespace, data, id }, `the answer to ${printable(name)}`);
   }
 }
 

@@ -6,17 +6,6 @@ import { parserOf, stopHeartbeat, type Packet } from './server-internals.js';
 import type { TestedApp } from './tested-app.js';
 import { openWebSocket, reasonOf, type Handshake } from './web-socket.js';
 
-/** The types of packets. */
-export const PACKET = {
-  CONNECT: 0,
-  DISCONNECT: 1,
-  EVENT: 2,
-  ACK: 3,
-  CONNECT_ERROR: 4,
-  BINARY_EVENT: 5,
-  BINARY_ACK: 6,
-};
-
 /** Engine.IO's packets: one digit before the text of a message. */
 const ENGINE = { OPEN: '0', PING: '2', PONG: '3', MESSAGE: '4' };
 

@@ -1,12 +1,10 @@
 import type { Namespace } from 'socket.io';
 import { Adapter, type BroadcastOptions } from 'socket.io-adapter';
 import type { Audience, Command } from '../../common/command.js';
-import { CALL_TIMEOUT } from '../../common/constants.js';
+import { CALL_TIMEOUT, PacketType } from '../../common/constants.js';
 import { failure } from '../../common/errors.js';
 import type { FlaskSocketioBus, Receiver } from './flask-socketio-bus.js';
 import type { Emitted, Incoming } from './flask-socketio-message.js';
-
-const EVENT_PACKET = 2;
 
 /** A packet with an event, as socket.io's server hands it to its adapter. */
 interface EventPacket {
@@ -101,7 +99,7 @@ export class FlaskSocketioAdapter extends Adapter implements Receiver {
 
   #emit({ event, values, rooms, except, callback, from }: Emitted & Pick<Incoming, 'from'>): void {
     if (rooms?.length === 0) return; // nobody, and not everybody as for socket.io
-    const packet: EventPacket = { type: EVENT_PACKET, data: [event, ...values] };
+    const packet: EventPacket = { type: PacketType.EVENT, data: [event, ...values] };
     const opts = { rooms: new Set(rooms), except: new Set(except), flags: {} };
     if (!callback || !rooms || from === undefined) return super.broadcast(packet, opts);
     const answer = (...given: unknown[]) => this.bus.answer(from, callback, given);

@@ -1,5 +1,5 @@
 import type { Command } from '../../common/command.js';
-import { MEMBERS_TIMEOUT } from '../../common/constants.js';
+import { MEMBERS_TIMEOUT, PacketType } from '../../common/constants.js';
 import { failure, FlaskSocketError } from '../../common/errors.js';
 import type { Outgoing } from '../../common/outgoing.js';
 import { payloadProblem } from '../../common/payload.js';
@@ -10,7 +10,7 @@ import type { Elsewhere, Member, Members, RemoteCall } from '../../common/remote
 import { connectionOf, existingNamespace } from '../../socketio/socket-internals.js';
 import { valuesOf } from '../../messaging/call-client.js';
 import { membersFrom, membersHere } from '../../messaging/members.js';
-import { checkPacket, EVENT_PACKET } from '../../queue/cluster-message.js';
+import { checkPacket } from '../../queue/cluster-message.js';
 import type { Queue } from '../../queue/open-queue.js';
 import { NOT_MINE } from '../../queue/peers.js';
 import { opened, type Portable } from '../../queue/portable.js';
@@ -102,7 +102,7 @@ export class OtherProcesses implements Elsewhere {
     const socket = clientIn(existingNamespace(this.runtime.server, namespace), sid);
     const connection = socket && connectionOf(socket);
     if (!connection) return NOT_MINE;
-    checkPacket({ type: EVENT_PACKET, data });
+    checkPacket({ type: PacketType.EVENT, data });
     const outgoing = opened(this.runtime.server, { data, ...(parts && { parts }) });
     try {
       return { values: await valuesOf(connection, outgoing as Outgoing, { timeout }) };
