@@ -6,7 +6,7 @@ import { connected, next } from '../support/app.js';
 import { redisBroker, type Broker } from '../support/brokers.js';
 import { have } from '../support/system-packages.mjs';
 
-describe.skipIf(!have('redis-server'))('the departure board of sample/07-external-emitter', () => {
+describe.skipIf(!have('redis-server'))('the departure board of sample/05-external-emitter', () => {
   let redis: Broker;
   let app: INestApplication;
   let board: Socket;
@@ -15,7 +15,7 @@ describe.skipIf(!have('redis-server'))('the departure board of sample/07-externa
     redis = await redisBroker();
     await redis.start();
     vi.stubEnv('MESSAGE_QUEUE', redis.url);
-    const { AppModule } = await import('../../sample/07-external-emitter/app.module.js');
+    const { AppModule } = await import('../../sample/05-external-emitter/app.module.js');
     app = await NestFactory.create(AppModule, { logger: false });
     await app.listen(0, '127.0.0.1');
     board = io(`${await app.getUrl()}/board`);
@@ -39,7 +39,7 @@ describe.skipIf(!have('redis-server'))('the departure board of sample/07-externa
   it('shows what a script in plain Node announces', async () => {
     const events = [next(board, 'departure'), next(board, 'delay'), next(board, 'message')];
 
-    await import('../../sample/07-external-emitter/announce.js');
+    await import('../../sample/05-external-emitter/announce.js');
 
     expect(await Promise.all(events)).toEqual([
       [{ train: 'ICE 75', to: 'Zürich' }],
@@ -49,7 +49,7 @@ describe.skipIf(!have('redis-server'))('the departure board of sample/07-externa
   });
 
   it('shows the time that a Nest worker tells', async () => {
-    const { StationClock, WorkerModule } = await import('../../sample/07-external-emitter/worker.module.js');
+    const { StationClock, WorkerModule } = await import('../../sample/05-external-emitter/worker.module.js');
     const worker = await NestFactory.createApplicationContext(WorkerModule, { logger: false });
     onTestFinished(() => worker.close());
     const time = next(board, 'time');

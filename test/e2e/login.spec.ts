@@ -2,8 +2,8 @@ import type { INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { AppModule as JwtModule } from '../../sample/11-jwt/app.module.js';
-import { AppModule as LoginModule } from '../../sample/05-login/app.module.js';
+import { AppModule as JwtModule } from '../../sample/09-jwt/app.module.js';
+import { AppModule as LoginModule } from '../../sample/03-login/app.module.js';
 import { have } from '../support/system-packages.mjs';
 
 const flags = [

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'v
 import { redisBroker, type Broker } from '../support/brokers.js';
 import { have } from '../support/system-packages.mjs';
 
-describe.skipIf(!have('redis-server'))('the two processes of sample/06-message-queue', () => {
+describe.skipIf(!have('redis-server'))('the two processes of sample/04-message-queue', () => {
   let redis: Broker;
   beforeAll(async () => {
     redis = await redisBroker();
@@ -16,7 +16,7 @@ describe.skipIf(!have('redis-server'))('the two processes of sample/06-message-q
   });
 
   async function start(): Promise<string> {
-    const { AppModule } = await import('../../sample/06-message-queue/app.module.js');
+    const { AppModule } = await import('../../sample/04-message-queue/app.module.js');
     const app = await NestFactory.create(AppModule, { logger: false });
     onTestFinished(() => app.close());
     await app.listen(0, '127.0.0.1');
@@ -24,7 +24,7 @@ describe.skipIf(!have('redis-server'))('the two processes of sample/06-message-q
   }
 
   it('P4 R4 talk with each other, as the README says', async () => {
-    const { chat } = await import('../../sample/06-message-queue/clients.js');
+    const { chat } = await import('../../sample/04-message-queue/clients.js');
     const lines: string[] = [];
 
     await chat([await start(), await start()], (line) => void lines.push(line));

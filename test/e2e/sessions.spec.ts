@@ -4,7 +4,7 @@ import { run } from 'nestjs-flask-socket';
 import type { AddressInfo } from 'node:net';
 import { io, type Socket } from 'socket.io-client';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { AppModule } from '../../sample/04-sessions/app.module.js';
+import { AppModule } from '../../sample/02-sessions/app.module.js';
 import { connected, next } from '../support/app.js';
 import { redisBroker, type Broker } from '../support/brokers.js';
 import { have } from '../support/system-packages.mjs';
@@ -24,7 +24,7 @@ const stores = [
   { store: 'Redis', url: () => redis!.url, isThere: have('redis-server') },
 ];
 
-describe.each(stores)('sample/04-sessions with its store in $store', ({ url, isThere }) => {
+describe.each(stores)('sample/02-sessions with its store in $store', ({ url, isThere }) => {
   it.skipIf(!isThere)('K5 gives connections a session of their own when they write', async () => {
     const visitor = await start(url(), true);
 
@@ -52,7 +52,7 @@ describe.each(stores)('sample/04-sessions with its store in $store', ({ url, isT
   });
 });
 
-it('sample/04-sessions serves its page', async () => {
+it('sample/02-sessions serves its page', async () => {
   const app = await NestFactory.create(AppModule, { logger: false });
   onTestFinished(() => app.close());
   await app.listen(0, '127.0.0.1');

@@ -22,7 +22,7 @@ describe.skipIf(!have('redis-server') || !have('chromium'))(
       redis = await redisBroker();
       await redis.start();
       process.env['MESSAGE_QUEUE'] = redis.url;
-      const { AppModule } = await import('../../sample/08-with-flask/app.module.js');
+      const { AppModule } = await import('../../sample/06-with-flask/app.module.js');
       app = await NestFactory.create(AppModule, { logger: false });
       await app.listen(0, '127.0.0.1');
       browser = await chromium.launch({
@@ -86,7 +86,7 @@ describe.skipIf(!have('redis-server') || !have('chromium'))(
     const skipped = noPythonOfToday ? ` (${noPythonOfToday})` : '';
     it.skipIf(noPythonOfToday)(`P4 shows what worker.py says${skipped}`, async () => {
       const env = { ...process.env, MESSAGE_QUEUE: redis.url };
-      const worker = spawn('/usr/bin/python3', [`${root}sample/08-with-flask/worker.py`], { env });
+      const worker = spawn('/usr/bin/python3', [`${root}sample/06-with-flask/worker.py`], { env });
       onTestFinished(() => void worker.kill('SIGKILL'));
       expect(await order()).toEqual(expected);
     });

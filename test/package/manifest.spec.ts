@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { entries, isAtLeast, manifest } from '../support/manifest.js';
 import { repositoryFiles } from '../support/repository.js';
@@ -34,6 +34,12 @@ describe('package.json', () => {
 
   it('is an ES module without side effects', () => {
     expect(manifest).toMatchObject({ type: 'module', sideEffects: false });
+  });
+
+  it('publishes samples that are numbered without a gap', () => {
+    const numbers = readdirSync(`${root}sample`).flatMap((name) => /^(\d+)-/.exec(name)?.slice(1) ?? []);
+    expect(numbers.length).toBeGreaterThan(0);
+    expect(numbers.toSorted()).toEqual(numbers.map((_, index) => `${index + 1}`.padStart(2, '0')));
   });
 
   it('publishes the built library, its documentation, its samples and its history', () => {

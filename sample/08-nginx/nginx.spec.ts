@@ -13,7 +13,7 @@ import { have } from '../../test/support/system-packages.mjs';
 
 const SOON = { timeout: 60_000, interval: 20 };
 
-describe.skipIf(!have('redis-server') || !have('nginx'))('sample 10-nginx', { timeout: 120_000 }, () => {
+describe.skipIf(!have('redis-server') || !have('nginx'))('sample 08-nginx', { timeout: 120_000 }, () => {
   let program: Compiled;
   let redis: Broker;
   let nginx: ServerProcess;
@@ -21,7 +21,7 @@ describe.skipIf(!have('redis-server') || !have('nginx'))('sample 10-nginx', { ti
   let ports: number[];
 
   beforeAll(async () => {
-    program = compiled(`${root}sample/10-nginx/main.ts`);
+    program = compiled(`${root}sample/08-nginx/main.ts`);
     redis = await redisBroker();
     await redis.start();
     ports = [await freePort(), await freePort()];
@@ -43,7 +43,7 @@ describe.skipIf(!have('redis-server') || !have('nginx'))('sample 10-nginx', { ti
   function nginxFolder(port: number): string {
     const folder = scratchFolder('nginx');
     mkdirSync(join(folder, 'tmp'));
-    const text = readFileSync(`${root}sample/10-nginx/nginx.conf`, 'utf8')
+    const text = readFileSync(`${root}sample/08-nginx/nginx.conf`, 'utf8')
       .replace(':8080', `:${port}`)
       .replace(':5001', `:${ports[0]}`)
       .replace(':5002', `:${ports[1]}`);
