@@ -5,10 +5,11 @@ import { describeThrown, nameOfThrown, printable } from '../common/printable.js'
 import { chain, guarded } from '../common/thenable.js';
 import type { Connection } from '../context/connection.js';
 import { adoptExpiry, expiredRefusal, isExpired } from '../context/expiry.js';
-import { authOf, SocketRequest } from '../context/socket-request.js';
+import { authOf } from '../context/socket-request.js';
 import type { Executor, Outcome, Run } from '../dispatch/executor.js';
 import type { Handler } from '../handlers/handler.js';
 import type { HandlerRegistry } from '../handlers/handler.registry.js';
+import { EventRequest } from '../handlers/scoped-instances.js';
 import type { Identification } from './identification.js';
 import type { Recovery } from './recovery/recovery.js';
 import { lateRefusal, refusalFor } from './refusal.js';
@@ -60,7 +61,7 @@ export class Decision {
 
   #ask(handler: Handler, connection: Connection): Verdict {
     const values = toArguments(authOf(connection));
-    const request = new SocketRequest(connection, { message: 'connect', args: values });
+    const request = new EventRequest(connection, { message: 'connect', args: values });
     const run: Run = { request, handler, values, afterGuards: () => this.#identify(connection) };
     let refusal: Error | undefined | 'undecided' = 'undecided';
     const running = this.executor.decide(run, (_, outcome) =>

@@ -3,9 +3,9 @@ import { chain } from '../common/thenable.js';
 import { forgetAnswers } from '../socketio/acknowledgements.js';
 import type { Connection } from '../context/connection.js';
 import { leaveExpiry } from './expiry-timer.js';
-import { SocketRequest } from '../context/socket-request.js';
 import { inOwnResource } from '../context/storage.js';
 import type { HandlerRegistry } from '../handlers/handler.registry.js';
+import { EventRequest } from '../handlers/scoped-instances.js';
 import type { Executor, Run } from '../dispatch/executor.js';
 import type { GatewayHooks } from './gateway-hooks.js';
 import type { TooLarge } from './too-large.js';
@@ -59,7 +59,7 @@ export class Departure {
     const { socket } = connection;
     const handler = this.parts.registry.hook(socket.nsp.name, 'disconnect');
     if (!handler) return undefined;
-    const request = new SocketRequest(connection, { message: 'disconnect', args: [reason] });
+    const request = new EventRequest(connection, { message: 'disconnect', args: [reason] });
     request.roomsLeft = new Set(socket.rooms);
     return { request, handler, values: request.event.args };
   }

@@ -2,9 +2,10 @@ import { toArguments } from '../common/args.js';
 import { ConnectionRefusedError } from '../common/connection-refused.error.js';
 import { chain, isThenable } from '../common/thenable.js';
 import type { Connection } from '../context/connection.js';
-import { authOf, SocketRequest } from '../context/socket-request.js';
+import { authOf } from '../context/socket-request.js';
 import type { Handler } from '../handlers/handler.js';
 import type { HandlerRegistry } from '../handlers/handler.registry.js';
+import { EventRequest } from '../handlers/scoped-instances.js';
 import type { Executor, Run } from '../dispatch/executor.js';
 
 /**
@@ -42,7 +43,7 @@ export class GatewayHooks {
   #greet([handler, ...rest]: readonly Handler[], connection: Connection): void | PromiseLike<void> {
     const { socket } = connection;
     if (!handler || !socket.connected) return;
-    const request = new SocketRequest(connection, {
+    const request = new EventRequest(connection, {
       message: 'connect',
       args: toArguments(authOf(connection)),
     });
@@ -61,7 +62,7 @@ export class GatewayHooks {
   async #tell(handlers: readonly Handler[], connection: Connection, reason: string): Promise<void> {
     await Promise.resolve(); // socket.io ends what it has begun
     for (const handler of handlers) {
-      const request = new SocketRequest(connection, { message: 'disconnect', args: [reason] });
+      const request = new EventRequest(connection, { message: 'disconnect', args: [reason] });
       await this.executor.quietly({ request, handler, values: [connection.socket, reason] });
     }
   }

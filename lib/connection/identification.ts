@@ -10,8 +10,9 @@ import { withinTime } from '../common/time-limit.js';
 import { USER_ID, user, type UserId } from '../common/user-room.js';
 import type { Connection } from '../context/connection.js';
 import { connectionOf, socketsOf } from '../socketio/socket-internals.js';
-import { authOf, SocketRequest } from '../context/socket-request.js';
+import { authOf } from '../context/socket-request.js';
 import { storage } from '../context/storage.js';
+import { EventRequest } from '../handlers/scoped-instances.js';
 import { endHere } from '../messaging/clients.js';
 
 /** Finds out whose a connection is, and keeps it in that user's room (promise A3). */
@@ -71,7 +72,7 @@ type Answer = UserId | null | undefined;
 /** In a context of its own, so that `request` and `session` mean this connection. */
 function answerOf(identify: Identify, connection: Connection): Answer | PromiseLike<Answer> {
   const args = toArguments(authOf(connection));
-  const request = new SocketRequest(connection, { message: 'connect', args });
+  const request = new EventRequest(connection, { message: 'connect', args });
   request.identifies = true;
   const answer = storage.run(request, identify, request);
   return isThenable(answer) ? withinTime(answer, IDENTIFY_TIMEOUT, late) : answer;

@@ -87,7 +87,7 @@ export interface EventGlobals {
  * }
  * ```
  */
-export class SocketRequest {
+export abstract class SocketRequest {
   #globals: EventGlobals | undefined;
   #cookies: Record<string, string | undefined> | undefined;
 

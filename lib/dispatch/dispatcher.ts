@@ -10,9 +10,10 @@ import { isExpired } from '../context/expiry.js';
 import { callListeners, contained } from '../socketio/listeners.js';
 import { connectionOf, reportSocketError, socketMiddlewaresOf } from '../socketio/socket-internals.js';
 import { pauseReading, resumeReading } from '../socketio/reading.js';
-import { SocketRequest, type Acknowledge } from '../context/socket-request.js';
+import type { Acknowledge } from '../context/socket-request.js';
 import type { Handler } from '../handlers/handler.js';
 import type { HandlerRegistry } from '../handlers/handler.registry.js';
+import { EventRequest } from '../handlers/scoped-instances.js';
 import type { Executor, Run } from './executor.js';
 import { runMiddlewares } from '../socketio/middlewares.js';
 import { safeError } from './safe-error.js';
@@ -98,7 +99,7 @@ export class Dispatcher {
     const last = event.at(-1);
     const acknowledge = typeof last === 'function' ? (last as Acknowledge) : undefined;
     const args = event.slice(1, acknowledge ? -1 : undefined);
-    const request = new SocketRequest(connection, { message: name, args });
+    const request = new EventRequest(connection, { message: name, args });
     request.acknowledge = acknowledge;
     this.#start(connection, { request, handler, values: handler.catchAll ? [name, ...args] : args });
   }

@@ -33,14 +33,15 @@ export interface ScopedSet {
   prepare(request: SocketRequest): void | Promise<void>;
 }
 
-/*
- * `moduleRef.resolve(X, ContextIdFactory.getByRequest(request))` in an application finds this event's instances.
+/**
+ * The request of an event. `moduleRef.resolve(X, ContextIdFactory.getByRequest(request))` in an application finds this
+ * event's instances by it.
  */
-Object.defineProperty(SocketRequest.prototype, REQUEST_CONTEXT_ID, {
-  get(this: SocketRequest) {
+export class EventRequest extends SocketRequest {
+  get [REQUEST_CONTEXT_ID](): object {
     return this.connection.runtime.contextIdOf(this);
-  },
-});
+  }
+}
 
 /**
  * Request-scoped instances, one set per event, shared by everything that takes part in it (promise K8). The

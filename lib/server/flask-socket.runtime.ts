@@ -8,12 +8,12 @@ import { describeThrown } from '../common/printable.js';
 import { chain, guarded } from '../common/thenable.js';
 import type { AnyFunction, Connection, CurrentApp, Runtime, Token } from '../context/connection.js';
 import type { Elsewhere } from '../common/remote-clients.js';
-import { SocketRequest } from '../context/socket-request.js';
+import type { SocketRequest } from '../context/socket-request.js';
 import { HandlerCompiler } from '../handlers/handler.compiler.js';
 import type { Handler } from '../handlers/handler.js';
 import { HandlerRegistry } from '../handlers/handler.registry.js';
 import { resultOf } from '../handlers/results.js';
-import { ScopedInstances } from '../handlers/scoped-instances.js';
+import { EventRequest, ScopedInstances } from '../handlers/scoped-instances.js';
 import { Admission, type Rules } from '../connection/admission.js';
 import { Attachment } from '../connection/attachment.js';
 import { Decision } from '../connection/decision.js';
@@ -153,7 +153,7 @@ export class FlaskSocketRuntime implements Runtime {
 
   callBack(connection: Connection | undefined, values: readonly unknown[], callback: AnyFunction): void {
     if (!connection) return this.#callBackAlone(callback, values);
-    const request = new SocketRequest(connection, { message: null, args: values });
+    const request = new EventRequest(connection, { message: null, args: values });
     void this.executor.quietly({ request, handler: this.#handlerOf(callback), values });
   }
 

@@ -4,8 +4,8 @@ import type { INestApplication } from '@nestjs/common';
 import type { Server } from 'socket.io';
 import { failure, failureFrom } from '../common/errors.js';
 import type { ClientState, SocketEvent } from '../context/connection.js';
+import { EventRequest } from '../handlers/scoped-instances.js';
 import { connectionOf, existingNamespace } from '../socketio/socket-internals.js';
-import { SocketRequest } from '../context/socket-request.js';
 import { FlaskSocketRuntime } from '../server/flask-socket.runtime.js';
 import type { Traffic } from './memory-socket.js';
 import { nextTurn, realNow } from './real-time.js';
@@ -70,7 +70,7 @@ export class TestedApp {
     if (!connection) return Promise.reject(failure('FSK_TEST_DISCONNECTED', namespace));
     const { compiler, executor } = this.runtime;
     const handler = compiler.compileFunction(fn, { place: fn.name || 'run() of a test client' });
-    const request = new SocketRequest(connection, event);
+    const request = new EventRequest(connection, event);
     return new Promise((resolve, reject) => {
       void executor.decide({ request, handler, values: [] }, (_, outcome) => {
         if ('error' in outcome) reject(outcome.error);
