@@ -1,32 +1,30 @@
 import {
   ConfigurableModuleBuilder,
+  type DynamicModule,
   Inject,
   Module,
-  Scope,
-  type DynamicModule,
   type NestModule,
+  Scope,
 } from '@nestjs/common';
 import { REQUEST } from '@nestjs/core';
 import { failure } from './common/errors.js';
 import type { FlaskSocketOptions } from './common/options.js';
 import { SocketRequest } from './context/socket-request.js';
 import { SocketSession } from './context/socket-session.js';
-import { BoundClasses } from './handlers/bound-classes.js';
+import { BoundClasses } from './handlers/gateways.js';
 import { HandlerCompiler } from './handlers/handler.compiler.js';
-import { HandlerExplorer } from './handlers/handler.explorer.js';
-import { LazyModules } from './handlers/lazy-modules.js';
+import { HandlerExplorer, LazyModules } from './handlers/handler.explorer.js';
 import { ScopedInstances } from './handlers/scoped-instances.js';
-import { DrainModule } from './server/drain.module.js';
 import {
   EmitterModule,
   type EmitterModuleAsyncOptions,
   type EmitterModuleOptions,
 } from './server/emitter.module.js';
-import { FLASK_SOCKET_OPTIONS, FlaskSocketConfig } from './server/flask-socket.config.js';
+import { FLASK_SOCKET_OPTIONS, FlaskSocketConfig } from './server/engine-options.js';
 import { FlaskSocketLifecycle } from './server/flask-socket.lifecycle.js';
 import { FlaskSocketRuntime } from './server/flask-socket.runtime.js';
 import { RuntimeHandlers } from './server/runtime-handlers.js';
-import { Shutdown } from './server/shutdown.js';
+import { DrainModule, Shutdown } from './server/shutdown.js';
 import { SocketIO } from './server/socket-io.service.js';
 
 /** What belongs to the module rather than to Socket.IO. */

@@ -7,9 +7,9 @@ export { fastifySessions, secureSessions } from './sessions/fastify-sessions.js'
 export { SocketGateway } from './decorators/socket-gateway.decorator.js';
 export { OnEvent } from './decorators/on-event.decorator.js';
 export { OnConnect } from './decorators/on-connect.decorator.js';
-export { OnDisconnect } from './decorators/on-disconnect.decorator.js';
+export { OnDisconnect } from './decorators/on-connect.decorator.js';
 export { OnError } from './decorators/on-error.decorator.js';
-export { OnErrorDefault } from './decorators/on-error-default.decorator.js';
+export { OnErrorDefault } from './decorators/on-error.decorator.js';
 export { AuthenticatedOnly } from './decorators/authenticated-only.decorator.js';
 export { Args, Auth, CurrentUser, Namespace, Reason, Sid } from './decorators/parameters.decorator.js';
 export { Headers, Ip, Param, Query, Session } from '@nestjs/common';
@@ -22,19 +22,19 @@ export { currentApp, g, request, session } from './context/globals.js';
 
 // Reply
 export { emit } from './messaging/emit.js';
-export { send } from './messaging/send.js';
+export { send } from './messaging/emit.js';
 export { call } from './messaging/call.js';
 export { args } from './common/args.js';
 export { closeRoom, joinRoom, leaveRoom, rooms } from './messaging/rooms.js';
 export { disconnect } from './messaging/disconnect.js';
-export { user } from './common/user-room.js';
+export { user } from './common/address.js';
 
 // Speak first
 export { SocketIO } from './server/socket-io.service.js';
 export { BackgroundTask, type BackgroundTaskOptions } from './server/background-task.js';
 
 // Refuse
-export { ConnectionRefusedError } from './common/connection-refused.error.js';
+export { ConnectionRefusedError } from './common/errors.js';
 export { FlaskSocketError } from './common/errors.js';
 
 // Types
@@ -72,9 +72,9 @@ export type {
   EmitCallback,
   EmitOptions,
   SendOptions,
-} from './messaging/emit-options.js';
+} from './messaging/deliver.js';
 export type { Member, Members } from './common/remote-clients.js';
 export type { Room } from './common/address.js';
-export type { UserId, UserRoom } from './common/user-room.js';
+export type { UserId, UserRoom } from './common/address.js';
 export type { BackgroundFunction } from './server/background-task.js';
 export type { FlaskSocketErrorCode } from './common/errors.js';

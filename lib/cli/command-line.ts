@@ -1,5 +1,6 @@
+import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
-import { UsageError } from './usage.js';
 
 const OPTIONS = {
   queue: { type: 'string', short: 'q' },
@@ -71,4 +72,68 @@ const COMMON: readonly string[] = ['queue', 'channel', 'secret', 'protocol', 'na
 export function checkOptions(command: string, given: CommandOptions, own: readonly string[]): void {
   const foreign = Object.keys(given).find((name) => !COMMON.includes(name) && !own.includes(name));
   if (foreign !== undefined) throw new UsageError(`${command} has no option --${foreign}.`);
+}
+
+/** What `flask-socket --help` says. */
+export const USAGE = `Speaks to the clients of Socket.IO servers through their message queue.
+
+Usage:
+  flask-socket emit <event> [value …] [options]    each value is JSON and one argument of the event
+  flask-socket send <value> [options]              a message, or with --json a json event
+  flask-socket close-room <room> [options]         everybody leaves the room
+  flask-socket disconnect <sid> [options]          the client's connection to the namespace ends
+
+A value that is - is read from the standard input.
+
+Options:
+  -q, --queue <url>       the servers' message queue            (environment: MESSAGE_QUEUE)
+      --channel <name>    the servers' channel                  (default: flask-socketio)
+      --secret <text>     the servers' queueSecret              (environment: FLASK_SOCKET_SECRET)
+      --protocol <name>   flask-socketio, for servers of Python (default: socket.io)
+  -n, --namespace <name>  the namespace                         (default: /)
+      --timeout <ms>      how long the broker may take          (default: 5000)
+      --to <room>         a room or a sid; may be repeated      (default: everybody; emit, send)
+      --user <id>         a user; may be repeated               (emit, send)
+      --skip-sid <sid>    leave a client out; may be repeated   (emit, send)
+      --json              send a json event                     (send)
+  -h, --help              this text
+  -v, --version           the version
+
+Exit codes:
+  0  the broker has taken the message
+  1  it has not: it could not be reached, or refused
+  2  the command line is wrong; nothing was sent
+
+Examples:
+  flask-socket emit 'my event' '{"data":"foo"}' --queue redis://localhost --namespace /test
+  flask-socket send '"Hello"' --to lobby
+`;
+
+/** A command line that makes no sense; the message says where. */
+export class UsageError extends Error {}
+
+const STDIN = '-';
+
+/** The values that the arguments of a command stand for, each JSON; `-` is one on the standard input. */
+export async function readValues(given: readonly string[], stdin: Readable): Promise<unknown[]> {
+  if (given.filter((argument) => argument === STDIN).length > 1)
+    throw new UsageError('The standard input holds one value: give - once.');
+  const input = given.includes(STDIN) ? await text(stdin) : '';
+  return given.map((argument, index) =>
+    argument === STDIN
+      ? parsed(input, 'The standard input')
+      : parsed(argument, `Value ${index + 1} (${shortened(argument)})`),
+  );
+}
+
+function parsed(json: string, place: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch (error) {
+    throw new UsageError(`${place} is no JSON: ${(error as Error).message}. A text is written '"text"'.`);
+  }
+}
+
+function shortened(argument: string): string {
+  return argument.length > 40 ? `${argument.slice(0, 40)}…` : argument;
 }

@@ -1,11 +1,9 @@
 import type { Readable } from 'node:stream';
 import { args } from '../common/args.js';
-import { user } from '../common/user-room.js';
+import { user } from '../common/address.js';
 import type { EmitterSendOptions } from '../emitter/emitter-options.js';
 import type { Emitter } from '../emitter/emitter.js';
-import type { CommandOptions } from './command-line.js';
-import { UsageError } from './usage.js';
-import { readValues } from './values.js';
+import { type CommandOptions, readValues, UsageError } from './command-line.js';
 
 /** What a command does: reads what it needs, and returns what is left to do with an emitter. */
 interface Command {

@@ -2,12 +2,18 @@ import { createRequire } from 'node:module';
 import type { Readable } from 'node:stream';
 import { FlaskSocketError, type FlaskSocketErrorCode } from '../common/errors.js';
 import { oneLine } from '../common/printable.js';
-import { setUp, type EmitterSetup } from '../emitter/emitter-options.js';
+import { type EmitterSetup, setUp } from '../emitter/emitter-options.js';
 import { Emitter } from '../emitter/emitter.js';
 import { checkScheme } from '../queue/back-ends.js';
-import { checkOptions, parseCommandLine, type CommandLine, type CommandOptions } from './command-line.js';
-import { COMMANDS, type Action } from './commands.js';
-import { USAGE, UsageError } from './usage.js';
+import {
+  checkOptions,
+  type CommandLine,
+  type CommandOptions,
+  parseCommandLine,
+  USAGE,
+  UsageError,
+} from './command-line.js';
+import { type Action, COMMANDS } from './commands.js';
 
 /** What a command line has to do with the outside. */
 export interface Surroundings {

@@ -2,7 +2,6 @@ import { DEFAULT_NAMESPACE } from './constants.js';
 import { failure } from './errors.js';
 import { checkConcreteNamespace } from './namespace.js';
 import { printableValue } from './printable.js';
-import { isUserRoom, UserRoom } from './user-room.js';
 
 /** The name of a room, 7 and '7' are the same; or the room of a user, made by `user(id)`. */
 export type Room = string | number | UserRoom;
@@ -74,4 +73,85 @@ export function roomName(room: unknown): string {
 function listOf<T>(value: T | readonly T[] | undefined): T[] {
   if (value === undefined || value === null) return [];
   return Array.isArray(value) ? [...(value as readonly T[])] : [value as T];
+}
+
+/** A sid's characters that are chance, and those that can be computed from them; 20 in all, as in socket.io. */
+const CHANCE = 16;
+const CHECK = 4;
+const FORM = /^[\w-]{20}$/;
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+
+/**
+ * A client's id in a namespace, from the one that socket.io has made. It looks the same; its last characters, there a
+ * number that counts, follow from the first, which are random: so every process can tell a sid from other names.
+ */
+export function sidFrom(id: string): string {
+  return id.slice(0, CHANCE) + checkOf(id);
+}
+
+/** Whether a name is the sid of a client; of other names of that form, one in 16 million is taken for one. */
+export function isSid(name: string): boolean {
+  return name.length === CHANCE + CHECK && FORM.test(name) && checkOf(name) === name.slice(CHANCE);
+}
+
+/** FNV-1a: no secret, and quick. */
+function checkOf(name: string): string {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < CHANCE; index++) hash = Math.imul(hash ^ name.charCodeAt(index), 0x01000193);
+  let check = '';
+  for (let index = 0; index < CHECK; index++) check += ALPHABET.charAt((hash >>> (8 + 6 * index)) & 63);
+  return check;
+}
+
+/** Who a user is: not empty, finite; 7 and '7' are the same user. */
+export type UserId = string | number;
+
+/** How the names of users' rooms begin; no other room may be called so, whoever chooses its name. */
+const PREFIX = 'flask-socket:user:';
+
+/** Where a socket's data says whose it is, for other processes to see. */
+export const USER_ID = 'flask-socket:user';
+
+/** The room of a user, made by {@link user}. An object, so that no text of a client can be one. */
+export class UserRoom {
+  readonly #name: string;
+
+  constructor(id: UserId) {
+    const isId = typeof id === 'string' ? id !== '' : typeof id === 'number' && Number.isFinite(id);
+    if (!isId) throw failure('FSK_INVALID_USER', printableValue(id));
+    this.#name = `${PREFIX}${id}`;
+  }
+
+  /** The room's name on the wire. */
+  toString(): string {
+    return this.#name;
+  }
+}
+
+/**
+ * The room of a user: every connection that option `identify` says is the user's is in it, in every namespace. For
+ * `to`, `members()`, `closeRoom()` and wherever a room is named.
+ *
+ * @throws FSK_INVALID_USER for an id that is no text and no finite number
+ * @see docs/authentication.md#the-room-of-a-user
+ * @example
+ * ```ts
+ * import { emit, OnEvent, SocketGateway, user } from 'nestjs-flask-socket';
+ *
+ * @SocketGateway()
+ * export class MailGateway {
+ *   @OnEvent('mail')
+ *   mail(to: number, text: string) {
+ *     emit('mail', text, { to: user(to) }); // on all devices of the user
+ *   }
+ * }
+ * ```
+ */
+export function user(id: UserId): UserRoom {
+  return new UserRoom(id);
+}
+
+/** Whether a room of this name is that of a user. */
+export function isUserRoom(name: string): boolean {
+  return name.startsWith(PREFIX);
 }

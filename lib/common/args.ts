@@ -1,3 +1,7 @@
+import { MAX_EVENT_NAME, RESERVED_EVENTS } from './constants.js';
+import { failure } from './errors.js';
+import { printable } from './printable.js';
+
 declare const TUPLE: unique symbol;
 
 /**
@@ -39,4 +43,48 @@ export function asArgs(result: unknown, original: Args | undefined): unknown {
 /** The reverse, for what a client answered: one value, several as an array, none as `undefined`. */
 export function fromArguments(values: readonly unknown[]): unknown {
   return values.length > 1 ? values : values[0];
+}
+
+/** An event ready to go: the name, then its arguments. */
+export type Outgoing = readonly [event: string, ...values: unknown[]];
+
+/** A function among the values is refused: socket.io would take it for the callback of a broadcast. */
+export function outgoingOf({ event, data }: { event: string; data?: unknown }, place: string): Outgoing {
+  const values = toArguments(data);
+  if (values.some((value) => typeof value === 'function'))
+    throw failure('FSK_NOT_SERIALIZABLE', printable(event));
+  return [checkEventName(event, place), ...values];
+}
+
+/** The event that carries an unnamed message. */
+export function unnamedEvent({ json }: { json?: boolean }): string {
+  return json ? 'json' : 'message';
+}
+
+/** What socket.io's own listeners hear of, on the server: a client may be sent it, but must not send it. */
+const ERROR = 'error';
+
+/** Whether a name may be that of an event that goes to clients. */
+export function isEventName(name: unknown): name is string {
+  return typeof name === 'string' && name.length <= MAX_EVENT_NAME && !RESERVED_EVENTS.has(name);
+}
+
+/** Whether a name from the wire may reach a handler (promise V2). */
+export function isDispatchable(name: unknown): name is string {
+  return isEventName(name) && name !== ERROR;
+}
+
+/** The name as given, or an error that says where it stands. */
+export function checkEventName(name: unknown, place: string): string {
+  if (typeof name !== 'string' || name === '' || name.length > MAX_EVENT_NAME) {
+    throw failure('FSK_INVALID_EVENT', place);
+  }
+  if (RESERVED_EVENTS.has(name)) throw failure('FSK_RESERVED_EVENT', name, place);
+  return name;
+}
+
+/** The same, for an event that is to be handled. */
+export function checkHandledEvent(name: unknown, place: string): string {
+  if (name === ERROR) throw failure('FSK_RESERVED_EVENT', ERROR, place);
+  return checkEventName(name, place);
 }

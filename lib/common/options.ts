@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { ServerOptions } from 'socket.io';
 import type { FlaskSocketLogger } from './logger.js';
 import type { SessionOption } from './session.js';
-import type { UserId } from './user-room.js';
+import type { UserId } from './address.js';
 
 /** Decides about a foreign `Origin`; may be asynchronous. */
 export type OriginCheck = (origin: string, request: IncomingMessage) => boolean | Promise<boolean>;

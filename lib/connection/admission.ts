@@ -1,19 +1,30 @@
 import type { Namespace, Socket } from 'socket.io';
 import { INVALID_NAMESPACE } from '../common/constants.js';
 import { chain, isThenable } from '../common/thenable.js';
-import type { Connection } from '../context/connection.js';
-import { adoptExpiry } from '../context/expiry.js';
+import { adoptExpiry, Connection, type Runtime } from '../context/connection.js';
+import type { Dispatcher } from '../dispatch/dispatcher.js';
+import type { HandlerRegistry } from '../handlers/handler.registry.js';
+import type { Sessions } from '../sessions/sessions.js';
+import { giveSid } from '../socketio/adapter-internals.js';
 import { sendHome } from '../socketio/engine-internals.js';
-import { releasePackets } from '../socketio/held-packets.js';
+import { holdPackets, releasePackets } from '../socketio/held-packets.js';
+import { containSocketListeners } from '../socketio/listeners.js';
 import { runMiddlewares } from '../socketio/middlewares.js';
-import { connectionOf, forget, middlewaresOf, socketsOf } from '../socketio/socket-internals.js';
-import type { Attachment } from './attachment.js';
-import { broken, type Decision } from './decision.js';
+import {
+  attachConnection,
+  closeAsUsual,
+  connectionOf,
+  forget,
+  middlewaresOf,
+  onClose,
+  onEvents,
+  socketsOf,
+} from '../socketio/socket-internals.js';
+import { broken, type Decision, lateRefusal, toldOf } from './decision.js';
 import type { Departure } from './departure.js';
-import { watchExpiry } from './expiry-timer.js';
 import type { GatewayHooks } from './gateway-hooks.js';
+import { watchExpiry } from './identification.js';
 import type { Recovery } from './recovery/recovery.js';
-import { lateRefusal, toldOf } from './refusal.js';
 
 /** Tells socket.io whether a client is connected: with an error it is refused. */
 type Done = (error?: Error) => void;
@@ -160,4 +171,44 @@ function isAskedTwice({ client, socket }: Connection): boolean {
   if (asking.has(socket.nsp.name)) return true;
   asking.set(socket.nsp.name, socket);
   return false;
+}
+
+/** Makes sockets ours: what they receive goes to the dispatcher, and what they are sent waits for their acceptance. */
+export class Attachment {
+  /** How a socket ends; one function for all of them. It is no listener: an application may remove those. */
+  readonly #close: (this: Socket, reason: string, description?: unknown) => void;
+
+  constructor(
+    private readonly parts: {
+      runtime: Runtime;
+      registry: HandlerRegistry;
+      dispatcher: Dispatcher;
+      sessions: Sessions;
+      recovery: Recovery;
+      departure: Departure;
+    },
+  ) {
+    const { departure } = parts;
+    this.#close = function close(reason, description) {
+      const connection = this.connected && connectionOf(this);
+      if (connection) departure.closed(connection, reason, description);
+      closeAsUsual(this, reason, description);
+    };
+  }
+
+  /** The connection of a socket that nobody knows yet. */
+  attach(socket: Socket): Connection {
+    const { runtime, registry, dispatcher, sessions, recovery } = this.parts;
+    const client = sessions.of(socket.client);
+    giveSid(socket);
+    const params = registry.paramsOf(socket.nsp.name);
+    const connection = new Connection(socket, { runtime, client, params });
+    attachConnection(socket, connection);
+    onEvents(socket, dispatcher.listener);
+    onClose(socket, this.#close);
+    containSocketListeners(socket, dispatcher.contained);
+    holdPackets(connection);
+    recovery.begin(connection);
+    return connection;
+  }
 }

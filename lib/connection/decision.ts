@@ -1,18 +1,23 @@
 import { toArguments } from '../common/args.js';
-import { ConnectionRefusedError } from '../common/connection-refused.error.js';
-import { INTERNAL_ERROR } from '../common/constants.js';
+import { CONNECTION_REJECTED, INTERNAL_ERROR, PacketType } from '../common/constants.js';
+import { ConnectionRefusedError } from '../common/errors.js';
 import { describeThrown, nameOfThrown, printable } from '../common/printable.js';
 import { chain, guarded } from '../common/thenable.js';
-import type { Connection } from '../context/connection.js';
-import { adoptExpiry, expiredRefusal, isExpired } from '../context/expiry.js';
+import {
+  adoptExpiry,
+  type Connection,
+  expiredRefusal,
+  isExpired,
+  type Runtime,
+} from '../context/connection.js';
 import { authOf } from '../context/socket-request.js';
 import type { Executor, Outcome, Run } from '../dispatch/executor.js';
+import { safeError } from '../dispatch/failures.js';
 import type { Handler } from '../handlers/handler.js';
 import type { HandlerRegistry } from '../handlers/handler.registry.js';
 import { EventRequest } from '../handlers/scoped-instances.js';
 import type { Identification } from './identification.js';
 import type { Recovery } from './recovery/recovery.js';
-import { lateRefusal, refusalFor } from './refusal.js';
 
 /** Why a client is refused, if it is. */
 export type Verdict = Error | undefined | PromiseLike<Error | undefined>;
@@ -97,4 +102,45 @@ export function broken({ runtime, socket }: Connection, thrown: unknown): Error 
     `namespace middleware ${nameOfThrown(thrown)}`,
   );
   return new Error(INTERNAL_ERROR);
+}
+
+/** What a refused client is told: never nothing, and nothing that cannot be read or sent. */
+export function toldOf(refusal: Error, { server, logger }: Runtime): Error {
+  let message: string | undefined;
+  try {
+    const { message: text, data } = refusal as Error & { data?: unknown };
+    message = typeof text === 'string' ? text : undefined;
+    server.encoder.encode({ type: PacketType.CONNECT_ERROR, nsp: '/', data: { message, data } });
+    return new ConnectionRefusedError(message, data);
+  } catch (error) {
+    const line = `The data of a refusal cannot be sent and is left out: ${describeThrown(error)}`;
+    logger.error(line, `refusal ${nameOfThrown(error)}`);
+    return new ConnectionRefusedError(message);
+  }
+}
+
+/**
+ * The refusal of a client whose `@OnConnect()` failed. It tells as much as {@link safeError}: its text, and where
+ * there is more, all of it as `data`.
+ */
+export function refusalFor(error: unknown): ConnectionRefusedError {
+  const told = safeError(error) as { message?: unknown };
+  const message = textOf(Array.isArray(told) ? told : told.message);
+  const isText = Object.keys(told).every((key) => key === 'status' || key === 'message');
+  return new ConnectionRefusedError(message, isText || isListOfTexts(told) ? undefined : told);
+}
+
+function textOf(message: unknown): string {
+  if (isListOfTexts(message)) return message.join(', ');
+  return typeof message === 'string' && message !== '' ? message : CONNECTION_REJECTED;
+}
+
+function isListOfTexts(words: unknown): words is string[] {
+  return Array.isArray(words) && words.every((word) => typeof word === 'string');
+}
+
+/** Why a client is refused although all have agreed: its time has come meanwhile, or it has been disconnected. */
+export function lateRefusal({ client, state }: Connection): ConnectionRefusedError | undefined {
+  if (isExpired(client)) return expiredRefusal();
+  return state === 'refused' ? new ConnectionRefusedError() : undefined;
 }

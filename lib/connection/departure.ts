@@ -1,14 +1,17 @@
-import type { Socket } from 'socket.io';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Server, Socket } from 'socket.io';
 import { chain } from '../common/thenable.js';
-import { forgetAnswers } from '../socketio/acknowledgements.js';
 import type { Connection } from '../context/connection.js';
-import { leaveExpiry } from './expiry-timer.js';
 import { inOwnResource } from '../context/storage.js';
+import type { Executor, Run } from '../dispatch/executor.js';
 import type { HandlerRegistry } from '../handlers/handler.registry.js';
 import { EventRequest } from '../handlers/scoped-instances.js';
-import type { Executor, Run } from '../dispatch/executor.js';
+import { forgetAnswers } from '../socketio/acknowledgements.js';
+import { sendHome } from '../socketio/engine-internals.js';
+import { closeForShutdown, socketsOf } from '../socketio/socket-internals.js';
 import type { GatewayHooks } from './gateway-hooks.js';
-import type { TooLarge } from './too-large.js';
+import { leaveExpiry } from './identification.js';
+import type { TooLarge } from './packet-receiver.js';
 
 /** Says goodbye to clients: once each, while their rooms still exist (promise C7). */
 export class Departure {
@@ -74,4 +77,36 @@ export class Departure {
     if (connection.state !== 'refused') connection.state = 'gone';
     this.parts.executor.endConnection(connection);
   }
+}
+
+type Client = Socket['client'];
+
+/** At least so many clients are told at a time, and so long is waited then, in milliseconds, on average. */
+const BATCH = 100;
+const PAUSE = 100;
+
+/**
+ * Ends the connections of all clients: a few at a time, so that they do not all come back to the other processes at
+ * once. Takes no longer than `budget` milliseconds. Source: promise P7.
+ */
+export async function bidFarewell(server: Server, budget: number): Promise<void> {
+  const clients = [...clientsOf(server)];
+  const pauses = Math.max(1, Math.floor(budget / (1.5 * PAUSE)));
+  const size = Math.max(BATCH, Math.ceil(clients.length / pauses));
+  for (let start = 0; start < clients.length; start += size) {
+    if (start > 0) await delay(PAUSE * (0.5 + Math.random()));
+    for (const client of clients.slice(start, start + size)) end(client);
+  }
+}
+
+/** The clients that are in a namespace. */
+export function clientsOf(server: Server): Set<Client> {
+  const sockets = [...server._nsps.values()].flatMap((namespace) => [...namespace.sockets.values()]);
+  return new Set(sockets.map(({ client }) => client));
+}
+
+/** Its disconnect handlers run; what it is still to get is sent; it will come back by itself. */
+function end(client: Client): void {
+  for (const socket of socketsOf(client)) closeForShutdown(socket);
+  sendHome(client.conn);
 }

@@ -1,5 +1,5 @@
 import { toArguments } from '../common/args.js';
-import { ConnectionRefusedError } from '../common/connection-refused.error.js';
+import { ConnectionRefusedError } from '../common/errors.js';
 import { chain, isThenable } from '../common/thenable.js';
 import type { Connection } from '../context/connection.js';
 import { authOf } from '../context/socket-request.js';

@@ -1,19 +1,24 @@
 import { toArguments } from '../common/args.js';
-import { ConnectionRefusedError } from '../common/connection-refused.error.js';
-import { IDENTIFY_TIMEOUT, INTERNAL_ERROR } from '../common/constants.js';
-import { failure } from '../common/errors.js';
+import {
+  EXCEPTION_EVENT,
+  EXPIRED,
+  EXPIRED_REASON,
+  IDENTIFY_TIMEOUT,
+  INTERNAL_ERROR,
+  LONGEST_TIMER,
+} from '../common/constants.js';
+import { ConnectionRefusedError, failure } from '../common/errors.js';
 import type { Log } from '../common/logger.js';
 import type { Identify } from '../common/options.js';
 import { describeThrown, nameOfThrown, printable } from '../common/printable.js';
-import { chain, guarded, isThenable } from '../common/thenable.js';
-import { withinTime } from '../common/time-limit.js';
-import { USER_ID, user, type UserId } from '../common/user-room.js';
-import type { Connection } from '../context/connection.js';
-import { connectionOf, socketsOf } from '../socketio/socket-internals.js';
+import { chain, guarded, isThenable, withinTime } from '../common/thenable.js';
+import { user, USER_ID, type UserId } from '../common/address.js';
+import { type ClientState, type Connection, isExpired } from '../context/connection.js';
 import { authOf } from '../context/socket-request.js';
 import { storage } from '../context/storage.js';
 import { EventRequest } from '../handlers/scoped-instances.js';
 import { endHere } from '../messaging/clients.js';
+import { connectionOf, disconnectFor, sendLast, socketsOf } from '../socketio/socket-internals.js';
 
 /** Finds out whose a connection is, and keeps it in that user's room (promise A3). */
 export class Identification {
@@ -95,4 +100,32 @@ function leave({ socket }: Connection, except?: string): void {
   delete data[USER_ID];
   const room = String(user(id));
   if (room !== except) void socket.leave(room);
+}
+
+/** Ends the connection if its time has come, else looks again then. One timer, whatever the namespaces. */
+export function watchExpiry(client: Connection['socket']['client']): void {
+  const sockets = socketsOf(client);
+  const state = sockets[0] && connectionOf(sockets[0])?.client;
+  if (!state) return; // a client that is still connecting is looked at when it has been decided about
+  forgetExpiry(state);
+  if (state.expiresAt === undefined) return;
+  if (isExpired(state)) return sockets.forEach(expire);
+  const left = Math.min(Number(state.expiresAt) - Date.now(), LONGEST_TIMER);
+  state.expiryTimer = setTimeout(watchExpiry, left, client).unref();
+}
+
+/** A client leaves a namespace: with the last one goes the timer. */
+export function leaveExpiry({ socket, client }: Connection): void {
+  if (client.expiryTimer && socketsOf(socket.client).every((other) => other === socket)) forgetExpiry(client);
+}
+
+function forgetExpiry(state: ClientState): void {
+  clearTimeout(state.expiryTimer);
+  state.expiryTimer = undefined;
+}
+
+/** The client learns why, then that it is disconnected. */
+function expire(socket: Connection['socket']): void {
+  sendLast(socket, [EXCEPTION_EVENT, EXPIRED]);
+  disconnectFor(socket, EXPIRED_REASON);
 }

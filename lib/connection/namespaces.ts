@@ -25,7 +25,7 @@ import {
 } from '../socketio/namespace-internals.js';
 import { onAdmission } from '../socketio/socket-internals.js';
 import type { HandlerRegistry } from '../handlers/handler.registry.js';
-import { followOthers } from '../messaging/users.js';
+import { followOthers } from '../messaging/disconnect.js';
 import type { Recovery } from './recovery/recovery.js';
 import type { Admission } from './admission.js';
 import type { Departure } from './departure.js';

@@ -2,10 +2,8 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { parse } from 'cookie';
 import { failure } from '../common/errors.js';
 import type { NamespaceParams } from '../common/namespace.js';
-import type { Connection, SocketEvent } from './connection.js';
-import { setExpiry } from './expiry.js';
-import type { SessionCopy } from './session-copy.js';
-import type { SessionKeeper } from './session-keeper.js';
+import { type Connection, setExpiry, type SocketEvent } from './connection.js';
+import type { SessionCopy, SessionKeeper } from './session-copy.js';
 import type { SocketSession } from './socket-session.js';
 
 declare module '../common/options.js' {

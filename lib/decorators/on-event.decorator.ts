@@ -1,5 +1,5 @@
 import { ANY } from '../common/constants.js';
-import { checkHandledEvent } from '../common/event-name.js';
+import { checkHandledEvent } from '../common/args.js';
 import { checkNamespace } from '../common/namespace.js';
 import { addHandler, checkOrdering, namesAndOptions, placeOf, type Ordering } from './handler.metadata.js';
 

@@ -1,23 +1,21 @@
 import type { Socket } from 'socket.io';
+import { isDispatchable } from '../common/args.js';
 import { ANY, INTERNAL_ERROR } from '../common/constants.js';
-import { isDispatchable } from '../common/event-name.js';
 import type { Log } from '../common/logger.js';
 import { describeThrown, nameOfThrown, printable } from '../common/printable.js';
 import { isThenable } from '../common/thenable.js';
-import type { Connection } from '../context/connection.js';
-import { MOST_WAITING } from '../socketio/decoder-internals.js';
-import { isExpired } from '../context/expiry.js';
-import { callListeners, contained } from '../socketio/listeners.js';
-import { connectionOf, reportSocketError, socketMiddlewaresOf } from '../socketio/socket-internals.js';
-import { pauseReading, resumeReading } from '../socketio/reading.js';
+import { type Connection, isExpired } from '../context/connection.js';
 import type { Acknowledge } from '../context/socket-request.js';
 import type { Handler } from '../handlers/handler.js';
 import type { HandlerRegistry } from '../handlers/handler.registry.js';
 import { EventRequest } from '../handlers/scoped-instances.js';
-import type { Executor, Run } from './executor.js';
+import { MOST_WAITING } from '../socketio/decoder-internals.js';
+import { callListeners, contained } from '../socketio/listeners.js';
 import { runMiddlewares } from '../socketio/middlewares.js';
-import { safeError } from './safe-error.js';
-import type { Unhandled } from './unhandled.js';
+import { pauseReading, resumeReading } from '../socketio/reading.js';
+import { connectionOf, reportSocketError, socketMiddlewaresOf } from '../socketio/socket-internals.js';
+import type { Executor, Run } from './executor.js';
+import { safeError, type Unhandled } from './failures.js';
 
 /** Takes events from sockets to their handlers. */
 export class Dispatcher {

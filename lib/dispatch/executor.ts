@@ -10,11 +10,10 @@ import { storage } from '../context/storage.js';
 import type { Handler, Passed } from '../handlers/handler.js';
 import { whileThere } from '../handlers/results.js';
 import type { ScopedInstances } from '../handlers/scoped-instances.js';
-import type { Failures } from './failures.js';
+import { type Failures, safeError } from './failures.js';
 import { InFlight } from './in-flight.js';
 import { endInstances } from './instance-hooks.js';
-import { watched, type Observer } from './observer.js';
-import { safeError } from './safe-error.js';
+import { type Observer, watched } from './observer.js';
 
 /** A handler about to run. */
 export interface Run {

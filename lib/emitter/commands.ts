@@ -1,13 +1,11 @@
-import { resolveAddress, roomName, type Recipients, type Room } from '../common/address.js';
-import { toArguments } from '../common/args.js';
-import type { Command } from '../common/command.js';
+import { isSid, type Recipients, resolveAddress, type Room, roomName } from '../common/address.js';
+import { type Outgoing, outgoingOf, toArguments } from '../common/args.js';
+import { plain } from '../common/copies.js';
 import { failure, failureFrom } from '../common/errors.js';
 import { checkConcreteNamespace } from '../common/namespace.js';
-import { outgoingOf, type Outgoing } from '../common/outgoing.js';
-import { plain } from '../common/plain.js';
 import { printable } from '../common/printable.js';
-import { isSid } from '../common/sid.js';
-import { ABSENT, BYTES, FRAGILE, traitsOf } from '../queue/traits.js';
+import type { Command } from '../common/remote-clients.js';
+import { ABSENT, BYTES, FRAGILE, traitsOf } from '../queue/codec.js';
 
 /** An event, as an emitter's `emit` and `send` take it. */
 export interface Spoken {

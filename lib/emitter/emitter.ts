@@ -1,14 +1,18 @@
 import type { Room } from '../common/address.js';
+import { unnamedEvent } from '../common/args.js';
 import { DEFAULT_NAMESPACE } from '../common/constants.js';
-import { unnamedEvent } from '../common/outgoing.js';
 import { printable } from '../common/printable.js';
 import type { EmitParameters, EventName, ServerEvents } from '../common/typed-events.js';
+import { checkScheme } from '../queue/back-ends.js';
 import { closeCommand, disconnectCommand, emitCommand, roomCommand, type Spoken } from './commands.js';
-import type {
-  EmitterClient,
-  EmitterEmitOptions,
-  EmitterSendOptions,
-  EmitterSetup,
+import {
+  type EmitterClient,
+  type EmitterEmitOptions,
+  type EmitterOptions,
+  type EmitterQueue,
+  type EmitterSendOptions,
+  type EmitterSetup,
+  setUp,
 } from './emitter-options.js';
 import { Outbox } from './outbox.js';
 
@@ -98,4 +102,25 @@ export class Emitter {
     const command = emitCommand(spoken, method, this.#namespace);
     return command ? this.#outbox.post(command, `${method}(${printable(spoken.event)})`) : Promise.resolve();
   }
+}
+
+/**
+ * An emitter to the clients of the servers on a message queue, in plain Node: it loads neither Nest nor Socket.IO.
+ * `queue` and `channel` are those of the servers. Connects with the first call. Throws what the configuration got
+ * wrong.
+ *
+ * @see docs/message-queues.md#in-plain-node
+ * @example
+ * ```ts
+ * import { args, createEmitter } from 'nestjs-flask-socket/emitter';
+ *
+ * const emitter = createEmitter('redis://localhost', { channel: 'shop', namespace: '/orders' });
+ * await emitter.emit('shipped', args(7, 'Main Street'), { to: 'customer 7' });
+ * await emitter.close();
+ * ```
+ */
+export function createEmitter(queue: EmitterQueue, options: EmitterOptions = {}): Emitter {
+  const setup = setUp(queue, options, 'createEmitter()');
+  checkScheme(setup.queue);
+  return new Emitter(setup);
 }

@@ -1,7 +1,7 @@
 // Emitting from a process that is no server
-export { createEmitter } from './create-emitter.js';
+export { createEmitter } from './emitter.js';
 export { args } from '../common/args.js';
-export { user } from '../common/user-room.js';
+export { user } from '../common/address.js';
 export { FlaskSocketError } from '../common/errors.js';
 
 // Types

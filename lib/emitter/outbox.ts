@@ -1,11 +1,11 @@
-import type { Command } from '../common/command.js';
 import { failure, failureFrom, FlaskSocketError } from '../common/errors.js';
 import { oneLine } from '../common/printable.js';
-import { openLink, type OpenLink } from '../queue/open-broker-link.js';
-import { howToLogIn, isRefusedLogin } from '../queue/refused-login.js';
-import { withoutPassword } from '../queue/without-password.js';
+import type { Command } from '../common/remote-clients.js';
+import { msgpack } from '../queue/codec.js';
+import { openLink, type OpenLink } from '../queue/open-queue.js';
+import { howToLogIn, isRefusedLogin, withoutPassword } from '../queue/queue-url.js';
+import type { Written } from '../queue/queue.js';
 import type { EmitterSetup } from './emitter-options.js';
-import { Parcel } from './pending-message.js';
 
 /** A connection that nothing was sent through for so long is closed, in milliseconds: no process hangs on it. */
 const IDLE = 10_000;
@@ -127,5 +127,63 @@ export class Outbox {
       ? { is: `refuses the login${why}`, remedy: howToLogIn(url) }
       : { is: `${how}${why}`, remedy: 'Check that the broker runs and can be reached from here' };
     return failureFrom(cause, 'FSK_NOT_SENT', what, withoutPassword(url), problem);
+  }
+}
+
+/** How a back end writes a command. */
+export type Write = (command: Command) => Written;
+
+/** What a parcel is made with. */
+interface Posting {
+  /** The call, for errors: `emit('news')`. */
+  what: string;
+  /** Milliseconds until it is late. */
+  timeout: number;
+  /** The error with which it ends then. */
+  late: () => Error;
+  /** Is there once the back end was loaded; until then a copy of the command waits. */
+  write: Write | undefined;
+}
+
+/** One call on its way to the broker, holding what it was given as it was then: settled once, and in time. */
+export class Parcel {
+  /** Resolves when the broker has taken it. Nobody has to wait for it: its rejection ends no process. */
+  readonly settled: Promise<void>;
+  readonly what: string;
+  readonly #write: (write: Write) => Written;
+  readonly #timer: NodeJS.Timeout;
+  #end: (error?: Error) => void = () => {};
+
+  /** Throws what cannot be sent. */
+  constructor(command: Command, { what, timeout, late, write }: Posting) {
+    this.what = what;
+    this.#write = packed(command, what, write);
+    this.settled = new Promise((resolve, reject) => {
+      this.#end = (error) => (error ? reject(error) : resolve());
+    });
+    this.settled.catch(() => {});
+    this.#timer = setTimeout(() => this.settle(late()), timeout);
+  }
+
+  /** What is published for it. */
+  written(write: Write): Written {
+    return this.#write(write);
+  }
+
+  /** Ends it; the first end counts. */
+  settle(error?: Error): void {
+    clearTimeout(this.#timer);
+    this.#end(error);
+  }
+}
+
+function packed(command: Command, what: string, write: Write | undefined): (write: Write) => Written {
+  try {
+    const written = write?.(command);
+    if (written) return () => written;
+    const copy = msgpack.decode(msgpack.encode(command)) as Command;
+    return (later) => later(copy);
+  } catch (cause) {
+    throw failureFrom(cause, 'FSK_NOT_SERIALIZABLE', what);
   }
 }

@@ -1,42 +1,42 @@
-import { Inject, Injectable, type CanActivate, type ExceptionFilter, type NestInterceptor, type PipeTransform, type Type } from '@nestjs/common'; // prettier-ignore
+import {
+  type CanActivate,
+  type ExceptionFilter,
+  Inject,
+  Injectable,
+  type NestInterceptor,
+  type PipeTransform,
+} from '@nestjs/common';
 import { ApplicationConfig } from '@nestjs/core';
-import { ConnectionRefusedError } from '../common/connection-refused.error.js';
 import { ANY } from '../common/constants.js';
+import { ConnectionRefusedError } from '../common/errors.js';
 import { chain } from '../common/thenable.js';
 import type { AnyFunction } from '../context/connection.js';
 import type { SocketRequest } from '../context/socket-request.js';
+import { type HandlerMetadata, isAuthenticatedOnly, placeOf } from '../decorators/handler.metadata.js';
 import {
-  isAuthenticatedOnly,
-  placeOf,
-  type Declaration,
-  type HandlerMetadata,
-} from '../decorators/handler.metadata.js';
-import { globalEnhancers, localEnhancers, resolveEnhancer, scopedAmong, sourcesOf, type Enhancer, type EnhancerSite, type Kind } from './enhancers.js'; // prettier-ignore
+  type Enhancer,
+  type EnhancerSite,
+  globalEnhancers,
+  type Kind,
+  localEnhancers,
+  resolveEnhancer,
+  scopedAmong,
+  sourcesOf,
+} from './enhancers.js';
 import { currentArgs, executionContext, type Site } from './execution-context.js';
 import { filtersOf } from './filters.js';
 import { admit, hear } from './guards.js';
-import type { Handler, Passed } from './handler.js';
+import { functionsOf, type Handler, type HandlerMethod, isSingle, type Passed, siteOf } from './handler.js';
 import { intercept } from './interceptors.js';
-import { noticing } from './nest-answers.js';
-import { isGatewayHook } from './nest-gateways.js';
-import { PARAMTYPES_METADATA, type InstanceWrapper } from './nest-internals.js';
-import { acknowledgesItself, parametersOf, type Parameter } from './parameters.js';
+import { isGatewayHook, withServer } from './nest-gateways.js';
+import { type InstanceWrapper, PARAMTYPES_METADATA } from './nest-internals.js';
+import { acknowledgesItself, type Parameter, parametersOf, signatureOf } from './parameters.js';
 import { argumentsOf, isTrivial, metadataOf, type ParameterPlan } from './pipes.js';
-import { resultOf } from './results.js';
+import { noticing, resultOf } from './results.js';
 import { ScopedInstances, type ScopedSet } from './scoped-instances.js';
-import { withServer } from './server-properties.js';
-import { signatureOf } from './signature.js';
 
 type Run = Handler['run'];
 type Method = (...values: unknown[]) => unknown;
-
-/** A decorated method of a provider. */
-export interface HandlerMethod {
-  wrapper: InstanceWrapper;
-  prototype: object;
-  declaration: Declaration;
-  metadata: HandlerMetadata;
-}
 
 /** Makes handlers of methods and functions: everything that can be known before the first event is found out here. */
 @Injectable()
@@ -128,22 +128,6 @@ interface Parts extends HandlerMethod {
   site: Site;
   enhancers: Enhancers;
   set: ScopedSet;
-}
-
-/** What an execution context tells of a handler: its class, and its method. */
-export function siteOf({ prototype, declaration }: Pick<HandlerMethod, 'prototype' | 'declaration'>): Site {
-  const method = Reflect.get(prototype, declaration.method) as Method;
-  return { metatype: prototype.constructor as Type, method };
-}
-
-/** All that enhancers of a method may be bound to: the innermost function first. */
-export function functionsOf({ functions }: Declaration, { method }: Site): object[] {
-  return [...new Set([...functions, method])];
-}
-
-/** Whether a provider has one instance for good. */
-export function isSingle(wrapper: InstanceWrapper): boolean {
-  return wrapper.isDependencyTreeStatic() && !wrapper.isTransient;
 }
 
 /** The providers of a handler that differ from event to event. */

@@ -1,5 +1,8 @@
+import type { Type } from '@nestjs/common';
 import type { SocketRequest } from '../context/socket-request.js';
-import type { HandlerMetadata } from '../decorators/handler.metadata.js';
+import type { Declaration, HandlerMetadata } from '../decorators/handler.metadata.js';
+import type { Site } from './execution-context.js';
+import type { InstanceWrapper } from './nest-internals.js';
 
 /** A function that handles events, with all that it goes through, compiled once. */
 export interface Handler {
@@ -42,3 +45,27 @@ export interface HandlerDefinition extends HandlerMetadata {
 
 /** An instance that may differ from event to event. */
 export type Source<T> = (request: SocketRequest) => T;
+
+/** A decorated method of a provider. */
+export interface HandlerMethod {
+  wrapper: InstanceWrapper;
+  prototype: object;
+  declaration: Declaration;
+  metadata: HandlerMetadata;
+}
+
+/** What an execution context tells of a handler: its class, and its method. */
+export function siteOf({ prototype, declaration }: Pick<HandlerMethod, 'prototype' | 'declaration'>): Site {
+  const method = Reflect.get(prototype, declaration.method) as Site['method'];
+  return { metatype: prototype.constructor as Type, method };
+}
+
+/** All that enhancers of a method may be bound to: the innermost function first. */
+export function functionsOf({ functions }: Declaration, { method }: Site): object[] {
+  return [...new Set([...functions, method])];
+}
+
+/** Whether a provider has one instance for good. */
+export function isSingle(wrapper: InstanceWrapper): boolean {
+  return wrapper.isDependencyTreeStatic() && !wrapper.isTransient;
+}

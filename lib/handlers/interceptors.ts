@@ -2,7 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
 import { from, isObservable, mergeMap, Observable, of, tap, type Observer, type Subscriber } from 'rxjs';
 import { Args, asArgs } from '../common/args.js';
-import { ConnectionRefusedError } from '../common/connection-refused.error.js';
+import { ConnectionRefusedError } from '../common/errors.js';
 import { isThenable } from '../common/thenable.js';
 import type { SocketRequest } from '../context/socket-request.js';
 import { storage } from '../context/storage.js';

@@ -1,14 +1,25 @@
-import { Socket } from 'socket.io';
+import { type Namespace, type Server, Socket } from 'socket.io';
 import { DEFAULT_NAMESPACE } from '../common/constants.js';
 import { failure } from '../common/errors.js';
 import { printable } from '../common/printable.js';
+import type { SocketRequest } from '../context/socket-request.js';
 import {
+  type Declaration,
+  gatewayNamespace,
+  type HandlerMetadata,
   placeOf,
   prototypesOf,
-  type Declaration,
-  type HandlerMetadata,
 } from '../decorators/handler.metadata.js';
-import { GATEWAY_METADATA, GATEWAY_OPTIONS, MESSAGE_MAPPING_METADATA, MESSAGE_METADATA, PARAMTYPES_METADATA, PORT_METADATA } from './nest-internals.js'; // prettier-ignore
+import type { Source } from './handler.js';
+import {
+  GATEWAY_METADATA,
+  GATEWAY_OPTIONS,
+  GATEWAY_SERVER_METADATA,
+  MESSAGE_MAPPING_METADATA,
+  MESSAGE_METADATA,
+  PARAMTYPES_METADATA,
+  PORT_METADATA,
+} from './nest-internals.js';
 import { parametersOf } from './parameters.js';
 
 /*
@@ -128,4 +139,47 @@ function isSocketClass(type: unknown): boolean {
   if (typeof type !== 'function') return false;
   const { name, prototype } = type as { name: string; prototype?: Partial<Socket> };
   return type === Socket || (name === 'Socket' && typeof prototype?.join === 'function');
+}
+
+/** What a gateway of a namespace speaks through. */
+export type ServerFor = (namespace: string) => Server | Namespace;
+
+/** Fills the properties of a `@SocketGateway()` that Nest's `@WebSocketServer()` marks. */
+export function giveServer(instance: object, serverFor: ServerFor): void {
+  const namespace = gatewayNamespace(prototypesOf(instance));
+  if (namespace === undefined) return;
+  for (const key of serverProperties(instance)) Reflect.set(instance, key, serverFor(namespace));
+}
+
+/** A gateway that wants to be told when its server is there. */
+interface GatewayWithInit {
+  afterInit(server: Server | Namespace): unknown;
+}
+
+/** Calls `afterInit()` of gateways of ours, as Nest does for its own; one that fails, now or later, fails the boot. */
+export async function initGateways(instances: Iterable<object>, serverFor: ServerFor): Promise<void> {
+  for (const instance of instances) {
+    giveServer(instance, serverFor); // Nest's instance of a request-scoped class has none yet
+    const namespace = gatewayNamespace(prototypesOf(instance));
+    await (instance as GatewayWithInit).afterInit(serverFor(namespace!));
+  }
+}
+
+/** The same for instances that live shorter than the application. */
+export function withServer<T extends object>(prototype: object, source: Source<T>): Source<T> {
+  if (serverProperties(prototype).length === 0) return source;
+  return (request: SocketRequest) => {
+    const instance = source(request);
+    const { runtime } = request.connection;
+    giveServer(instance, (namespace) => runtime.serverFor(namespace));
+    return instance;
+  };
+}
+
+function serverProperties(instance: object): string[] {
+  const keys: string[] = [];
+  for (const key in instance) {
+    if (Reflect.getMetadata(GATEWAY_SERVER_METADATA, instance, key) === true) keys.push(key);
+  }
+  return keys;
 }

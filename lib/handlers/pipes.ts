@@ -2,8 +2,7 @@ import type { ArgumentMetadata, PipeTransform } from '@nestjs/common';
 import { isThenable } from '../common/thenable.js';
 import type { SocketRequest } from '../context/socket-request.js';
 import type { Source } from './handler.js';
-import type { Collected, Parameter } from './parameters.js';
-import type { Signature } from './signature.js';
+import type { Collected, Parameter, Signature } from './parameters.js';
 
 /** The parameters of a method, compiled. */
 export interface ParameterPlan extends Signature {

@@ -1,7 +1,14 @@
+import { type Address, resolveAddress } from '../common/address.js';
+import { fromArguments, type Outgoing, outgoingOf } from '../common/args.js';
+import { CALL_TIMEOUT, LONGEST_TIMER } from '../common/constants.js';
+import { failure, type FlaskSocketError } from '../common/errors.js';
+import { printable } from '../common/printable.js';
 import type { EmitParameters, EventAnswer, EventName, ServerEvents } from '../common/typed-events.js';
-import { currentRequest } from '../context/storage.js';
-import { ask } from './call-client.js';
-import type { CallOptions } from './emit-options.js';
+import type { Connection, Runtime } from '../context/connection.js';
+import { currentRequest, storage } from '../context/storage.js';
+import { connectionOf } from '../socketio/socket-internals.js';
+import { askSocket, type CallOptions, type Message, originOf } from './deliver.js';
+import { isRoom, singleClient } from './emit-event.js';
 
 /**
  * Sends an event and resolves with the client's acknowledgement: its value, or an array of several. Asks the sender, or
@@ -32,4 +39,73 @@ export async function call<E extends EventName<ServerEvents>>(
   const { connection } = currentRequest('call()');
   const answer = await ask(connection.runtime, { event, data, options: options ?? {} }, connection);
   return answer as EventAnswer<ServerEvents, E>;
+}
+
+/** Asks one client and waits for its acknowledgement. The one implementation of every `call`. */
+export async function ask(
+  runtime: Runtime,
+  message: Message<CallOptions>,
+  sender?: Connection,
+): Promise<unknown> {
+  const { options } = message;
+  const address = resolveAddress(options, sender && originOf(sender, options.namespace));
+  const outgoing = outgoingOf(message, 'call()');
+  if (address.kind === 'everybody' || address.rooms.length > 1)
+    throw failure('FSK_CALL_MANY_RECIPIENTS', printable(message.event));
+  const socket = singleClient(runtime.server, address, sender);
+  const connection = socket && connectionOf(socket);
+  if (connection) return fromArguments(await valuesOf(connection, outgoing, options));
+  return fromArguments(await askElsewhere(runtime, { address, outgoing }, options));
+}
+
+/** The values that a client of this process acknowledges with. */
+export function valuesOf(
+  connection: Connection,
+  outgoing: Outgoing,
+  options: CallOptions,
+): Promise<readonly unknown[]> {
+  if (isItsOwn(connection)) throw failure('FSK_CALL_BEFORE_CONNECT', printable(outgoing[0]));
+  const { timeout = CALL_TIMEOUT } = options;
+  return new Promise((resolve, reject) => {
+    const end = () => {
+      clearTimeout(timer);
+      connection.calls.delete(left);
+      forget();
+    };
+    const give = (error: FlaskSocketError) => {
+      end();
+      reject(error);
+    };
+    const left = () => give(failure('FSK_CALL_DISCONNECTED', printable(outgoing[0])));
+    const late = () => give(failure('FSK_CALL_TIMEOUT', printable(outgoing[0]), timeout));
+    const answered = (values: readonly unknown[]) => {
+      end();
+      resolve(values);
+    };
+    const refused = () => give(failure('FSK_CALL_ANSWER_TOO_LARGE', printable(outgoing[0])));
+    const forget = askSocket(connection.socket, outgoing, { ...options, expected: { answered, refused } });
+    const timer = setTimeout(late, Math.min(timeout, LONGEST_TIMER));
+    connection.calls.add(left);
+  });
+}
+
+/** Whoever is asked by its own `@OnConnect()` would be waited for by that, and wait for it. */
+function isItsOwn(connection: Connection): boolean {
+  return connection.held !== undefined && storage.getStore()?.connection === connection;
+}
+
+/** The values that a client of another process acknowledges with. */
+async function askElsewhere(
+  { server, elsewhere }: Runtime,
+  { address, outgoing }: { address: Address; outgoing: Outgoing },
+  { timeout = CALL_TIMEOUT, ignoreQueue }: CallOptions,
+): Promise<readonly unknown[]> {
+  const shown = printable(outgoing[0]);
+  if (isRoom(server, address)) throw failure('FSK_CALL_MANY_RECIPIENTS', shown);
+  const { namespace, kind, rooms } = address;
+  const [sid] = rooms;
+  const asked = kind === 'rooms' && sid !== undefined && !ignoreQueue;
+  const values = asked ? await elsewhere?.call({ namespace, sid, outgoing, timeout }) : undefined;
+  if (!values) throw failure('FSK_CALL_NO_RECIPIENT', shown);
+  return values;
 }

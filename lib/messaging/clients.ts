@@ -1,17 +1,15 @@
 import type { Socket } from 'socket.io';
-import { roomName, type Room } from '../common/address.js';
-import type { Audience } from '../common/command.js';
+import { isUserRoom, type Room, roomName } from '../common/address.js';
 import { DEFAULT_NAMESPACE } from '../common/constants.js';
 import { failure } from '../common/errors.js';
 import { checkConcreteNamespace } from '../common/namespace.js';
 import { printable } from '../common/printable.js';
-import { isUserRoom } from '../common/user-room.js';
-import { clientIn, isSidOfAnother } from '../socketio/adapter-internals.js';
+import type { Audience, Command } from '../common/remote-clients.js';
 import type { Connection, Runtime } from '../context/connection.js';
+import { clientIn, isSidOfAnother } from '../socketio/adapter-internals.js';
 import { endConnecting } from '../socketio/held-packets.js';
 import { connectionOf, existingNamespace, siblingOf } from '../socketio/socket-internals.js';
-import type { ClientOptions } from './emit-options.js';
-import { reach, type Action } from './run-command.js';
+import type { ClientOptions } from './deliver.js';
 
 /** A client that was named: here (`socket`), or perhaps on another process (`sid` alone). */
 interface Client {
@@ -89,4 +87,17 @@ export function listed(sid: string, rooms: ReadonlySet<string>): string[] {
 function namespaceOf({ namespace }: ClientOptions, sender?: Connection): string {
   if (namespace !== undefined) return checkConcreteNamespace(namespace, 'a namespace option');
   return sender?.socket.nsp.name ?? DEFAULT_NAMESPACE;
+}
+
+/** What may be done to clients wherever they are, other than to speak to them. */
+export type Action = Exclude<Command, { kind: 'emit' }>;
+
+/** Does something to clients on every process: through the adapter, or where the namespace has nobody here, past it. */
+export function reach(runtime: Runtime, action: Action): void {
+  const { nsp, rooms } = action.to;
+  const clients = existingNamespace(runtime.server, nsp)?.in([...rooms]);
+  if (!clients) runtime.elsewhere?.send(action);
+  else if (action.kind === 'join') clients.socketsJoin([...action.rooms]);
+  else if (action.kind === 'leave') clients.socketsLeave([...action.rooms]);
+  else if (action.kind === 'disconnect') clients.disconnectSockets(action.close);
 }

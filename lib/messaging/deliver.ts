@@ -1,17 +1,78 @@
 import type { Namespace, Socket } from 'socket.io';
-import type { Address } from '../common/address.js';
+import type { Address, Origin, Recipients } from '../common/address.js';
+import type { Outgoing } from '../common/args.js';
 import { failureFrom } from '../common/errors.js';
-import type { Outgoing } from '../common/outgoing.js';
 import { printable } from '../common/printable.js';
 import type { Connection, Runtime } from '../context/connection.js';
+import { sendForAnswer } from '../socketio/acknowledgements.js';
 import {
   connectionOf,
   existingNamespace,
   keepEvent,
+  type PacketFlags,
   sendEvent,
   siblingOf,
-  type PacketFlags,
 } from '../socketio/socket-internals.js';
+
+/** Called with what the client's acknowledgement carried. */
+export type EmitCallback = (...values: never[]) => unknown;
+
+/** The options of `emit` and `SocketIO.emit`. */
+export interface EmitOptions extends Recipients, DeliveryOptions {
+  /**
+   * Called when the client acknowledges, in the context of the handler that emitted. For one client only: the sender,
+   * or `to` one sid; for a broadcast or a room it is not called.
+   * @see docs/getting-started.md#asking-the-client
+   */
+  callback?: EmitCallback;
+}
+
+/** The options of `send` and `SocketIO.send`. */
+export interface SendOptions extends EmitOptions {
+  /** Send a `json` event instead of a `message` event. Default: false. */
+  json?: boolean;
+}
+
+/** The options of `call` and `SocketIO.call`. */
+export interface CallOptions
+  extends Pick<Recipients, 'namespace' | 'to' | 'room' | 'broadcast'>, DeliveryOptions {
+  /** Milliseconds to wait for the acknowledgement. Default: 60,000. */
+  timeout?: number;
+}
+
+/** Another client, another namespace: for `joinRoom`, `leaveRoom`, `rooms` and `disconnect`. */
+export interface ClientOptions {
+  /** A client other than the one whose event is handled. */
+  sid?: string;
+  /** A namespace other than the event's; without `sid` it is the same connection there. */
+  namespace?: string;
+}
+
+/** An event's name, data and options, as `emit` and `call` take them. */
+export interface Message<Options> {
+  event: string;
+  data?: unknown;
+  options: Options;
+}
+
+/** Where a sender speaks from; its sid is the one that it has where it speaks to. */
+export function originOf({ socket }: Connection, to = socket.nsp.name): Origin {
+  const { id: sid } = siblingOf(socket, to) ?? socket;
+  return { namespace: socket.nsp.name, sid };
+}
+
+/** Sends an event to one client, whose acknowledgement goes to `expected`; what it returns forgets it. */
+export function askSocket(
+  socket: Socket,
+  outgoing: Outgoing,
+  options: Parameters<typeof sendForAnswer>[2],
+): () => void {
+  try {
+    return sendForAnswer(socket, outgoing, options);
+  } catch (cause) {
+    throw failureFrom(cause, 'FSK_NOT_SERIALIZABLE', printable(outgoing[0]));
+  }
+}
 
 /** How an emit travels. */
 export interface DeliveryOptions extends PacketFlags {

@@ -1,16 +1,14 @@
-import type { Socket } from 'socket.io';
-import { resolveAddress, type Address } from '../common/address.js';
+import type { Server, Socket } from 'socket.io';
+import { type Address, resolveAddress } from '../common/address.js';
+import { type Outgoing, outgoingOf } from '../common/args.js';
 import { CALL_TIMEOUT } from '../common/constants.js';
 import { failure, FlaskSocketError } from '../common/errors.js';
-import { outgoingOf, type Outgoing } from '../common/outgoing.js';
-import { summarizeThrown, printable } from '../common/printable.js';
+import { printable, summarizeThrown } from '../common/printable.js';
 import { guarded } from '../common/thenable.js';
 import type { Connection, Runtime } from '../context/connection.js';
-import { connectionOf } from '../socketio/socket-internals.js';
-import { deliver } from './deliver.js';
-import type { EmitOptions } from './emit-options.js';
-import { askSocket, originOf, type Message } from './message.js';
-import { isRoom, singleClient } from './single-client.js';
+import { clientIn } from '../socketio/adapter-internals.js';
+import { connectionOf, existingNamespace } from '../socketio/socket-internals.js';
+import { askSocket, deliver, type EmitOptions, type Message, originOf, recipient } from './deliver.js';
 
 const CALLBACK_FOR_MANY =
   'emit() with a callback asks one client: for a broadcast or a room the callback is never called. ' +
@@ -81,4 +79,26 @@ async function askRemote(
 
 function noCallback({ logger }: Runtime, [event]: Outgoing, why: unknown): void {
   logger.debug?.(`No callback of ${printable(event)}: ${summarizeThrown(why)}`, 'callback');
+}
+
+/** The client that an address names, if it names one that is here. */
+export function singleClient(server: Server, address: Address, sender?: Connection): Socket | undefined {
+  const socket = namedClient(server, address, sender);
+  return socket && !address.except.includes(socket.id) ? socket : undefined;
+}
+
+function namedClient(server: Server, address: Address, sender?: Connection): Socket | undefined {
+  if (address.kind === 'self') return sender && recipient(sender, address.namespace);
+  const [sid, ...more] = address.rooms;
+  if (sid === undefined || more.length > 0) return undefined;
+  const { namespace } = address;
+  if (sender && sid === sender.socket.id && namespace === sender.socket.nsp.name)
+    return recipient(sender, namespace);
+  return clientIn(existingNamespace(server, namespace), sid);
+}
+
+/** Whether an address names a room that has clients. */
+export function isRoom(server: Server, { kind, namespace, rooms: [room = ''] }: Address): boolean {
+  const { adapter } = existingNamespace(server, namespace) ?? {};
+  return kind === 'rooms' && adapter?.rooms.has(room) === true && !adapter.sids.has(room);
 }

@@ -1,6 +1,7 @@
+import { unnamedEvent } from '../common/args.js';
 import type { EmitParameters, EventName, ServerEvents } from '../common/typed-events.js';
 import { currentRequest } from '../context/storage.js';
-import type { EmitOptions } from './emit-options.js';
+import type { EmitOptions, SendOptions } from './deliver.js';
 import { speak } from './emit-event.js';
 
 /**
@@ -32,4 +33,32 @@ export function emit<E extends EventName<ServerEvents>>(
 ): void {
   const { connection } = currentRequest('emit()');
   speak(connection.runtime, { event, data, options: options ?? {} }, connection);
+}
+
+/**
+ * Sends an unnamed message from inside a handler: a `message` event, or a `json` event with `{ json: true }`.
+ * Everything else is as in `emit`.
+ *
+ * @see docs/getting-started.md#sending
+ * @example
+ * ```ts
+ * import { OnEvent, send, SocketGateway } from 'nestjs-flask-socket';
+ *
+ * @SocketGateway()
+ * export class EchoGateway {
+ *   @OnEvent('message')
+ *   message(text: string) {
+ *     send(text);
+ *   }
+ *
+ *   @OnEvent('json')
+ *   json(data: object) {
+ *     send(data, { json: true });
+ *   }
+ * }
+ * ```
+ */
+export function send(data: unknown, options: SendOptions = {}): void {
+  const { connection } = currentRequest('send()');
+  speak(connection.runtime, { event: unnamedEvent(options), data, options }, connection);
 }

@@ -1,12 +1,11 @@
-import { roomName, type Room } from '../common/address.js';
+import { isUserRoom, type Room, roomName, USER_ID, type UserId } from '../common/address.js';
 import { DEFAULT_NAMESPACE } from '../common/constants.js';
 import { checkConcreteNamespace } from '../common/namespace.js';
-import { isUserRoom, USER_ID, type UserId } from '../common/user-room.js';
-import { clientIn } from '../socketio/adapter-internals.js';
-import type { Runtime } from '../context/connection.js';
 import type { Member, Members } from '../common/remote-clients.js';
-import { existingNamespace } from '../socketio/socket-internals.js';
+import type { Runtime } from '../context/connection.js';
 import { storage } from '../context/storage.js';
+import { clientIn } from '../socketio/adapter-internals.js';
+import { existingNamespace } from '../socketio/socket-internals.js';
 
 /** Whom to list: those in a room, or without one all of a namespace. */
 interface Wanted {

@@ -1,7 +1,7 @@
 import type { Room } from '../common/address.js';
 import { currentRequest } from '../context/storage.js';
 import { close, findClient, join, leave, listed, roomsOf } from './clients.js';
-import type { ClientOptions } from './emit-options.js';
+import type { ClientOptions } from './deliver.js';
 
 /**
  * Puts the sender, or the client `sid`, into a room. In force at once; for a client on another process, await what it

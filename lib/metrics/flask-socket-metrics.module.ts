@@ -1,10 +1,90 @@
-import { Module, type DynamicModule } from '@nestjs/common';
 import {
-  FlaskSocketMetrics,
-  METRICS_OPTIONS,
-  type FlaskSocketMetricsOptions,
-} from './flask-socket-metrics.js';
-import { metricsController } from './metrics.controller.js';
+  Controller,
+  type DynamicModule,
+  Get,
+  Inject,
+  Injectable,
+  Module,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+  Res,
+  type Type,
+  VERSION_NEUTRAL,
+} from '@nestjs/common';
+import { HttpAdapterHost, ModuleRef } from '@nestjs/core';
+import type { Registry } from 'prom-client';
+import { failureFrom } from '../common/errors.js';
+import { demand, load } from '../common/optional-package.js';
+import { FlaskSocketRuntime } from '../server/flask-socket.runtime.js';
+import { BUCKETS, Instruments, METRICS, type PromClient } from './instruments.js';
+
+/** Where the module finds its options. */
+export const METRICS_OPTIONS = Symbol('FLASK_SOCKET_METRICS_OPTIONS');
+
+/** Options of `FlaskSocketMetricsModule.forRoot()`. */
+export interface FlaskSocketMetricsOptions {
+  /** The path that Prometheus reads, with a global prefix before it; `false`: none. Default: `/metrics`. */
+  path?: string | false;
+  /** Where the metrics are kept, for example prom-client's own `register`. Default: a registry for them alone. */
+  registry?: Registry;
+  /** The upper bounds of the histogram of durations, in seconds. Default: 0.001 to 10. */
+  buckets?: readonly number[];
+}
+
+/**
+ * The metrics of an application, to be served in your own way, or beside your own metrics in `registry`. Injectable
+ * where `FlaskSocketMetricsModule` is imported.
+ *
+ * @example
+ * ```ts
+ * import { Injectable } from '@nestjs/common';
+ * import { FlaskSocketMetrics } from 'nestjs-flask-socket/metrics';
+ *
+ * @Injectable()
+ * export class Pusher {
+ *   constructor(private readonly metrics: FlaskSocketMetrics) {}
+ *
+ *   text() {
+ *     return this.metrics.registry.metrics();
+ *   }
+ * }
+ * ```
+ */
+@Injectable()
+export class FlaskSocketMetrics implements OnModuleInit, OnApplicationShutdown {
+  /** prom-client's registry with the metrics in it. */
+  readonly registry: Registry;
+  readonly #promClient: PromClient;
+
+  constructor(
+    @Inject(METRICS_OPTIONS) private readonly options: FlaskSocketMetricsOptions,
+    @Inject(ModuleRef) private readonly modules: ModuleRef,
+  ) {
+    demand(['prom-client'], 'nestjs-flask-socket/metrics');
+    this.#promClient = load('prom-client') as PromClient;
+    this.registry = options.registry ?? new this.#promClient.Registry();
+  }
+
+  /** Begins to measure, before there are clients. */
+  onModuleInit(): void {
+    const runtime = this.#runtime();
+    const { buckets = BUCKETS } = this.options;
+    runtime.observe(new Instruments(this.#promClient, runtime, { registry: this.registry, buckets }));
+  }
+
+  /** Leaves the registry as it was: it may be there for longer than the application. */
+  onApplicationShutdown(): void {
+    for (const { name } of Object.values(METRICS)) this.registry.removeSingleMetric(name);
+  }
+
+  #runtime(): FlaskSocketRuntime {
+    try {
+      return this.modules.get(FlaskSocketRuntime, { strict: false });
+    } catch (cause) {
+      throw failureFrom(cause, 'FSK_MODULE_MISSING', 'The application of FlaskSocketMetricsModule');
+    }
+  }
+}
 
 /**
  * Measures the Socket.IO server for Prometheus, with the package `prom-client`: import it once, beside
@@ -33,4 +113,23 @@ export class FlaskSocketMetricsModule {
       exports: [FlaskSocketMetrics],
     };
   }
+}
+
+/** A controller that serves the metrics at a path, in the format that Prometheus reads. */
+export function metricsController(path: string): Type {
+  @Controller({ path, version: VERSION_NEUTRAL })
+  class MetricsController {
+    constructor(
+      @Inject(FlaskSocketMetrics) private readonly metrics: FlaskSocketMetrics,
+      @Inject(HttpAdapterHost) private readonly platform: HttpAdapterHost,
+    ) {}
+
+    @Get()
+    scrape(@Res({ passthrough: true }) response: unknown): Promise<string> {
+      const { registry } = this.metrics;
+      this.platform.httpAdapter.setHeader(response, 'Content-Type', registry.contentType);
+      return registry.metrics();
+    }
+  }
+  return MetricsController;
 }

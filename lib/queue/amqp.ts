@@ -2,10 +2,9 @@ import type { Socket } from 'node:net';
 import type { AsyncMessage, Channel, Connection } from 'rabbitmq-client';
 import { load } from '../common/optional-package.js';
 import type { Backend } from './back-end.js';
-import { fitted } from './fit-name.js';
 import { queueUrl } from './queue-url.js';
 import type { Driver } from './queue.js';
-import { SessionDriver, type Session, type SessionEvents } from './session-driver.js';
+import { fitted, type Session, SessionDriver, type SessionEvents } from './session-driver.js';
 
 /** A broker that says nothing for twice as long is away; in seconds. `?heartbeat=` in the URL overrides it. */
 const HEARTBEAT = 4;

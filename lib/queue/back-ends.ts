@@ -25,11 +25,16 @@ export const SCHEMES = Object.keys(BACK_ENDS);
 
 /** Those that speak python-socketio's protocol: the brokers that Flask-SocketIO has, too. */
 const FLASK_SOCKETIO: typeof BACK_ENDS = {
-  redis: () => import('./flask-socketio/flask-socketio-redis.js'),
-  rediss: () => import('./flask-socketio/flask-socketio-redis.js'),
-  amqp: () => import('./flask-socketio/flask-socketio-amqp.js'),
-  amqps: () => import('./flask-socketio/flask-socketio-amqp.js'),
+  redis: () => flaskSocketio('onRedis'),
+  rediss: () => flaskSocketio('onRedis'),
+  amqp: () => flaskSocketio('onRabbitMq'),
+  amqps: () => flaskSocketio('onRabbitMq'),
 };
+
+async function flaskSocketio(broker: 'onRedis' | 'onRabbitMq'): Promise<{ backend: Backend }> {
+  const backEnds = await import('./flask-socketio/flask-socketio.js');
+  return { backend: backEnds[broker] };
+}
 
 /** The back end of a URL; throws `FSK_UNKNOWN_QUEUE` for a scheme that there is none for. */
 export async function backendOf(address: QueueAddress): Promise<Backend> {

@@ -1,10 +1,9 @@
 import type { Namespace } from 'socket.io';
 import { ClusterAdapterWithHeartbeat } from 'socket.io-adapter';
-import { answeringAlways } from './answering.js';
+import type { Link } from './broker-link.js';
+import { answeringAlways, localFirst } from './cluster-adapters.js';
 import { checkClusterMessage, topicOf } from './cluster-message.js';
 import { decode, encode } from './codec.js';
-import type { Link } from './broker-link.js';
-import { localFirst } from './local-first.js';
 import { arriving, leaving, passing } from './portable.js';
 import type { AdapterFactory } from './queue.js';
 

@@ -1,12 +1,11 @@
 import { failure } from '../common/errors.js';
 import type { FlaskSocketLogger } from '../common/logger.js';
 import { counted, oneLine, printableValue, summarizeThrown } from '../common/printable.js';
-import { waitFor } from '../common/time-limit.js';
-import { Backlog } from './backlog.js';
-import { howToLogIn, isRefusedLogin } from './refused-login.js';
+import { waitFor } from '../common/thenable.js';
+import { Backlog, Tally } from './backlog.js';
+import { seal, unseal } from './codec.js';
+import { howToLogIn, isRefusedLogin } from './queue-url.js';
 import type { Driver, Listener, QueueOptions, QueueState, Written } from './queue.js';
-import { seal, unseal } from './seal.js';
-import { Tally } from './rate-limited-counter.js';
 
 /** The largest message that is published or taken, in bytes. */
 export const MAX_MESSAGE = 8 * 1024 * 1024;

@@ -1,9 +1,8 @@
 import type { ConnectionOptions, Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
 import { load } from '../common/optional-package.js';
 import type { Backend } from './back-end.js';
-import { fitted } from './fit-name.js';
 import { queueUrl } from './queue-url.js';
-import { SessionDriver, type Session, type SessionEvents } from './session-driver.js';
+import { fitted, type Session, SessionDriver, type SessionEvents } from './session-driver.js';
 
 /** A broker that does not answer for twice as long is away, in milliseconds. */
 const PING = 4_000;

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { failure, FlaskSocketError } from '../common/errors.js';
 import { decode, encode } from './codec.js';
 import type { Link } from './broker-link.js';
-import { checkPeerMessage, type PeerAnswer, type PeerMessage, type PeerQuestion } from './peer-message.js';
+import { checkPeerMessage, type PeerAnswer, type PeerMessage, type PeerQuestion } from './cluster-message.js';
 
 /** A process that says nothing for so long is gone, in milliseconds; each says something three times as often. */
 const SILENCE = 10_000;

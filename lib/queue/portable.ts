@@ -2,7 +2,7 @@ import type { Server } from 'socket.io';
 import { Encoder } from 'socket.io-parser';
 import { PacketType } from '../common/constants.js';
 import { checkPacket } from './cluster-message.js';
-import { ABSENT, BYTES, FRAGILE, traitsOf } from './traits.js';
+import { ABSENT, BYTES, FRAGILE, traitsOf } from './codec.js';
 
 /** The part of a server that its types keep private: what its packets are read with. */
 interface Reader {

@@ -70,4 +70,4 @@ export interface Written {
   payload: Buffer;
 }
 
-export type { Audience, Command } from '../common/command.js';
+export type { Audience, Command } from '../common/remote-clients.js';

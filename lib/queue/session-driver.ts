@@ -1,5 +1,5 @@
+import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { backoff } from './backoff.js';
 import type { Driver, DriverEvents, Listener } from './queue.js';
 
 /** A connection that lasted so long was a good one: the next is looked for at once. In milliseconds. */
@@ -167,4 +167,36 @@ export class SessionDriver<S extends Session = Session> implements Driver {
     });
     this.#asked.set(address, asked);
   }
+}
+
+const LONGEST = 2_000;
+
+/** Milliseconds to wait before a connection is looked for again: longer each time, up to 2 s, with jitter. */
+export function backoff(attempt: number): number {
+  return Math.min(LONGEST, 50 * 2 ** Math.min(attempt, 10)) * (0.5 + Math.random() / 2);
+}
+
+/** A broker is asked for a sign of life so often, in milliseconds, and is away when it has left so many unanswered. */
+const ASKING = 3_000;
+const UNANSWERED = 2;
+
+/**
+ * Asks a broker for signs of life, so that one that hangs is noticed. Counts signs rather than time: a process that
+ * was busy for long has not seen the answers that are there. Returns what ends it.
+ */
+export function watch(ask: () => Promise<unknown>, lost: (reason: unknown) => void): () => void {
+  let unanswered = 0;
+  const timer = setInterval(() => {
+    if (unanswered++ === UNANSWERED) return lost(new Error('it does not answer'));
+    ask().then(() => (unanswered = 0), lost);
+  }, ASKING).unref();
+  return () => clearInterval(timer);
+}
+
+/** A name as it is, or a digest of it where a broker takes no name so long (in bytes), or with such characters. */
+export function fitted(name: string, longest: number): string {
+  const bytes = Buffer.from(name);
+  // oxlint-disable-next-line no-control-regex -- control characters are what some brokers do not take
+  const fits = bytes.length <= longest && !/[\u0000-\u001f]/.test(name) && bytes.toString() === name;
+  return fits ? name : createHash('sha256').update(name, 'utf16le').digest('base64url');
 }

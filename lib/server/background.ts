@@ -1,6 +1,11 @@
 import type { Election } from '../queue/election.js';
-import { BackgroundTask, runAs, sleep } from './background-task.js';
-import type { BackgroundFunction, BackgroundTaskOptions } from './background-task.js';
+import {
+  type BackgroundFunction,
+  BackgroundTask,
+  type BackgroundTaskOptions,
+  runAs,
+  sleep,
+} from './background-task.js';
 import type { FlaskSocketRuntime } from './flask-socket.runtime.js';
 import type { Shutdown } from './shutdown.js';
 

@@ -1,12 +1,29 @@
-import { ConfigurableModuleBuilder, Inject, Module, type OnModuleInit } from '@nestjs/common';
+import {
+  ConfigurableModuleBuilder,
+  Inject,
+  Module,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+} from '@nestjs/common';
 import { ApplicationConfig } from '@nestjs/core';
+import type { Room } from '../common/address.js';
+import { unnamedEvent } from '../common/args.js';
 import { failure } from '../common/errors.js';
 import type { FlaskSocketLogger } from '../common/logger.js';
-import { setUp, type EmitterOptions, type EmitterQueue } from '../emitter/emitter-options.js';
+import { oneLine } from '../common/printable.js';
+import type { EmitParameters, EventName, ServerEvents } from '../common/typed-events.js';
+import {
+  type EmitterClient,
+  type EmitterOptions,
+  type EmitterQueue,
+  setUp,
+} from '../emitter/emitter-options.js';
 import { Emitter } from '../emitter/emitter.js';
-import { EmittingSocketIO } from './emitting-socket-io.js';
+import type { EmitOptions, SendOptions } from '../messaging/deliver.js';
+import { Tally } from '../queue/backlog.js';
+import { sleep } from './background-task.js';
+import { logTo } from './engine-options.js';
 import { FlaskSocketAdapter } from './flask-socket.adapter.js';
-import { logTo } from './flask-socket.config.js';
 import { SocketIO } from './socket-io.service.js';
 
 /** The options of `FlaskSocketModule.forEmitter()`: those of the servers on the same queue. */
@@ -62,4 +79,106 @@ export class EmitterModule extends ConfigurableModuleClass implements OnModuleIn
     if (this.application.getIoAdapter() instanceof FlaskSocketAdapter)
       throw failure('FSK_EMITTER_BESIDE_SERVER');
   }
+}
+
+/** All that is public of a class: what a stand-in has to have. */
+type Public<T> = { [Name in keyof T]: T[Name] };
+
+/**
+ * What stands for `SocketIO` in a process that only emits: it speaks through the message queue, and says of all that
+ * needs a server that there is none. What could not be sent is logged, since `emit` has nobody to tell.
+ */
+export class EmittingSocketIO implements Public<SocketIO>, OnApplicationShutdown {
+  readonly #lost: Tally;
+  #isClosed = false;
+
+  constructor(
+    private readonly emitter: Emitter,
+    logger: FlaskSocketLogger,
+  ) {
+    this.#lost = new Tally((count, why) => logger.error(`${count} not sent. ${why}`));
+  }
+
+  emit<E extends EventName<ServerEvents>>(
+    event: E,
+    ...[data, options]: EmitParameters<ServerEvents, E, EmitOptions>
+  ): void {
+    this.#speak({ event, data, options: options ?? {} }, 'emit');
+  }
+
+  send(data: unknown, options: SendOptions = {}): void {
+    this.#speak({ event: unnamedEvent(options), data, options }, 'send');
+  }
+
+  joinRoom(room: Room, client: EmitterClient): Promise<void> {
+    return this.#followed(() => this.emitter.joinRoom(room, client));
+  }
+
+  leaveRoom(room: Room, client: EmitterClient): Promise<void> {
+    return this.#followed(() => this.emitter.leaveRoom(room, client));
+  }
+
+  closeRoom(room: Room, options: { namespace?: string } = {}): void {
+    void this.#followed(() => this.emitter.closeRoom(room, options));
+  }
+
+  disconnect(client: EmitterClient): void {
+    void this.#followed(() => this.emitter.disconnect(client));
+  }
+
+  sleep(milliseconds: number): Promise<void> {
+    return sleep(milliseconds);
+  }
+
+  /** Sends what is under way, and closes the connection. */
+  stop(): Promise<void> {
+    return this.onApplicationShutdown();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.#isClosed = true;
+    await this.emitter.close();
+    this.#lost.close();
+  }
+
+  get server(): never {
+    throw failure('FSK_EMITTER_ONLY', 'SocketIO.server');
+  }
+
+  get asyncMode(): never {
+    throw failure('FSK_EMITTER_ONLY', 'SocketIO.asyncMode');
+  }
+
+  readonly health = needsServer('health');
+  readonly call = needsServer('call');
+  readonly rooms = needsServer('rooms');
+  readonly members = needsServer('members');
+  readonly disconnectUser = needsServer('disconnectUser');
+  readonly onEvent = needsServer('onEvent');
+  readonly onConnect = needsServer('onConnect');
+  readonly onDisconnect = needsServer('onDisconnect');
+  readonly onError = needsServer('onError');
+  readonly onErrorDefault = needsServer('onErrorDefault');
+  readonly isLeader = needsServer('isLeader');
+  readonly startBackgroundTask = needsServer('startBackgroundTask');
+
+  /** `ignoreQueue` keeps an event in this process, where nobody is. */
+  #speak(spoken: { event: string; data: unknown; options: EmitOptions }, method: string): void {
+    if (spoken.options.ignoreQueue) return;
+    void this.#followed(() => this.emitter.speak(spoken, method));
+  }
+
+  /** Whoever speaks when the application has stopped speaks to nobody, as with a server. */
+  #followed(post: () => Promise<void>): Promise<void> {
+    if (this.#isClosed) return Promise.resolve();
+    const sent = post();
+    sent.catch((error: Error) => this.#lost.add(1, oneLine(error.message)));
+    return sent;
+  }
+}
+
+function needsServer(method: string): () => never {
+  return () => {
+    throw failure('FSK_EMITTER_ONLY', `SocketIO.${method}()`);
+  };
 }

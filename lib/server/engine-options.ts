@@ -1,9 +1,12 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { ServerOptions } from 'socket.io';
 import { INTERNAL_ERROR, RECOVERY_WINDOW } from '../common/constants.js';
-import { recoveryOf, type ResolvedOptions } from '../common/options.js';
+import { type FlaskSocketLogger, GuardedLog, SILENT } from '../common/logger.js';
+import { type FlaskSocketOptions, recoveryOf, type ResolvedOptions } from '../common/options.js';
 import { guarded } from '../common/thenable.js';
-import type { Engine } from '../socketio/engine.js';
+import { given, resolveOptions } from '../common/validate-options.js';
 import type { OriginPolicy } from '../connection/origin-policy.js';
+import type { Engine } from '../socketio/engine.js';
 import { parserOf } from '../socketio/packet-parser.js';
 
 type AllowRequest = NonNullable<ServerOptions['allowRequest']>;
@@ -77,4 +80,42 @@ function everyOf([first, ...rest]: readonly AllowRequest[]): AllowRequest {
     if (!first) return decide(null, true);
     first(request, (error, success) => (success ? everyOf(rest)(request, decide) : decide(error, false)));
   };
+}
+
+/** Where the module finds the options that the application gave. */
+export const FLASK_SOCKET_OPTIONS = Symbol('FLASK_SOCKET_OPTIONS');
+
+/** The options of an application; those of `run()` are added to those of `forRoot()`. */
+@Injectable()
+export class FlaskSocketConfig {
+  #given: FlaskSocketOptions;
+  #resolved: ResolvedOptions;
+
+  constructor(@Inject(FLASK_SOCKET_OPTIONS) options: FlaskSocketOptions | undefined) {
+    this.#given = options ?? {};
+    this.#resolved = resolveOptions(this.#given);
+  }
+
+  /** The options, defaults filled in. */
+  get options(): ResolvedOptions {
+    return this.#resolved;
+  }
+
+  /** Adds options; the later ones win. */
+  merge(more: FlaskSocketOptions): void {
+    this.#given = { ...this.#given, ...given(more) };
+    this.#resolved = resolveOptions(this.#given);
+  }
+
+  /** Writes where the options say at the time of writing. */
+  readonly logger = logTo(() => this.#resolved.logger);
+}
+
+/** What writes to the logger that option `logger` means. */
+export function logTo(option: () => FlaskSocketOptions['logger']): GuardedLog {
+  const usual: FlaskSocketLogger = new Logger('FlaskSocket');
+  return new GuardedLog(() => {
+    const logger = option();
+    return logger === false ? SILENT : (logger ?? usual);
+  });
 }

@@ -5,7 +5,7 @@ import { EXCEPTION_EVENT } from '../common/constants.js';
 import { COPY, HERE } from '../common/copies.js';
 import type { Log } from '../common/logger.js';
 import { describeThrown, nameOfThrown, printable } from '../common/printable.js';
-import { safeError } from '../dispatch/safe-error.js';
+import { safeError } from '../dispatch/failures.js';
 import { answerFailedMessages, answerSafely, containHooks } from './nest-gateways.js';
 import type { ServerHost } from './server-host.js';
 

@@ -9,10 +9,10 @@ import type { Gateway } from '../handlers/gateways.js';
 import { HandlerExplorer } from '../handlers/handler.explorer.js';
 import type { HandlerDefinition } from '../handlers/handler.js';
 import { refuseOverride, remarksOn } from '../handlers/overrides.js';
-import { giveServer, initGateways } from '../handlers/server-properties.js';
+import { giveServer, initGateways } from '../handlers/nest-gateways.js';
 import { FlaskSocketAdapter } from './flask-socket.adapter.js';
 import { FlaskSocketRuntime } from './flask-socket.runtime.js';
-import { explainUnknownConnections, isOneOfMany, NOT_JOINED } from './processes/many-processes.js';
+import { explainUnknownConnections, isOneOfMany, NOT_JOINED } from './processes/message-queue.js';
 
 const CORS_OF_GATEWAY = (gateway: string) =>
   `${gateway} sets cors in @WebSocketGateway(), which is left out: its server is shared, and option ` +

@@ -4,7 +4,7 @@ import { guarded } from '../common/thenable.js';
 import type { Connection } from '../context/connection.js';
 import { connectionOf } from '../socketio/socket-internals.js';
 import { WsExceptionsHandler } from '../handlers/nest-internals.js';
-import { isMistakeOfClient, safeError } from '../dispatch/safe-error.js';
+import { isMistakeOfClient, safeError } from '../dispatch/failures.js';
 
 /*
  * Nest's own gateways on our server. An error that their hooks throw would end the process, a filter's error, too, and

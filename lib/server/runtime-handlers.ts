@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ANY, DEFAULT_NAMESPACE } from '../common/constants.js';
 import { failure } from '../common/errors.js';
-import { checkHandledEvent } from '../common/event-name.js';
+import { checkHandledEvent } from '../common/args.js';
 import { checkNamespace, isPattern } from '../common/namespace.js';
 import type { AnyFunction } from '../context/connection.js';
 import { checkOrdering, namesAndOptions, type HandlerMetadata } from '../decorators/handler.metadata.js';

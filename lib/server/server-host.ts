@@ -3,7 +3,7 @@ import type { Socket as TcpSocket } from 'node:net';
 import type { HttpAdapterHost } from '@nestjs/core';
 import { Server, type ServerOptions } from 'socket.io';
 import { failure } from '../common/errors.js';
-import { waitFor } from '../common/time-limit.js';
+import { waitFor } from '../common/thenable.js';
 import { connectionsOf, cutOff, expectNobody, sendHome } from '../socketio/engine-internals.js';
 
 /** What makes the server, when it is time. */

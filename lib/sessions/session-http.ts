@@ -1,5 +1,8 @@
+import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { HttpServer } from '@nestjs/common';
-import type { SessionMiddleware } from '../common/session.js';
+import { type SessionMiddleware, sessionMiddlewares, type SessionOption } from '../common/session.js';
+import type { SessionWatcher } from '../context/session-copy.js';
+import { runMiddlewares } from '../socketio/middlewares.js';
 
 /** What express-style middlewares put on a request, and Fastify's handlers expect on theirs. */
 const SHARED = ['session', 'sessionID', 'sessionStore', 'user'];
@@ -41,4 +44,91 @@ function share(request: FastifyRequest, _reply: unknown, done: () => void): void
     if (!(key in request) && typeof method === 'function') request[key] = method.bind(request.raw);
   }
   done();
+}
+
+type ExpressMiddleware = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  next: (error?: Error) => void,
+) => unknown;
+
+/** What a middleware refuses a client with: it answered the handshake instead of passing it on. */
+export class AnsweredByMiddleware extends Error {
+  override readonly name = 'AnsweredByMiddleware';
+}
+
+/**
+ * Runs the middlewares of option `session` on a handshake. Their response goes nowhere: a handshake starts no session
+ * and sets no cookie. Rejects with what a middleware throws, passes to `next`, or answers.
+ */
+export function runOnHandshake(option: SessionOption | undefined, request: IncomingMessage): Promise<void> {
+  const middlewares = sessionMiddlewares(option) as readonly ExpressMiddleware[];
+  return new Promise((resolve, reject) => {
+    const response = responseTo(request, reject);
+    runMiddlewares(
+      middlewares.map((middleware) => (next) => middleware(request, response, next)),
+      { failed: asError, done: (error) => (error ? reject(error) : resolve()) },
+    );
+  });
+}
+
+function responseTo(request: IncomingMessage, answered: (error: Error) => void): ServerResponse {
+  const response = new ServerResponse(request);
+  response.end = function end() {
+    answered(new AnsweredByMiddleware(`A session middleware answered with ${response.statusCode}`));
+    return response;
+  };
+  return response;
+}
+
+const asError = (thrown: unknown) =>
+  thrown instanceof Error ? thrown : new Error(String(thrown), { cause: thrown });
+
+/** Told of a write that nobody saves: the handler that has ended, and the key. */
+export type LateWrite = (place: string, key: PropertyKey) => void;
+
+/**
+ * Watches the session of one event: what is written when its handler has ended is written, but goes nowhere. What a
+ * handler has taken out of its session while it ran (`const { cart } = session`) is not watched.
+ */
+export class LateWrites implements SessionWatcher {
+  #place: string | undefined;
+
+  constructor(private readonly tell: LateWrite) {}
+
+  /** From now on writes are late. */
+  end(place: string): void {
+    this.#place = place;
+  }
+
+  get(target: object, key: PropertyKey): unknown {
+    const value: unknown = Reflect.get(target, key);
+    return this.#place !== undefined && isPlain(value) ? new Proxy(value, this) : value;
+  }
+
+  set(target: object, key: PropertyKey, value: unknown): boolean {
+    this.#noteWrite(key);
+    return Reflect.set(target, key, value);
+  }
+
+  deleteProperty(target: object, key: PropertyKey): boolean {
+    this.#noteWrite(key);
+    return Reflect.deleteProperty(target, key);
+  }
+
+  defineProperty(target: object, key: PropertyKey, descriptor: PropertyDescriptor): boolean {
+    this.#noteWrite(key);
+    return Reflect.defineProperty(target, key, descriptor);
+  }
+
+  #noteWrite(key: PropertyKey): void {
+    if (this.#place !== undefined) this.tell(this.#place, key);
+  }
+}
+
+/** What holds values and nothing else: a Date or a Map does not work behind a proxy. */
+function isPlain(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === Array.prototype;
 }

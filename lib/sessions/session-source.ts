@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { failureFrom } from '../common/errors.js';
 import type { SessionInterface } from '../common/session.js';
-import { withinTime } from '../common/time-limit.js';
+import { withinTime } from '../common/thenable.js';
 
 /** A session in its store, read and saved whole. */
 export interface SessionSource {

@@ -6,17 +6,20 @@ import type { ResolvedOptions } from '../common/options.js';
 import { describeThrown, nameOfThrown, printable } from '../common/printable.js';
 import { sessionInterface, sessionMiddlewares } from '../common/session.js';
 import type { ClientState } from '../context/connection.js';
-import { SessionCopy } from '../context/session-copy.js';
-import type { SessionKeeper } from '../context/session-keeper.js';
+import { SessionCopy, type SessionKeeper } from '../context/session-copy.js';
 import { SocketSession } from '../context/socket-session.js';
-import type { LateWrite } from './late-writes.js';
 import { clientStateOf } from '../socketio/socket-internals.js';
-import { ManagedSession } from './managed-session.js';
-import { OneAfterAnother } from './one-after-another.js';
-import { AnsweredByMiddleware, runOnHandshake } from './session-handshake.js';
-import { installForHttp } from './session-http.js';
-import { bounded, fromInterface, fromMiddlewares, inTime, type OpenedSession, type SessionSource } from './session-source.js'; // prettier-ignore
-import { UnmanagedSession } from './unmanaged-session.js';
+import { ManagedSession, UnmanagedSession } from './managed-session.js';
+import { AnsweredByMiddleware, installForHttp, type LateWrite, runOnHandshake } from './session-http.js';
+import {
+  bounded,
+  fromInterface,
+  fromMiddlewares,
+  inTime,
+  type OpenedSession,
+  type SessionSource,
+} from './session-source.js';
+import { OneAfterAnother } from './session-turns.js';
 
 type Decide = (error: string | null, success: boolean) => void;
 

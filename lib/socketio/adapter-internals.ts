@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Namespace, Socket } from 'socket.io';
 import type { BroadcastOptions } from 'socket.io-adapter';
 import { CALL_TIMEOUT } from '../common/constants.js';
-import { isSid, sidFrom } from '../common/sid.js';
+import { isSid, sidFrom } from '../common/address.js';
 import { printable } from '../common/printable.js';
 import type { FlaskSocketLogger } from '../common/logger.js';
 import type { Connection } from '../context/connection.js';

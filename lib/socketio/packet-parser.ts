@@ -1,9 +1,8 @@
 import * as jsonParser from 'socket.io-parser';
-import { checkLengths } from '../common/msgpack-lengths.js';
+import { copyOfBytes } from '../common/copies.js';
 import { demand, load } from '../common/optional-package.js';
 import type { Parser, ResolvedOptions } from '../common/options.js';
-import { PAYLOAD_DEPTH } from '../common/payload.js';
-import { copyOfBytes } from '../common/plain.js';
+import { checkLengths, PAYLOAD_DEPTH } from '../common/payload.js';
 
 /** socket.io's own parser, whose packets keep no reference to bytes that the application may still change (E8). */
 class SnapshotEncoder extends jsonParser.Encoder {

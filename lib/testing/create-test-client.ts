@@ -1,7 +1,7 @@
 import type { INestApplication } from '@nestjs/common';
 import { DEFAULT_NAMESPACE } from '../common/constants.js';
-import { cookieHeader } from './cookies.js';
-import type { TestClientOptions } from './options.js';
+import { cookieHeader } from './web-socket.js';
+import type { TestClientOptions } from './test-connection.js';
 import { Peer } from './protocol-client.js';
 import { TestClient } from './test-client.js';
 import { TestedApp } from './tested-app.js';

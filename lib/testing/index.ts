@@ -10,8 +10,8 @@ export type {
   TestRunOptions,
   TestSendOptions,
   WaitOptions,
-} from './options.js';
-export type { HttpAgent } from './cookies.js';
-export type { HeardEvent, ReceivedEvent } from './received-event.js';
+} from './test-connection.js';
+export type { HttpAgent } from './web-socket.js';
+export type { HeardEvent, ReceivedEvent } from './inbox.js';
 export type { Refusal } from './namespace-connection.js';
 export type { TestConnection } from './test-connection.js';

@@ -1,15 +1,13 @@
-import { fromArguments, toArguments } from '../common/args.js';
-import { failure } from '../common/errors.js';
+import { checkEventName, fromArguments, toArguments } from '../common/args.js';
 import { PacketType } from '../common/constants.js';
-import { checkEventName } from '../common/event-name.js';
+import { failure } from '../common/errors.js';
 import { printable } from '../common/printable.js';
 import { isThenable } from '../common/thenable.js';
 import type { ClientState, SocketEvent } from '../context/connection.js';
 import { Inbox } from './inbox.js';
-import { realNow, within, type Expected } from './real-time.js';
-import { Seat, type Refusal } from './namespace-connection.js';
-import type { Packet } from './server-internals.js';
-import type { TestedApp } from './tested-app.js';
+import { type Refusal, Seat } from './namespace-connection.js';
+import { type Expected, realNow, within } from './real-time.js';
+import type { Packet, TestedApp } from './tested-app.js';
 import type { Handshake } from './web-socket.js';
 import { encode, Wire } from './wire.js';
 

@@ -3,13 +3,18 @@ import { printable } from '../common/printable.js';
 import type { ClientEvents, EmitParameters, EventAnswer, EventName } from '../common/typed-events.js';
 import type { AnyFunction } from '../context/connection.js';
 import { currentRequest } from '../context/storage.js';
-import type { TestEmitOptions, TestRunOptions, TestSendOptions, WaitOptions } from './options.js';
+import type { HeardEvent, ReceivedEvent } from './inbox.js';
 import type { Sent } from './protocol-client.js';
 import { within } from './real-time.js';
-import type { HeardEvent, ReceivedEvent } from './received-event.js';
-import { rejecting, TestConnection } from './test-connection.js';
-
-type Answered = TestEmitOptions & { callback: true };
+import {
+  type AnsweredOptions,
+  rejecting,
+  TestConnection,
+  type TestEmitOptions,
+  type TestRunOptions,
+  type TestSendOptions,
+  type WaitOptions,
+} from './test-connection.js';
 
 /**
  * A client inside the test's process; made by `createTestClient()`. What it sends and receives goes through the real
@@ -35,8 +40,8 @@ export class TestClient extends TestConnection {
    */
   emit<E extends EventName<ClientEvents>>(
     event: E,
-    data: EmitParameters<ClientEvents, E, Answered>[0],
-    options: Answered,
+    data: EmitParameters<ClientEvents, E, AnsweredOptions>[0],
+    options: AnsweredOptions,
   ): Promise<EventAnswer<ClientEvents, E>>;
   emit<E extends EventName<ClientEvents>>(
     event: E,
@@ -216,11 +221,8 @@ export class TestClient extends TestConnection {
   }
 
   async #handled({ event, before, seat }: Sent, { timeout }: TestEmitOptions): Promise<void> {
-    await this.settled(`the handler of ${printable(event)} to end`, {
-      before,
-      namespace: seat.namespace,
-      timeout,
-    });
+    const what = `the handler of ${printable(event)} to end`;
+    await this.settled(what, { before, namespace: seat.namespace, timeout });
   }
 
   async #answer(sent: Sent, { timeout = this.defaults.timeout }: TestEmitOptions): Promise<unknown> {

@@ -2,9 +2,8 @@ import type { Server } from 'socket.io';
 import type { WebSocket } from 'ws';
 import { failureFrom } from '../common/errors.js';
 import type { Expected } from './real-time.js';
-import { parserOf, stopHeartbeat, type Packet } from './server-internals.js';
-import type { TestedApp } from './tested-app.js';
-import { openWebSocket, reasonOf, type Handshake } from './web-socket.js';
+import { type Packet, parserOf, stopHeartbeat, type TestedApp } from './tested-app.js';
+import { type Handshake, openWebSocket, reasonOf } from './web-socket.js';
 
 /** Engine.IO's packets: one digit before the text of a message. */
 const ENGINE = { OPEN: '0', PING: '2', PONG: '3', MESSAGE: '4' };

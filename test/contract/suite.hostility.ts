@@ -1,12 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { backendOf } from '../../lib/queue/back-ends.js';
-import { encode } from '../../lib/queue/codec.js';
-import { openLink, type OpenLink } from '../../lib/queue/open-broker-link.js';
+import { encode, seal } from '../../lib/queue/codec.js';
+import { openLink, type OpenLink } from '../../lib/queue/open-queue.js';
 import type { Command, Driver, Written } from '../../lib/queue/queue.js';
-import { seal } from '../../lib/queue/seal.js';
 import { hostileMessages, hugeMessages } from './hostile.js';
-import { SOON, type Client, type World } from './world.js';
+import { type Client, SOON, type World } from './world.js';
 
 const logger = { log: () => {}, warn: () => {}, error: () => {} };
 

@@ -1,6 +1,6 @@
 import { SocketIO } from 'nestjs-flask-socket';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { allHaveArrived } from '../../lib/server/run/arriving.js';
+import { allHaveArrived } from '../../lib/server/run/worker-process.js';
 import { startApp } from '../support/app.js';
 
 const handshake = '/socket.io/?EIO=4&transport=polling';

@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
 import { FlaskSocketModule, run, type FlaskSocketOptions, type RunOptions } from 'nestjs-flask-socket';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { readEnvironment } from '../../lib/server/run/environment.js';
+import { readEnvironment } from '../../lib/server/run/run.js';
 import { KeepingLogger } from '../support/app.js';
 
 /** Nobody answers there. */

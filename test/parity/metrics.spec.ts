@@ -13,7 +13,7 @@ import {
 } from 'nestjs-flask-socket/metrics';
 import { Counter, Registry } from 'prom-client';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { METRICS } from '../../lib/metrics/metrics.js';
+import { METRICS } from '../../lib/metrics/instruments.js';
 import { ask, bootError, flushed, next, startApp, type AppOptions, type RunningApp } from '../support/app.js';
 import { redisBroker } from '../support/brokers.js';
 import { root } from '../support/source.js';

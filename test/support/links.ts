@@ -1,6 +1,6 @@
 import { vi } from 'vitest';
 import type { Link } from '../../lib/queue/broker-link.js';
-import { openLink } from '../../lib/queue/open-broker-link.js';
+import { openLink } from '../../lib/queue/open-queue.js';
 
 /** A link as a process of an application has it, with what it logs. */
 export interface TestLink {

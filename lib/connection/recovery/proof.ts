@@ -1,6 +1,6 @@
 import { createHash, createHmac } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { USER_ID, type UserId } from '../../common/user-room.js';
+import { USER_ID, type UserId } from '../../common/address.js';
 import type { ClientState, Connection } from '../../context/connection.js';
 
 /** What proves whose a connection is, the strongest first. */

@@ -1,13 +1,11 @@
 import type { Namespace, Socket } from 'socket.io';
 import type { BroadcastOptions, Session } from 'socket.io-adapter';
-import { plain } from '../../common/plain.js';
+import { plain } from '../../common/copies.js';
 import { describeThrown, printable } from '../../common/printable.js';
 import type { Connection } from '../../context/connection.js';
+import { type Kept, MemoryAdapter } from '../../socketio/memory-adapter.js';
 import { connectionOf } from '../../socketio/socket-internals.js';
-import { keepConnections } from './kept-connections.js';
-import { MemoryAdapter, type Kept } from '../../socketio/memory-adapter.js';
-import { persistSafely } from './persist-safely.js';
-import { SingleUse } from './single-use.js';
+import { keepConnections, persistSafely, SingleUse } from './kept-connections.js';
 
 /** Where the data of a returning client's socket hold what came back with it, until it is admitted. */
 const RETURNED = Symbol('what a client came back to');

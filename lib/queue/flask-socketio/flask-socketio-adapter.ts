@@ -1,6 +1,6 @@
 import type { Namespace } from 'socket.io';
 import { Adapter, type BroadcastOptions } from 'socket.io-adapter';
-import type { Audience, Command } from '../../common/command.js';
+import type { Audience, Command } from '../../common/remote-clients.js';
 import { CALL_TIMEOUT, PacketType } from '../../common/constants.js';
 import { failure } from '../../common/errors.js';
 import type { FlaskSocketioBus, Receiver } from './flask-socketio-bus.js';

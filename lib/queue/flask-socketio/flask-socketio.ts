@@ -1,9 +1,25 @@
-import type { Parts } from '../back-end.js';
+import { amqpDriver } from '../amqp.js';
+import type { Backend, Parts } from '../back-end.js';
 import type { AdapterFactory, Driver } from '../queue.js';
+import { redisDriver } from '../redis/redis-session.js';
 import { FlaskSocketioBus } from './flask-socketio-bus.js';
 
+/** Redis, as python-socketio uses it: PUBLISH and SUBSCRIBE on one channel. */
+export const onRedis: Backend = {
+  name: 'Redis with Flask-SocketIO',
+  packages: { driver: 'redis' },
+  open: ({ url, channel }) => flaskSocketioParts(redisDriver(url), channel),
+};
+
+/** RabbitMQ, as python-socketio uses it: a fanout exchange named as the channel. */
+export const onRabbitMq: Backend = {
+  name: 'RabbitMQ with Flask-SocketIO',
+  packages: { driver: 'rabbitmq-client' },
+  open: ({ url, channel }) => flaskSocketioParts(amqpDriver(url, { channel, fanout: channel }), channel),
+};
+
 /** What a back end brings for python-socketio's protocol, whose processes share one topic: the channel itself. */
-export function flaskSocketioParts(driver: Driver, channel: string): Parts {
+function flaskSocketioParts(driver: Driver, channel: string): Parts {
   const bus = new FlaskSocketioBus(channel);
   return {
     driver,

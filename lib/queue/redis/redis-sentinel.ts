@@ -1,11 +1,8 @@
 import type { RedisClientOptions, RedisClientType } from 'redis';
 import { failure } from '../../common/errors.js';
 import type { Backend } from '../back-end.js';
-import { withoutPassword } from '../without-password.js';
-import { inTime } from './with-timeout.js';
-import { clientMaker, type MakeClient } from './redis-clients.js';
-import { RedisDriver } from './redis-driver.js';
-import { redisSession } from './redis-session.js';
+import { withoutPassword } from '../queue-url.js';
+import { clientMaker, inTime, type MakeClient, RedisDriver, redisSession } from './redis-session.js';
 import { redisParts } from './redis.js';
 
 const PORT = 26_379;

@@ -1,8 +1,77 @@
 import { isUtf8 } from 'node:buffer';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RedisClientOptions, RedisClientType } from 'redis';
-import type { Session, SessionEvents } from '../session-driver.js';
-import { watch } from '../watch.js';
+import { failureFrom } from '../../common/errors.js';
+import { load } from '../../common/optional-package.js';
+import { withinTime } from '../../common/thenable.js';
+import { withoutPassword } from '../queue-url.js';
+import type { Listener } from '../queue.js';
+import { type Broker, type Session, SessionDriver, type SessionEvents, watch } from '../session-driver.js';
+
+/** Redis's PUBLISH and SUBSCRIBE, or SPUBLISH and SSUBSCRIBE, through the package `redis`. */
+export class RedisDriver extends SessionDriver<RedisSession> {
+  constructor(
+    connect: Broker<RedisSession>['connect'],
+    private readonly usual: 'exact' | 'sharded' = 'exact',
+  ) {
+    super({ connect, address: (topic) => topic });
+  }
+
+  override subscribe(topic: string, listener: Listener, as: Subscription = this.usual): void {
+    super.subscribe(addressOf(topic, as), listener);
+  }
+
+  override unsubscribe(topic: string, as: Subscription = this.usual): void {
+    super.unsubscribe(addressOf(topic, as));
+  }
+
+  /** How many processes have subscribed to a topic. */
+  async count(topic: string, as: Subscription): Promise<number> {
+    const numSub = as === 'sharded' ? 'SHARDNUMSUB' : 'NUMSUB';
+    const reply = await this.session.ask(topic, ({ publisher }) =>
+      publisher.sendCommand<[string, number | string]>(['PUBSUB', numSub, topic]),
+    );
+    return Number(reply[1]);
+  }
+}
+
+/** Makes a client that is not connected yet. */
+export type MakeClient = (options: RedisClientOptions) => RedisClientType;
+
+/** What makes clients, from the package `redis`. */
+export function clientMaker(): MakeClient {
+  const { createClient } = load('redis') as typeof import('redis');
+  return (options) => createClient({ ...SAFE, ...options, socket: { ...SAFE.socket, ...options.socket } });
+}
+
+/** Connects to whatever node of the Redis at `url`; with `reads` it has a connection for what blocks. */
+export function connector(url: string, as: 'exact' | 'sharded', { reads = false } = {}): Connect {
+  const make = clientMaker();
+  refuseNonsense(make, url);
+  return (node, events, signal) => {
+    const client = () => make({ url: node });
+    const clients = { publisher: client(), subscriber: client(), ...(reads && { reader: client() }) };
+    return redisSession(clients, as, { events, signal });
+  };
+}
+
+/** A driver on one Redis. */
+export function redisDriver(url: string): RedisDriver {
+  const connect = connector(url, 'exact');
+  return new RedisDriver((events, signal) => connect(url, events, signal));
+}
+
+/** Throws `FSK_INVALID_QUEUE` for a URL that the client does not take. */
+function refuseNonsense(make: MakeClient, url: string): void {
+  try {
+    make({ url }).destroy();
+  } catch (cause) {
+    throw failureFrom(cause, 'FSK_INVALID_QUEUE', withoutPassword(url), 'it is no Redis URL');
+  }
+}
+
+/** Connects to the one Redis at a URL. */
+export type Connect = (url: string, events: SessionEvents, signal: AbortSignal) => Promise<RedisSession>;
 
 /** How a topic is subscribed to: `PSUBSCRIBE` for a pattern, `SSUBSCRIBE` for a shard's. */
 export type Subscription = 'exact' | 'pattern' | 'sharded';
@@ -117,4 +186,12 @@ async function unlisten(client: RedisClientType, address: string): Promise<void>
   if (as === 'exact') await client.unsubscribe(topic);
   else if (as === 'pattern') await client.pUnsubscribe(topic);
   else await client.sUnsubscribe(topic);
+}
+
+/** How long a broker may take to answer somebody who waits, in milliseconds. */
+const PATIENCE = 2_000;
+
+/** The same, or a rejection when it takes too long. */
+export function inTime<T>(reply: Promise<T>): Promise<T> {
+  return withinTime(reply, PATIENCE, () => new Error('the broker did not answer in time'));
 }

@@ -1,17 +1,15 @@
 import type { ClusterAdapter } from 'socket.io-adapter';
 import { load } from '../../common/optional-package.js';
-import { answeringAlways } from '../answering.js';
 import type { Backend } from '../back-end.js';
+import type { Link } from '../broker-link.js';
+import { answeringAlways, localFirst } from '../cluster-adapters.js';
 import { checkClusterMessage, type ClusterMessage } from '../cluster-message.js';
 import { decode, encode } from '../codec.js';
-import type { Link } from '../broker-link.js';
-import { localFirst } from '../local-first.js';
 import { arriving, leaving, passing } from '../portable.js';
 import type { AdapterFactory } from '../queue.js';
-import { redisClientView } from './redis-client-view.js';
-import { connector } from './redis-clients.js';
+import { redisClientView } from './redis-adapter.js';
 import { orCluster } from './redis-cluster.js';
-import { RedisDriver } from './redis-driver.js';
+import { connector, RedisDriver } from './redis-session.js';
 
 /** Redis 7 and later, through socket.io's own adapter on SPUBLISH and SSUBSCRIBE. */
 export const backend: Backend = {

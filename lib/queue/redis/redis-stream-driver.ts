@@ -1,7 +1,5 @@
 import type { Broker } from '../session-driver.js';
-import { RedisDriver } from './redis-driver.js';
-import type { RedisClients, RedisSession } from './redis-session.js';
-import { isBefore } from './redis-stream-turns.js';
+import { type RedisClients, RedisDriver, type RedisSession } from './redis-session.js';
 
 /** So many entries are kept at least: what is older cannot be replayed. */
 const KEPT = 10_000;
@@ -100,4 +98,37 @@ export class StreamDriver extends RedisDriver {
 interface Raw {
   id: string;
   message: Record<string, string>;
+}
+
+/** Whether one id of a stream stands before another. */
+export function isBefore(one: string, other: string): boolean {
+  const [a, b] = [one, other].map((id) => id.split('-').map(BigInt)) as [bigint[], bigint[]];
+  return a[0]! < b[0]! || (a[0] === b[0] && a[1]! < b[1]!);
+}
+
+/** A message as socket.io's streams adapter writes it into the stream. */
+export interface Fields {
+  uid: string;
+  nsp: string;
+  type: string;
+  data?: string;
+  /** Which of our own broadcasts it is, where one waits for its turn. */
+  mark?: string;
+}
+
+/** The fields as one text: those that are short as JSON on the first line, then the data as they are. */
+export function writeFields({ uid, nsp, type, data = '', mark = '' }: Fields): Buffer {
+  return Buffer.from(`${JSON.stringify([uid, nsp, type, mark])}\n${data}`);
+}
+
+/** What was written; throws for what was not. */
+export function readFields(payload: Buffer): Fields {
+  const text = payload.toString();
+  const end = text.indexOf('\n');
+  const head: unknown = JSON.parse(text.slice(0, end));
+  const isWritten = Array.isArray(head) && head.every((field) => typeof field === 'string');
+  if (!isWritten || head.length !== 4) throw new TypeError('an entry of the stream is malformed');
+  const [uid, nsp, type, mark] = head as [string, string, string, string];
+  const data = text.slice(end + 1);
+  return { uid, nsp, type, ...(data !== '' && { data }), ...(mark !== '' && { mark }) };
 }

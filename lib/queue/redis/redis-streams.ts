@@ -1,19 +1,16 @@
 import type { ClusterAdapter } from 'socket.io-adapter';
+import { plain } from '../../common/copies.js';
 import { load } from '../../common/optional-package.js';
-import { plain } from '../../common/plain.js';
-import { answeringAlways } from '../answering.js';
 import type { Backend } from '../back-end.js';
-import { checkClusterMessage, clusterMessage } from '../cluster-message.js';
-import { hasBytes, msgpack } from '../codec.js';
 import type { Link } from '../broker-link.js';
-import { localFirst } from '../local-first.js';
+import { answeringAlways, localFirst } from '../cluster-adapters.js';
+import { checkClusterMessage, clusterMessage } from '../cluster-message.js';
+import { hasBytes, msgpack, repaired } from '../codec.js';
 import { arriving, leaving, passing } from '../portable.js';
 import type { AdapterFactory, Command, Written } from '../queue.js';
-import { repaired } from '../repairs.js';
-import { connector } from './redis-clients.js';
 import { orCluster } from './redis-cluster.js';
-import { StreamDriver } from './redis-stream-driver.js';
-import { writeFields } from './redis-stream-fields.js';
+import { connector } from './redis-session.js';
+import { StreamDriver, writeFields } from './redis-stream-driver.js';
 import { streamClientView, type StreamClientView } from './redis-stream-view.js';
 
 /** Redis, through socket.io's own adapter on a stream, which replays to a client what it has missed. */

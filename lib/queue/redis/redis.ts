@@ -1,10 +1,8 @@
 import type { Backend, Parts } from '../back-end.js';
-import { adapterOptions, EMITTER, eventPacket } from '../cluster-message.js';
+import { adapterOptions, EMITTER, eventPacket, REQUESTS } from '../cluster-message.js';
 import { msgpack } from '../codec.js';
 import type { Command, Written } from '../queue.js';
-import { redisDriver } from './redis-clients.js';
-import type { RedisDriver } from './redis-driver.js';
-import { REQUESTS } from './redis-requests.js';
+import { redisDriver, type RedisDriver } from './redis-session.js';
 
 /** Redis, through socket.io's own adapter on PUBLISH and SUBSCRIBE; a process that only emits does without it. */
 export const backend: Backend = {

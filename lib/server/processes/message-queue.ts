@@ -1,10 +1,14 @@
+import cluster from 'node:cluster';
+import type { Server } from 'socket.io';
 import { failure } from '../../common/errors.js';
 import type { FlaskSocketLogger } from '../../common/logger.js';
 import type { AdapterFactory, ResolvedOptions } from '../../common/options.js';
+import { printableValue } from '../../common/printable.js';
 import type { Runtime } from '../../context/connection.js';
-import type { Election } from '../../queue/election.js';
+import { Election } from '../../queue/election.js';
+import type { Fleet } from '../../queue/fleet.js';
 import { openQueue, type Queue } from '../../queue/open-queue.js';
-import { Leadership } from './leadership.js';
+import { isWorker } from '../../workers/worker.js';
 import { OtherProcesses } from './other-processes.js';
 
 /** The message queue of an application, if option `messageQueue` names one. */
@@ -54,5 +58,77 @@ export class MessageQueue {
   async close(timeout: number): Promise<void> {
     this.#leadership.close();
     await this.queue?.close(timeout);
+  }
+}
+
+/** engine.io's code for a request that names a connection which it does not know. */
+const UNKNOWN_SID = 1;
+
+const UNKNOWN_SID_EXPLAINED =
+  'Session ID unknown: the connection has ended, or another process has it. ' +
+  'With several processes the balancer has to be sticky, or clients use WebSocket only.';
+
+/** The text for a log, where several processes seem to serve one port and know nothing of each other. */
+export const NOT_JOINED =
+  'This process seems to be one of several (Node cluster, PM2), and there is no message queue: they are not one ' +
+  'server, and clients that poll cannot stay connected. Start it with run(AppModule, { workers }), or see ' +
+  'the page "Deployment" of the documentation.';
+
+/** Whether another program has forked this process to share a port with its siblings. */
+export function isOneOfMany(variables: NodeJS.ProcessEnv): boolean {
+  return (cluster.isWorker && !isWorker()) || variables['exec_mode'] === 'cluster_mode';
+}
+
+/** Says in the answer to a polling request that came to the wrong process what is wrong. */
+export function explainUnknownConnections(server: Server): void {
+  server.engine.on('connection_error', (error: { code: number; context?: { message?: string } }) => {
+    // engine.io answers with the context's message, if there is one
+    if (error.code === UNKNOWN_SID && error.context) error.context.message = UNKNOWN_SID_EXPLAINED;
+  });
+}
+
+/** Who of all processes does what is to be done once: an election for each name that is asked for. */
+export class Leadership {
+  readonly #elections = new Map<string, Election>();
+  /** Until it is known: whoever asks before takes part as soon as it is. */
+  #others: Fleet | 'nobody' | undefined;
+  #isListening = false;
+  #isClosed = false;
+
+  constructor(private readonly logger: FlaskSocketLogger) {}
+
+  /** The election of a name. */
+  of(name: string): Election {
+    if (typeof name !== 'string' || name === '') throw failure('FSK_UNNAMED_LEADER', printableValue(name));
+    let election = this.#elections.get(name);
+    if (!election) this.#elections.set(name, (election = new Election(name, this.logger)));
+    if (this.#isClosed) election.close();
+    else this.#introduce(election);
+    return election;
+  }
+
+  /** These are all processes; without a message queue there is only this one. */
+  among(others: Fleet | 'nobody'): void {
+    this.#others = others;
+    for (const election of this.#elections.values()) this.#introduce(election);
+  }
+
+  /** Lets other processes take over. */
+  close(): void {
+    this.#isClosed = true;
+    for (const election of this.#elections.values()) election.close();
+  }
+
+  #introduce(election: Election): void {
+    if (!this.#others) return;
+    if (this.#others !== 'nobody') this.#listen(this.#others);
+    election.among(this.#others);
+  }
+
+  /** Not before somebody asks: most applications never do. */
+  #listen(fleet: Fleet): void {
+    if (this.#isListening) return;
+    this.#isListening = true;
+    fleet.hear((word) => this.#elections.get(word.name)?.heard(word));
   }
 }

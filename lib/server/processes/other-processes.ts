@@ -1,19 +1,18 @@
-import type { Command } from '../../common/command.js';
+import type { Outgoing } from '../../common/args.js';
 import { MEMBERS_TIMEOUT, PacketType } from '../../common/constants.js';
 import { failure, FlaskSocketError } from '../../common/errors.js';
-import type { Outgoing } from '../../common/outgoing.js';
 import { payloadProblem } from '../../common/payload.js';
 import { printable } from '../../common/printable.js';
-import { clientIn } from '../../socketio/adapter-internals.js';
+import type { Command, Elsewhere, Member, Members, RemoteCall } from '../../common/remote-clients.js';
 import type { Runtime } from '../../context/connection.js';
-import type { Elsewhere, Member, Members, RemoteCall } from '../../common/remote-clients.js';
-import { connectionOf, existingNamespace } from '../../socketio/socket-internals.js';
-import { valuesOf } from '../../messaging/call-client.js';
+import { valuesOf } from '../../messaging/call.js';
 import { membersFrom, membersHere } from '../../messaging/members.js';
 import { checkPacket } from '../../queue/cluster-message.js';
 import type { Queue } from '../../queue/open-queue.js';
 import { NOT_MINE } from '../../queue/peers.js';
 import { opened, type Portable } from '../../queue/portable.js';
+import { clientIn } from '../../socketio/adapter-internals.js';
+import { connectionOf, existingNamespace } from '../../socketio/socket-internals.js';
 
 /** How much longer than the client another process may take to say that it got no answer, in milliseconds. */
 const GRACE = 1_000;

@@ -1,10 +1,12 @@
 import type { Server as HttpServer } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { INestApplication } from '@nestjs/common';
+import type { Server } from 'socket.io';
+import { clientsOf } from '../../connection/departure.js';
 import { tell, workerConnectionId, WorkerConnections, workerUrl } from '../../workers/worker.js';
-import { FlaskSocketConfig } from '../flask-socket.config.js';
+import { FlaskSocketConfig } from '../engine-options.js';
 import { FlaskSocketRuntime } from '../flask-socket.runtime.js';
 import { Shutdown } from '../shutdown.js';
-import { allHaveArrived } from './arriving.js';
 import { endOnSignals } from './process-end.js';
 
 /** Serves what the primary process hands over, instead of a port of its own. */
@@ -32,4 +34,21 @@ export async function serveAsWorker(app: INestApplication): Promise<INestApplica
   const getUrl = () => Promise.resolve(workerUrl());
   Object.defineProperty(app, 'getUrl', { value: getUrl, configurable: true, writable: true });
   return app;
+}
+
+/** How long those who are connecting are waited for at most, and how often it is looked; in milliseconds. */
+const LONGEST = 2_000;
+const PAUSE = 20;
+
+/**
+ * Resolves when all clients that are connecting are in a namespace, or after two seconds. `isAsked` says whether there
+ * is one that the server does not know yet. Source: promise P2.
+ */
+export async function allHaveArrived(server: Server, isAsked: () => boolean): Promise<void> {
+  const until = Date.now() + LONGEST;
+  while ((isAsked() || isSomebodyArriving(server)) && Date.now() < until) await delay(PAUSE);
+}
+
+function isSomebodyArriving(server: Server): boolean {
+  return server.engine.clientsCount > clientsOf(server).size;
 }

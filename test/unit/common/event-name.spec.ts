@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { RESERVED_EVENTS } from '../../../lib/common/constants.js';
-import { checkEventName, checkHandledEvent, isDispatchable } from '../../../lib/common/event-name.js';
+import { checkEventName, checkHandledEvent, isDispatchable } from '../../../lib/common/args.js';
 
 const reserved = ['connect', 'connect_error', 'disconnect', 'disconnecting', 'newListener', 'removeListener'];
 const usual = ['my event', ' ', '*', '__proto__', 'constructor', 'Connect', 'x'.repeat(128)];

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { isSid, sidFrom } from '../../../lib/common/sid.js';
+import { isSid, sidFrom } from '../../../lib/common/address.js';
 
 /** As socket.io makes them. */
 const newId = () => randomBytes(15).toString('base64url');

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { roomName } from '../../../lib/common/address.js';
-import { isUserRoom, user } from '../../../lib/common/user-room.js';
+import { isUserRoom, roomName, user } from '../../../lib/common/address.js';
 
 describe('user', () => {
   it('A3 names the same room for 7 and "7"', () => {

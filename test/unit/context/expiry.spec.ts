@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { ClientState, Connection } from '../../../lib/context/connection.js';
-import { watchExpiry } from '../../../lib/connection/expiry-timer.js';
-import { isExpired, setExpiry } from '../../../lib/context/expiry.js';
+import { watchExpiry } from '../../../lib/connection/identification.js';
+import { type ClientState, type Connection, isExpired, setExpiry } from '../../../lib/context/connection.js';
 import { attachConnection } from '../../../lib/socketio/socket-internals.js';
 
 const DAY = 24 * 60 * 60 * 1_000;

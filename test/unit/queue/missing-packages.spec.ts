@@ -1,7 +1,6 @@
 import { Module } from 'node:module';
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { openLink } from '../../../lib/queue/open-broker-link.js';
-import { openQueue } from '../../../lib/queue/open-queue.js';
+import { openLink, openQueue } from '../../../lib/queue/open-queue.js';
 import { KeepingLogger } from '../../support/app.js';
 
 const PACKAGES = [

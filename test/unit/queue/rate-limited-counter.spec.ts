@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { backoff } from '../../../lib/queue/backoff.js';
-import { Tally } from '../../../lib/queue/rate-limited-counter.js';
+import { backoff } from '../../../lib/queue/session-driver.js';
+import { Tally } from '../../../lib/queue/backlog.js';
 
 describe('the tally of what goes wrong', () => {
   const said: string[] = [];

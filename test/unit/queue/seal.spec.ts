@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { seal, unseal } from '../../../lib/queue/seal.js';
+import { seal, unseal } from '../../../lib/queue/codec.js';
 
 const payload = Buffer.from('{"is":"here"}');
 const secret = 'sixteen characters';

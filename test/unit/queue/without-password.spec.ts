@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { withoutPassword } from '../../../lib/queue/without-password.js';
+import { withoutPassword } from '../../../lib/queue/queue-url.js';
 
 describe('the URL of a broker, for the log', () => {
   it.each([

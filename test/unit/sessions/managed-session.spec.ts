@@ -1,6 +1,5 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { SessionCopy } from '../../../lib/context/session-copy.js';
-import type { SessionUser } from '../../../lib/context/session-keeper.js';
+import { SessionCopy, type SessionUser } from '../../../lib/context/session-copy.js';
 import { ManagedSession } from '../../../lib/sessions/managed-session.js';
 
 const anEvent = (): SessionUser => ({ sessionCopy: undefined, sessionKeeper: undefined });

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { buffer } from 'node:stream/consumers';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { memoryConnection } from '../../../lib/testing/memory-socket.js';
+import { memoryConnection } from '../../../lib/testing/web-socket.js';
 
 const connect = () => memoryConnection({ moved: 0 }, false);
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { dataOf, valuesOf } from '../../../../lib/queue/flask-socketio/flask-socketio-data.js';
+import { dataOf, valuesOf } from '../../../../lib/queue/flask-socketio/flask-socketio-message.js';
 
 describe('the data of an event for Python', () => {
   it.each<[what: string, values: unknown[]]>([

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { slotOf } from '../../../../lib/queue/redis/redis-slot.js';
+import { slotOf } from '../../../../lib/queue/redis/redis-cluster.js';
 
 describe('the slot of a key in a Redis Cluster', () => {
   // What CLUSTER KEYSLOT of a real Redis 7 answers.
