@@ -4,12 +4,10 @@ import { PacketType } from '../common/constants.js';
 import type { Log } from '../common/logger.js';
 import { describeThrown, nameOfThrown, printable } from '../common/printable.js';
 import { guarded } from '../common/thenable.js';
-import { inOwnResource } from '../context/storage.js';
 import type { Executor } from '../dispatch/executor.js';
 import { answerRefused } from '../socketio/acknowledgements.js';
 import { type Arrival, handlePacket, type PacketReceiver } from '../socketio/decoder-internals.js';
 import { cutOff, failTransport, sizeOfRefused } from '../socketio/engine-internals.js';
-import { inOneTurn } from '../socketio/outbox.js';
 
 /** Takes packets from clients' decoders to their sockets. Whatever one holds, no more than its client goes. */
 export class Receiver implements PacketReceiver {
@@ -21,15 +19,9 @@ export class Receiver implements PacketReceiver {
 
   #harmlessLength: number | undefined;
 
-  /**
-   * A packet that came alone is handled at once. Those that came together are handled when all of them are decoded, in
-   * a tick each, as in socket.io.
-   */
+  /** A packet is handled in a tick of its own, as in socket.io, when those that came with it are decoded. */
   take(arrival: Arrival): void {
-    const { client } = arrival.connection;
-    if (arrival.isLast && !client.undelivered) return inOneTurn(this.#deliverNow, arrival);
-    client.undelivered = (client.undelivered ?? 0) + 1;
-    process.nextTick(this.#deliverLater, arrival);
+    process.nextTick(this.#deliver, arrival);
   }
 
   dropped(reason: string): void {
@@ -46,14 +38,6 @@ export class Receiver implements PacketReceiver {
       (second) => this.parts.logger.error(`Error while disconnecting: ${describeThrown(second)}`, 'packet'),
     );
   }
-
-  /** What is handled now runs in the async resource of the TCP socket; a tick has one of its own. */
-  readonly #deliverNow = (arrival: Arrival): void => inOwnResource(this.#deliver, arrival);
-
-  readonly #deliverLater = (arrival: Arrival): void => {
-    arrival.connection.client.undelivered!--;
-    this.#deliver(arrival);
-  };
 
   readonly #deliver = (arrival: Arrival): void => {
     if (!arrival.connection.socket.connected) return;

@@ -36,8 +36,6 @@ export interface ClientState {
   asking?: Map<string, Socket>;
   /** The end of the queue of events that are handled one after the other. */
   tail?: PromiseLike<void>;
-  /** How many decoded packets wait for their turn. */
-  undelivered?: number;
   /** How many events wait for those before them, or for `@OnConnect()`. */
   waiting?: number;
 }

@@ -12,8 +12,7 @@ import { connectionOf, type Packet } from './socket-internals.js';
  * - Namespace._add(client, auth, done): a client asks for a namespace; nothing has waited for anything by then;
  * - Client.decoder, whose add(data) decodes; Client.ondecoded(packet): what it calls for each packet;
  * - Client.nsps: the client's sockets by namespace; Client._packet(packet): writes to it;
- * - Socket._onpacket(packet): handles a packet; what it throws, socket.io lets end the process;
- * - and of ws, Receiver._bufferedBytes: what has been read from the network and is not decoded yet.
+ * - Socket._onpacket(packet): handles a packet; what it throws, socket.io lets end the process.
  */
 
 type DecodedPacket = Packet & { nsp: string };
@@ -29,10 +28,7 @@ interface ClientInternals {
     on(event: 'decoded', listener: PacketListener): void;
     removeListener(event: 'decoded', listener: PacketListener): void;
   };
-  readonly conn: Socket['conn'] & {
-    readonly protocol: number;
-    readonly transport: { readonly socket?: { readonly _receiver?: { readonly _bufferedBytes: number } } };
-  };
+  readonly conn: Socket['conn'] & { readonly protocol: number };
   ondecoded: PacketListener;
   _packet(packet: DecodedPacket): void;
 }
@@ -54,8 +50,6 @@ const MOST_KNOWN = 100;
 export interface Arrival {
   readonly connection: Connection;
   readonly packet: Packet;
-  /** Nothing that was read together with it is left to decode. */
-  readonly isLast: boolean;
 }
 
 /** What happens to packets when they are decoded. */
@@ -145,7 +139,7 @@ class DecodedPackets {
   }
 
   receiveEarly(name: string): void {
-    for (const packet of this.#forgetEarly(name)) this.#receive(name, packet, false);
+    for (const packet of this.#forgetEarly(name)) this.#receive(name, packet);
   }
 
   dropEarly(name: string): void {
@@ -159,22 +153,18 @@ class DecodedPackets {
       return this.#usual(packet);
     if (length > this.receiver.harmlessLength) check(packet);
     const name = this.client.conn.protocol === 3 ? pathOf(packet.nsp) : packet.nsp;
-    if (this.client.nsps.has(name)) return this.#receive(name, packet, this.#isLast());
+    if (this.client.nsps.has(name)) return this.#receive(name, packet);
     const early = this.#early?.get(name);
     if (early) this.#keep(early, packet);
     else if (this.#known.has(name)) this.receiver.dropped('not_connected');
     else this.#usual(packet); // a violation of the protocol, which ends the connection
   }
 
-  #receive(name: string, packet: DecodedPacket, isLast: boolean): void {
+  #receive(name: string, packet: DecodedPacket): void {
     const socket = this.client.nsps.get(name);
     const connection = socket && connectionOf(socket);
-    if (connection) this.receiver.take({ connection, packet, isLast });
+    if (connection) this.receiver.take({ connection, packet });
     else this.receiver.dropped('not_connected');
-  }
-
-  #isLast(): boolean {
-    return this.client.conn.transport.socket?._receiver?._bufferedBytes === 0;
   }
 
   #keep(early: DecodedPacket[], packet: DecodedPacket): void {
