@@ -1,7 +1,14 @@
 import type { Socket as TcpSocket } from 'node:net';
 import type { Writable } from 'node:stream';
-import { WebSocket, WebSocketServer, type ServerOptions } from 'ws';
-import { Outbox, type Frame } from './outbox.js';
+import { WebSocket, WebSocketServer, type Server, type ServerOptions } from 'ws';
+import { Outbox, Turn, type Frame } from './outbox.js';
+
+/*
+ * The parts of ws 8 that its types keep private:
+ * - WebSocket._sender, Sender.sendFrame(frame, written): the way out of all that is sent; engine.io calls it, too, with
+ *   the frame that a broadcast has in common for all clients;
+ * - WebSocket._receiver: the stream that decodes.
+ */
 
 /**
  * So many bytes may wait for the end of a turn. Beyond them, and for a client that is behind with its reading, nothing is
@@ -18,22 +25,19 @@ const LONGEST = 0xffff;
 /** How long a client is waited for that does not answer a goodbye, in milliseconds; ws would wait for 30 s. */
 const CLOSE_TIMEOUT = 5_000;
 
+/** ws calls it when it has written a message. */
+type Sent = (error?: Error) => void;
 type Written = (error?: Error | null) => void;
 
 interface Sender {
-  readonly _socket: TcpSocket;
   sendFrame(frame: Frame, written?: Written): void;
   /** Ours. */
   outbox: Outbox;
 }
 
-interface Receiver extends Writable {
-  _write(chunk: Buffer, encoding: string, decoded: Written): void;
-}
-
 interface Internals {
   readonly _sender: Sender;
-  readonly _receiver: Receiver;
+  readonly _receiver: Writable;
 }
 
 /**
@@ -41,43 +45,54 @@ interface Internals {
  * client are answered, or what several broadcasts bring, leaves with one system call. Nothing waits for a timer:
  * a turn ends with `process.nextTick`, after the events that arrived with it.
  */
-export class CoalescingServer extends WebSocketServer {
+export class CoalescingServer extends WebSocketServer<typeof CoalescingWebSocket> {
+  readonly #turn = new Turn();
+
   constructor(options?: ServerOptions) {
-    super({ ...options, closeTimeout: CLOSE_TIMEOUT } as ServerOptions); // newer than its types
+    const own = { WebSocket: CoalescingWebSocket, closeTimeout: CLOSE_TIMEOUT };
+    super({ ...options, ...own });
   }
 
   override handleUpgrade(
-    ...[request, socket, head, connected]: Parameters<WebSocketServer['handleUpgrade']>
+    ...[request, socket, head, connected]: Parameters<Server<typeof CoalescingWebSocket>['handleUpgrade']>
   ): void {
     super.handleUpgrade(request, socket, head, (webSocket, of) => {
-      coalesce(webSocket);
+      webSocket.coalesce(socket as TcpSocket, this.#turn);
       connected(webSocket, of);
     });
   }
 }
 
-/** Every frame passes `Sender.sendFrame`; one function takes its place on all senders. */
-function coalesce(webSocket: WebSocket): void {
-  const { _sender: sender, _receiver: receiver } = webSocket as unknown as Internals; // typed private
-  sender.outbox = new Outbox(sender._socket);
-  sender.sendFrame = sendFrame;
-  receiver.end = end;
-  sender._socket.end = end;
-  if (webSocket.extensions !== '') return;
-  webSocket.send = send as WebSocket['send'];
-  receiver.write = write;
-}
+/** A WebSocket whose frames leave when the turn ends. */
+class CoalescingWebSocket extends WebSocket {
+  #outbox: Outbox | undefined;
 
-/** Decodes at once what has arrived. As a stream it would take a tick for each chunk, although nothing has to wait. */
-function write(this: Receiver, chunk: Buffer): boolean {
-  if (this.destroyed || this.writableEnded) return false;
-  this._write(chunk, 'buffer', keepError);
-  if (kept) this.destroy(kept);
-  return true;
-}
+  /** From now on what is sent waits for the end of the turn. */
+  coalesce(socket: TcpSocket, turn: Turn): void {
+    const { _sender: sender, _receiver: receiver } = this as unknown as Internals; // typed private
+    sender.outbox = new Outbox(socket, turn);
+    sender.sendFrame = sendFrame; // the same one for all
+    receiver.end = end;
+    socket.end = end;
+    if (this.extensions === '') this.#outbox = sender.outbox;
+  }
 
-let kept: Error | null | undefined;
-const keepError: Written = (error) => void (kept = error);
+  /** The engine's text, where each character is a byte, is framed without buffers; all else goes ws's way. */
+  override send(data: unknown, options?: object | Sent, written?: Sent): void {
+    const outbox = this.#outbox;
+    const isPlain = typeof data === 'string' && typeof options === 'function' && data.length <= LONGEST;
+    if (
+      !outbox ||
+      !isPlain ||
+      this.readyState !== WebSocket.OPEN ||
+      outbox.isFull(HIGH_WATER) ||
+      !isAscii(data)
+    )
+      return super.send(data as string, options as object, written);
+    outbox.addText(headerOf(data.length) + data);
+    options();
+  }
+}
 
 /** ws ends its streams more than once. Each time, Node would make an error, stack and all, that nobody gets to see. */
 function end<Stream extends Writable>(this: Stream, ...rest: unknown[]): Stream {
@@ -88,30 +103,10 @@ function end<Stream extends Writable>(this: Stream, ...rest: unknown[]): Stream 
 function sendFrame(this: Sender, frame: Frame, written?: Written): void {
   const { outbox } = this;
   const header = frame[0] as Buffer;
-  const isLast = ((header[0] ?? 0) & OPCODE.mask) === OPCODE.close;
-  if (isLast || outbox.isFull(HIGH_WATER)) {
-    outbox.release();
-    return sendNow(this._socket, frame, written);
-  }
+  const isClosing = ((header[0] ?? 0) & OPCODE.mask) === OPCODE.close;
+  if (isClosing || outbox.isFull(HIGH_WATER)) return outbox.sendNow(frame, written);
   outbox.add(frame);
   written?.(); // the engine may send on: the bytes are bounded, and an error ends the socket anyway
-}
-
-function sendNow(socket: TcpSocket, frame: Frame, written?: Written): void {
-  socket.cork();
-  for (const part of frame.slice(0, -1)) socket.write(part);
-  socket.write(frame.at(-1)!, written);
-  socket.uncork();
-}
-
-/** The engine's text, where each character is a byte, is framed without buffers; all else goes ws's way. */
-function send(this: WebSocket, data: unknown, options: unknown, written?: Written): void {
-  const { outbox } = (this as unknown as Internals)._sender; // typed private
-  const isPlain = typeof data === 'string' && typeof options === 'function' && data.length <= LONGEST;
-  if (!isPlain || this.readyState !== WebSocket.OPEN || outbox.isFull(HIGH_WATER) || !isAscii(data))
-    return WebSocket.prototype.send.call(this, data as string, options as object, written);
-  outbox.addText(headerOf(data.length) + data);
-  (options as Written)();
 }
 
 function isAscii(text: string): boolean {

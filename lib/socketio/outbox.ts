@@ -13,7 +13,10 @@ export class Outbox {
   #isCorked = false;
   #isWaiting = false;
 
-  constructor(private readonly socket: TcpSocket) {}
+  constructor(
+    private readonly socket: TcpSocket,
+    private readonly turn: Turn,
+  ) {}
 
   /**
    * Whether the client cannot take more now: what left in earlier turns still waits here, because the client reads
@@ -32,12 +35,21 @@ export class Outbox {
   }
 
   add(frame: Frame): void {
-    if (lengthOf(frame) <= SHORT) return this.addText(textOf(frame));
+    if (lengthOf(frame) <= SHORT) return this.addText(this.turn.textOf(frame));
     this.#wait();
     if (!this.#isCorked) this.socket.cork();
     this.#isCorked = true;
     this.#writeText();
     for (const part of frame) this.socket.write(part);
+  }
+
+  /** Writes a frame, after what waits. */
+  sendNow(frame: Frame, written?: (error?: Error | null) => void): void {
+    this.release();
+    this.socket.cork();
+    for (const part of frame.slice(0, -1)) this.socket.write(part);
+    this.socket.write(frame.at(-1)!, written);
+    this.socket.uncork();
   }
 
   /** Writes what waits. */
@@ -52,8 +64,7 @@ export class Outbox {
   #wait(): void {
     if (this.#isWaiting) return;
     this.#isWaiting = true;
-    if (waiting.length === 0 && !endsByHand) process.nextTick(releaseAll);
-    waiting.push(this);
+    this.turn.waits(this);
   }
 
   #writeText(): void {
@@ -64,43 +75,41 @@ export class Outbox {
   }
 }
 
-/** The outboxes that have been filled in this turn. */
-const waiting: Outbox[] = [];
-let endsByHand = false;
+/** The turn of a server's event loop: when it ends, what its clients are sent leaves. */
+export class Turn {
+  /** The outboxes that have been filled in this turn. */
+  readonly #filled: Outbox[] = [];
+  /** What a broadcast sends is one frame for all clients: its text is made once. */
+  readonly #texts = new WeakMap<Frame, string>();
 
-/** Calls a function that is all there is to do in this turn: what it sends leaves when it returns. */
-export function inOneTurn<Argument>(action: (argument: Argument) => void, argument: Argument): void {
-  endsByHand = true;
-  try {
-    action(argument);
-  } finally {
-    endsByHand = false;
-    releaseAll();
+  /** An outbox is not empty any more. */
+  waits(outbox: Outbox): void {
+    if (this.#filled.length === 0) process.nextTick(this.#end);
+    this.#filled.push(outbox);
   }
-}
 
-function releaseAll(): void {
-  for (const outbox of waiting) outbox.release(); // those included that are filled meanwhile
-  if (waiting.length === 1) waiting.pop();
-  else waiting.length = 0; // costs more: the array gives its memory back
+  /** A frame as text, a character for each byte. */
+  textOf(frame: Frame): string {
+    let text = this.#texts.get(frame);
+    if (text === undefined) {
+      text = frame.map((part) => bytesOf(part).toString('latin1')).join('');
+      this.#texts.set(frame, text);
+    }
+    return text;
+  }
+
+  readonly #end = (): void => {
+    const filled = this.#filled;
+    for (const outbox of filled) outbox.release(); // those included that are filled meanwhile
+    if (filled.length === 1) filled.pop();
+    else filled.length = 0; // costs more: the array gives its memory back
+  };
 }
 
 function lengthOf(frame: Frame): number {
   let length = 0;
   for (const part of frame) length += part.length;
   return length;
-}
-
-/** What a broadcast sends is one frame for all clients: its text is made once. */
-const texts = new WeakMap<Frame, string>();
-
-function textOf(frame: Frame): string {
-  let text = texts.get(frame);
-  if (text === undefined) {
-    text = frame.map((part) => bytesOf(part).toString('latin1')).join('');
-    texts.set(frame, text);
-  }
-  return text;
 }
 
 function bytesOf(part: Buffer | string): Buffer {
