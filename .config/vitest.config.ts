@@ -5,7 +5,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** What takes minutes: begun first, it runs beside all others. */
-const LONG = ['contract/message-queue', 'package/install', 'e2e/workers', 'contract/driver', 'e2e/demo'];
+const LONG = ['contract/back-ends/', 'package/install', 'e2e/workers', 'e2e/demo', 'contract/'];
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -35,6 +35,7 @@ export default defineConfig({
     setupFiles: ['test/support/setup.ts'],
     sequence: { sequencer: LongestFirst },
     pool: 'forks',
+    isolate: false, // loads Nest once for each worker, not for each file
     maxWorkers: 3, // some wait for brokers most of their time
     testTimeout: 20_000,
     hookTimeout: 60_000,

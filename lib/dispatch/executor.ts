@@ -44,17 +44,17 @@ export class Executor {
   ) {}
 
   /** Handles an event: the result, or what an error handler makes of an error, becomes the acknowledgement. */
-  handleEvent(run: Run): void | Promise<void> {
+  event(run: Run): void | Promise<void> {
     return this.#run(run, this.#acknowledge);
   }
 
   /** Runs a handler whose result nobody waits for; errors go to the error handlers. */
-  runWithoutResult(run: Run): void | Promise<void> {
+  quietly(run: Run): void | Promise<void> {
     return this.#run(run, this.#ignore);
   }
 
   /** Runs a handler and hands its outcome on. */
-  runForOutcome(run: Run, finish: Finish): void | Promise<void> {
+  decide(run: Run, finish: Finish): void | Promise<void> {
     return this.#run(run, finish);
   }
 

@@ -8,7 +8,7 @@ import { ask, connected, next } from '../../test/support/app.js';
 import { redisBroker, type Broker } from '../../test/support/brokers.js';
 import { compiled, type Compiled } from '../../test/support/compiled.js';
 import { freePort, scratchFolder, ServerProcess } from '../../test/support/server-process.js';
-import { root } from '../../test/support/source.js';
+import { root } from '../../test/support/repository.js';
 import { have } from '../../test/support/system-packages.mjs';
 
 const SOON = { timeout: 60_000, interval: 20 };

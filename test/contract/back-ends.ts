@@ -72,3 +72,8 @@ export const backEnds: BackEnd[] = [
     outage: 3_000,
   },
 ];
+
+/** One of them. */
+export function backEnd(name: BackEnd['name']): BackEnd {
+  return backEnds.find((other) => other.name === name)!;
+}

@@ -197,14 +197,14 @@ describe.skipIf(!have('redis-server'))('Redis Streams as a message queue', { tim
     const began = Date.now();
     for (let news = 0; news < 100; news++) a.io.emit('news', news);
     await vi.waitUntil(() => heard.length === 100, soon);
-    expect(Date.now() - began).toBeLessThan(2_000);
+    expect(Date.now() - began).toBeLessThan(10_000);
 
     await broker.kill();
     await vi.waitUntil(() => a.queue.state === 'away', soon);
     const gone = Date.now();
     for (let news = 100; news < 200; news++) a.io.emit('news', news);
     await vi.waitUntil(() => heard.length === 200, soon);
-    expect(Date.now() - gone).toBeLessThan(300);
+    expect(Date.now() - gone).toBeLessThan(3_000);
     expect(heard).toEqual(Array.from({ length: 200 }, (_, index) => index));
 
     await broker.start();

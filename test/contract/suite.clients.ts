@@ -40,7 +40,7 @@ export function movesAcross(world: World): void {
     const [onA] = await world.clients({ on: [world.a] });
     const began = performance.now();
     for (let n = 0; n < 20; n++) await world.c.members(onA!.sid);
-    expect((performance.now() - began) / 20).toBeLessThan(100);
+    expect((performance.now() - began) / 20).toBeLessThan(500);
   });
 
   it('P4 M5 an sid of another process has no rooms here', async () => {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { backendOf } from '../../lib/queue/back-ends.js';
 import { encode, seal } from '../../lib/queue/codec.js';
-import { openBrokerLink, type OpenBrokerLink } from '../../lib/queue/open-queue.js';
+import { openLink, type OpenLink } from '../../lib/queue/open-queue.js';
 import type { Command, Driver, Written } from '../../lib/queue/queue.js';
 import { hostileMessages, hugeMessages } from './hostile.js';
 import { type Client, SOON, type World } from './world.js';
@@ -46,7 +46,7 @@ export function bearsHostility(world: World): void {
       await stranger.publish(`${channel}~peers`, encode({ is: 'here', from }));
       await vi.waitUntil(async () => (await d!.partialMembers(undefined)).partial, SOON);
       const { sids, partial, took } = await d!.partialMembers(undefined);
-      expect([sids.length, partial, took < 2_000]).toEqual([clients.length, true, true]);
+      expect([sids.length, partial, took < 4_500]).toEqual([clients.length, true, true]);
       await vi.waitUntil(async () => !(await d!.partialMembers(undefined)).partial, SOON);
       expect((await d!.log()).filter((line) => line.includes('members() is partial'))).toHaveLength(1);
       await Promise.all([d!.close(), e!.close()]);
@@ -62,7 +62,7 @@ async function expectUnharmed(world: World, clients: readonly Client[]): Promise
   const began = performance.now();
   await world.a.emit('next', 1);
   expect(await world.heard(clients)).toEqual([[['next', 1]], [['next', 1]], [['next', 1]]]);
-  expect(performance.now() - began).toBeLessThan(2_000);
+  expect(performance.now() - began).toBeLessThan(10_000);
   for (const process of world.three) {
     expect([process.isAlive, process.complaints]).toEqual([true, '']);
     expect((await process.log()).length).toBeLessThanOrEqual(5);
@@ -116,7 +116,7 @@ const everybody = { nsp: '/', rooms: [], except: [] };
 /** A command as the processes of the back end write it, unsigned. */
 async function written(world: World, channel: string, command: Command): Promise<Written> {
   const url = world.backEnd.queue(world.broker.url);
-  const { write, link }: OpenBrokerLink = await openBrokerLink({ url, channel, logger });
+  const { write, link }: OpenLink = await openLink({ url, channel, logger });
   await link.close();
   return write(command);
 }

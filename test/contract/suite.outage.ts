@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { beforeAll, expect, it, vi } from 'vitest';
+import { changes } from '../support/links.js';
 import { canDo } from './back-ends.js';
 import { failed } from './suite.asking.js';
 import { leave, SOON, type Application, type Client, type RemoteError, type World } from './world.js';
@@ -58,14 +59,14 @@ export function survivesAnOutage(world: World): void {
   });
 
   it('P6 a process serves its own clients without waiting for the broker', () => {
-    expect(seen.localTook).toBeLessThan(1_000);
+    expect(seen.localTook).toBeLessThan(world.backEnd.outage);
     expect(seen.localCall).toBe('yes');
   });
 
   it('P6 E7 M6 what needs the other processes fails at once, and says why', () => {
     expect(seen.members.error.code).toBe('FSK_QUEUE_AWAY');
     expect(seen.remoteCall.error.code).toBe('FSK_QUEUE_AWAY');
-    expect(Math.max(seen.members.took, seen.remoteCall.took)).toBeLessThan(2_000);
+    expect(Math.max(seen.members.took, seen.remoteCall.took)).toBeLessThan(4_500); // both wait for five seconds else
   });
 
   it('P6 all is as before within seconds', () => {
@@ -74,9 +75,11 @@ export function survivesAnOutage(world: World): void {
 
   it('P6 the log says so once, and once again when the broker is back', () => {
     for (const lines of seen.log) {
-      const changes = lines.filter((line) => !line.includes(' not published '));
-      expect(changes).toEqual([expect.stringContaining(' is away '), expect.stringMatching(/ is back[.;]/)]);
-      expect(lines.length).toBeLessThanOrEqual(4);
+      expect(changes(lines)).toEqual([
+        expect.stringContaining(' is away '),
+        expect.stringMatching(/ is back[.;]/),
+      ]);
+      expect(lines.length).toBeLessThanOrEqual(5);
     }
   });
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'v
 import * as brokers from '../support/brokers.js';
 import { compiled, type Compiled } from '../support/compiled.js';
 import { Links } from '../support/links.js';
-import { root } from '../support/source.js';
+import { root } from '../support/repository.js';
 import { have } from '../support/system-packages.mjs';
 import { Application, SOON } from './world.js';
 

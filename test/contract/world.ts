@@ -7,7 +7,7 @@ import { onTestFinished, vi } from 'vitest';
 import { connected } from '../support/app.js';
 import type { Broker } from '../support/brokers.js';
 import { compiled, type Compiled } from '../support/compiled.js';
-import { root } from '../support/source.js';
+import { root } from '../support/repository.js';
 import type { BackEnd } from './back-ends.js';
 
 /** How long something may take that is bound to happen. */

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { ask, inbox, next, startApp, type RunningApp } from '../support/app.js';
 import { redisBroker, type Broker } from '../support/brokers.js';
 import { manifest } from '../support/manifest.js';
-import { root } from '../support/source.js';
+import { root } from '../support/repository.js';
 import { have } from '../support/system-packages.mjs';
 
 const bin = root + manifest.bin!['flask-socket']!;

@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises';
 import ts from 'typescript';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { AppModule } from '../../sample/01-demo/app.module.js';
-import { root } from '../support/source.js';
+import { root } from '../support/repository.js';
 import { have } from '../support/system-packages.mjs';
 
 const flags = [

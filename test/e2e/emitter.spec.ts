@@ -61,7 +61,7 @@ describe('an emitter whose broker is not there', () => {
     await expect(emitter.closeRoom('lobby')).rejects.toEqual(unsent(/closeRoom\('lobby'\) .* within 500 ms/));
     await emitter.close();
 
-    expect(performance.now() - started).toBeLessThan(4_000);
+    expect(performance.now() - started).toBeLessThan(9_000);
   });
 
   it('connects with the first call and not before', async () => {

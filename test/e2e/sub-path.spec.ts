@@ -5,7 +5,7 @@ import { io } from 'socket.io-client';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ask, connected, startApp } from '../support/app.js';
 import { freePort, scratchFolder, ServerProcess } from '../support/server-process.js';
-import { root } from '../support/source.js';
+import { root } from '../support/repository.js';
 import { have } from '../support/system-packages.mjs';
 
 class EchoGateway {

@@ -8,7 +8,7 @@ import { redisBroker, type Broker } from '../support/brokers.js';
 import { Gate } from '../support/journal.js';
 import { noPythonOfToday } from '../support/python-process.js';
 import { PythonQueue } from '../support/python-queue.js';
-import { root } from '../support/source.js';
+import { root } from '../support/repository.js';
 import { have } from '../support/system-packages.mjs';
 
 describe.skipIf(!have('redis-server') || !have('chromium'))(

@@ -3,7 +3,7 @@ import { io, type Socket } from 'socket.io-client';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { ask, connected } from '../support/app.js';
 import { compiled } from '../support/compiled.js';
-import { root } from '../support/source.js';
+import { root } from '../support/repository.js';
 
 const SOON = { timeout: 60_000, interval: 20 };
 

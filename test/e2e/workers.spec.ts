@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'v
 import { ask, connected, next } from '../support/app.js';
 import { redisBroker } from '../support/brokers.js';
 import { compiled, type Compiled } from '../support/compiled.js';
-import { root } from '../support/source.js';
+import { root } from '../support/repository.js';
 import { have } from '../support/system-packages.mjs';
 import { whenClosed } from '../support/when-closed.js';
 

@@ -2,7 +2,8 @@ import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
 import { functions, walk } from '../support/functions.js';
 import { entries } from '../support/manifest.js';
-import { libFiles, parse, place, root } from '../support/source.js';
+import { root } from '../support/repository.js';
+import { libFiles, parse, place } from '../support/source.js';
 
 const budget = {
   file: { max: 250 },

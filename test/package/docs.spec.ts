@@ -7,9 +7,9 @@ import { ERROR_CODES } from '../../lib/common/errors.js';
 import { DEFAULTS } from '../../lib/common/options.js';
 import { compile, examplesIn } from '../support/examples.js';
 import { publicComments } from '../support/public-comments.js';
-import { repositoryFiles } from '../support/repository.js';
+import { repositoryFiles, root } from '../support/repository.js';
 import { signaturesIn } from '../support/signatures.js';
-import { libFiles, root } from '../support/source.js';
+import { libFiles } from '../support/source.js';
 
 const read = (path: string) => readFileSync(root + path, 'utf8');
 const files = repositoryFiles();

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { createClient } from 'redis';
 import { redisBroker, type Broker } from '../support/brokers.js';
 import { manifest } from '../support/manifest.js';
-import { root } from '../support/source.js';
+import { root } from '../support/repository.js';
 import { have } from '../support/system-packages.mjs';
 
 /** What there is to load: no Nest, no Socket.IO, not even the adapter that is a dependency. */

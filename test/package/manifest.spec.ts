@@ -1,8 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { entries, isAtLeast, manifest } from '../support/manifest.js';
-import { repositoryFiles } from '../support/repository.js';
-import { root } from '../support/source.js';
+import { repositoryFiles, root } from '../support/repository.js';
 
 describe('package.json', () => {
   it('R1 names the supported versions of Node', () => {

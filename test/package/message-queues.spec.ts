@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { SCHEMES } from '../../lib/queue/back-ends.js';
 import { backEnds } from '../contract/back-ends.js';
 import { capabilities, updated } from '../contract/capabilities.mjs';
-import { root } from '../support/source.js';
+import { root } from '../support/repository.js';
 
 describe('the table of docs/message-queues.md', () => {
   it('is that of the contract suite (if not: node test/contract/capabilities.mjs)', async () => {

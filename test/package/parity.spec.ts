@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { namedBy, numbersOf, promises, rows, titlesIn, updated } from '../support/parity-table.mjs';
-import { root } from '../support/source.js';
+import { root } from '../support/repository.js';
 
 describe('the promises', () => {
   const all = promises();

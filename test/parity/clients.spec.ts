@@ -18,7 +18,7 @@ import type { Socket } from 'socket.io-client';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ask, connected, inbox, next, startApp, type RunningApp } from '../support/app.js';
 import { CLIENT_VERSIONS, version2, type ClientVersion } from '../support/client-versions.js';
-import { root } from '../support/source.js';
+import { root } from '../support/repository.js';
 import { have } from '../support/system-packages.mjs';
 
 const bytes = Buffer.from([0, 1, 254, 255]);

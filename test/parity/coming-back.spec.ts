@@ -6,7 +6,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { next, startApp } from '../support/app.js';
 import { CLIENT_VERSIONS, type ClientVersion } from '../support/client-versions.js';
 import { Journal } from '../support/journal.js';
-import { root } from '../support/source.js';
+import { root } from '../support/repository.js';
 import { have } from '../support/system-packages.mjs';
 
 /** Connects to a URL, and from then on as often as it is cut; resolves when it is connected for the first time. */

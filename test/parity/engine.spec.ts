@@ -8,7 +8,7 @@ import { createTestClient } from 'nestjs-flask-socket/testing';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocketServer } from 'ws';
 import { ask, bootError, startApp } from '../support/app.js';
-import { root } from '../support/source.js';
+import { root } from '../support/repository.js';
 
 @SocketGateway()
 class EchoGateway {

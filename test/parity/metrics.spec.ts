@@ -16,7 +16,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { METRICS } from '../../lib/metrics/instruments.js';
 import { ask, bootError, flushed, next, startApp, type AppOptions, type RunningApp } from '../support/app.js';
 import { redisBroker } from '../support/brokers.js';
-import { root } from '../support/source.js';
+import { root } from '../support/repository.js';
 import { have } from '../support/system-packages.mjs';
 
 @SocketGateway()

@@ -1,14 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,10 +16,10 @@ import {
   type RunOptions,
 } from 'nestjs-flask-socket';
 import { io, type Socket } from 'socket.io-client';
-import ts from 'typescript';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ask, connected, KeepingLogger, next } from '../support/app.js';
-import { root } from '../support/source.js';
+import { transpiled } from '../support/compiled.js';
+import { root } from '../support/repository.js';
 
 @SocketGateway()
 class EchoGateway {
@@ -164,7 +156,7 @@ describe('node dist/main.js', () => {
       symlinkSync(`${root}node_modules/${name}`, join(folder, 'node_modules', name));
     }
     writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
-    writeFileSync(join(folder, 'dist/main.js'), compiled(`${root}test/parity/production/main.ts`));
+    writeFileSync(join(folder, 'dist/main.js'), transpiled(`${root}test/parity/production/main.ts`));
   });
 
   afterAll(() => rmSync(scratch, { recursive: true, force: true }));
@@ -254,16 +246,4 @@ class ServerProcess {
     const [code, signal] = await closed;
     return { code, signal, output: this.#output, complaints: this.#complaints };
   }
-}
-
-/** A TypeScript file as JavaScript. */
-function compiled(path: string): string {
-  return ts.transpileModule(readFileSync(path, 'utf8'), {
-    compilerOptions: {
-      target: ts.ScriptTarget.ES2022,
-      module: ts.ModuleKind.ESNext,
-      experimentalDecorators: true,
-      emitDecoratorMetadata: true,
-    },
-  }).outputText;
 }

@@ -4,7 +4,7 @@ import type { Socket } from 'socket.io-client';
 import { describe, expect, it } from 'vitest';
 import { ask } from '../support/app.js';
 import { platforms, sessionOf, startSessions, type Browser } from '../support/session-app.js';
-import { root } from '../support/source.js';
+import { root } from '../support/repository.js';
 
 const page = `${root}docs/sessions.md`;
 

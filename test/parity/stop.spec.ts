@@ -5,7 +5,7 @@ import type { FlaskSocketOptions } from 'nestjs-flask-socket';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { compiled, type Compiled } from '../support/compiled.js';
 import { Journal } from '../support/journal.js';
-import { root } from '../support/source.js';
+import { root } from '../support/repository.js';
 
 /** An application in a process of its own, which nothing but itself ends. */
 class Application {

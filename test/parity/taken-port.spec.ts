@@ -6,7 +6,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { FlaskSocketError, FlaskSocketModule, run } from 'nestjs-flask-socket';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { compiled, type Compiled } from '../support/compiled.js';
-import { root } from '../support/source.js';
+import { root } from '../support/repository.js';
 
 /** A port that another server has. */
 async function takenPort(): Promise<number> {

@@ -4,7 +4,7 @@ import { LazyModuleLoader } from '@nestjs/core';
 import * as ours from 'nestjs-flask-socket';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ask, bootError, startApp } from '../support/app.js';
-import { root } from '../support/source.js';
+import { root } from '../support/repository.js';
 
 /** A second copy of the package, as a library of a monorepo may bring it. */
 let folder: string;

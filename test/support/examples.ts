@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import ts from 'typescript';
-import { root } from './source.js';
+import { root } from './repository.js';
 
 /** A block of TypeScript in a text, or in a comment of a source. */
 export interface Example {
@@ -44,6 +44,9 @@ function exampleOptions(): ts.CompilerOptions {
   return { ...options, noUnusedLocals: false, noUnusedParameters: false };
 }
 
+/** What all examples import, parsed once for all programs: they have the same options. */
+const parsed = new Map<string, ts.SourceFile | undefined>();
+
 function hostWith(files: Map<string, Example>, options: ts.CompilerOptions): ts.CompilerHost {
   const host = ts.createCompilerHost(options, true);
   const codeOf = (name: string) => files.get(resolve(name))?.code;
@@ -53,9 +56,9 @@ function hostWith(files: Map<string, Example>, options: ts.CompilerOptions): ts.
     readFile: (name) => codeOf(name) ?? host.readFile(name),
     getSourceFile: (name, version) => {
       const code = codeOf(name);
-      return code === undefined
-        ? host.getSourceFile(name, version)
-        : ts.createSourceFile(name, code, version, true);
+      if (code !== undefined) return ts.createSourceFile(name, code, version, true);
+      if (!parsed.has(name)) parsed.set(name, host.getSourceFile(name, version));
+      return parsed.get(name);
     },
   };
 }

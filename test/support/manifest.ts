@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { root } from './source.js';
+import { root } from './repository.js';
 
 /** Where something is, and its types. */
 interface Target {

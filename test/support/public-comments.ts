@@ -1,5 +1,5 @@
 import ts from 'typescript';
-import { root } from './source.js';
+import { root } from './repository.js';
 
 const ENTRIES = ['index', 'emitter/index', 'health/index', 'metrics/index', 'testing/index'];
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { onTestFinished } from 'vitest';
 import { Journal } from './journal.js';
-import { root } from './source.js';
+import { root } from './repository.js';
 
 const PYTHON = '/usr/bin/python3';
 

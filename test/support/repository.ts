@@ -1,6 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
-import { root } from './source.js';
+import { fileURLToPath } from 'node:url';
+
+/** The folder of the repository, with a slash at its end. */
+export const root = fileURLToPath(new URL('../..', import.meta.url));
 
 const generated = /(^|\/)(node_modules|dist|\.dist|coverage|\.git)(\/|$)|\.(tgz|log)$/;
 

@@ -1,9 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
-
-/** The folder of the repository, with a slash at its end. */
-export const root = fileURLToPath(new URL('../..', import.meta.url));
+import { root } from './repository.js';
 
 /** A TypeScript file of lib, named from there: `common/errors.ts`. */
 export function parse(path: string, text: string): ts.SourceFile {

@@ -1,6 +1,6 @@
 import ts from 'typescript';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { root } from '../support/source.js';
+import { root } from '../support/repository.js';
 
 const folder = `${root}test/types/typed/`;
 

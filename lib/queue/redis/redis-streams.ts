@@ -1,9 +1,8 @@
-import type { Namespace } from 'socket.io';
 import type { ClusterAdapter } from 'socket.io-adapter';
 import { plain } from '../../common/copies.js';
 import { load } from '../../common/optional-package.js';
 import type { Backend } from '../back-end.js';
-import type { BrokerLink } from '../broker-link.js';
+import type { Link } from '../broker-link.js';
 import { answeringAlways, localFirst } from '../cluster-adapters.js';
 import { checkClusterMessage, clusterMessage } from '../cluster-message.js';
 import { hasBytes, msgpack, repaired } from '../codec.js';
@@ -37,12 +36,12 @@ interface Internals {
   doPublish(message: { data?: unknown }): Promise<string>;
 }
 
-/** The part of a server that says whether clients are to get what they missed; typed private by socket.io. */
+/** The part of a namespace that says whether clients are to get what they missed. */
 interface Recovering {
-  opts: { connectionStateRecovery?: unknown };
+  server: { opts: { connectionStateRecovery?: unknown } };
 }
 
-function streamsAdapter(link: BrokerLink, driver: StreamDriver, secret: string | undefined): AdapterFactory {
+function streamsAdapter(link: Link, driver: StreamDriver, secret: string | undefined): AdapterFactory {
   const { createAdapter } = load(
     '@socket.io/redis-streams-adapter',
   ) as typeof import('@socket.io/redis-streams-adapter');
@@ -53,10 +52,9 @@ function streamsAdapter(link: BrokerLink, driver: StreamDriver, secret: string |
     channelPrefix: link.channel,
     sessionKeyPrefix: sessions,
   }) as (namespace: unknown) => ClusterAdapter;
-  return function factory(namespace: Namespace) {
+  return function factory(namespace: Recovering) {
     const adapter = leavingChannels(answeringAlways(checking(create(namespace), link), link), link);
-    const { opts } = namespace.server as unknown as Recovering; // typed private
-    if (!opts.connectionStateRecovery) return localFirst(adapter);
+    if (!namespace.server.opts.connectionStateRecovery) return localFirst(adapter);
     // A client has to be told which message of the stream it gets, so that it can say which was its last.
     view.waitForOffsets();
     return Object.assign(adapter, { peekSession: (pid: string) => peek(view, `${sessions}${pid}`) });
@@ -73,7 +71,7 @@ async function peek(view: StreamClientView, key: string): Promise<unknown> {
  * Makes the adapter take only what it can bear, from the stream and from channels, and the link count the rest. What it
  * gives is as clients would get it: its codec knows nothing of `toJSON()`.
  */
-function checking(adapter: ClusterAdapter, link: BrokerLink): ClusterAdapter {
+function checking(adapter: ClusterAdapter, link: Link): ClusterAdapter {
   const { server } = adapter.nsp;
   const internals = adapter as unknown as Internals; // typed protected
   const take = internals.onMessage.bind(adapter);
@@ -96,7 +94,7 @@ function checking(adapter: ClusterAdapter, link: BrokerLink): ClusterAdapter {
 }
 
 /** Makes the adapter leave its channels with its namespace: socket.io's listens to them for good. */
-function leavingChannels(adapter: ClusterAdapter, link: BrokerLink): ClusterAdapter {
+function leavingChannels(adapter: ClusterAdapter, link: Link): ClusterAdapter {
   const { uid } = adapter as unknown as { uid: string }; // typed protected
   const channel = `${link.channel}#${adapter.nsp.name}#`;
   const close = adapter.close.bind(adapter);

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'v
 import { redisBroker, type Broker } from '../../support/brokers.js';
 import { compiled, type Compiled } from '../../support/compiled.js';
 import { DIALECTS, optionsFor, RawClient, TYPE, type Dialect } from '../../support/raw-client.js';
-import { root } from '../../support/source.js';
+import { root } from '../../support/repository.js';
 import { have } from '../../support/system-packages.mjs';
 import { Dice, Grammar } from './grammar.js';
 

@@ -2,7 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { compiled, type Compiled } from '../../support/compiled.js';
-import { root } from '../../support/source.js';
+import { root } from '../../support/repository.js';
 import { pollingLife, webSocketLife } from './lives.js';
 import type { Left } from './main.js';
 

