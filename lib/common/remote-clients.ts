@@ -27,7 +27,7 @@ export interface RemoteCall {
 }
 
 /** The clients of other processes, as far as a message queue reaches them. */
-export interface Elsewhere {
+export interface RemoteClients {
   /** Speaks to the clients of a namespace that has none here. */
   send(command: Command): void;
   /** What a client of another process acknowledged; `undefined` if no process has that client. */

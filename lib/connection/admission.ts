@@ -6,7 +6,7 @@ import type { Dispatcher } from '../dispatch/dispatcher.js';
 import type { HandlerRegistry } from '../handlers/handler.registry.js';
 import type { Sessions } from '../sessions/sessions.js';
 import { giveSid } from '../socketio/adapter-internals.js';
-import { sendHome } from '../socketio/engine-internals.js';
+import { closeForReconnect } from '../socketio/engine-internals.js';
 import { holdPackets, releasePackets } from '../socketio/held-packets.js';
 import { containSocketListeners } from '../socketio/listeners.js';
 import { runMiddlewares } from '../socketio/middlewares.js';
@@ -162,7 +162,7 @@ export class Admission {
  */
 function sendElsewhere(socket: Socket): void {
   forget(socket);
-  if (socketsOf(socket.client).length === 0) sendHome(socket.client.conn);
+  if (socketsOf(socket.client).length === 0) closeForReconnect(socket.client.conn);
 }
 
 /** Whether the client waits for an answer from the namespace already; the first answer serves both. */

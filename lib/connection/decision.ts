@@ -69,7 +69,7 @@ export class Decision {
     const request = new EventRequest(connection, { message: 'connect', args: values });
     const run: Run = { request, handler, values, afterGuards: () => this.#identify(connection) };
     let refusal: Error | undefined | 'undecided' = 'undecided';
-    const running = this.executor.decide(run, (_, outcome) =>
+    const running = this.executor.runForOutcome(run, (_, outcome) =>
       chain(this.#refusal(run, outcome), (error) => {
         refusal = error ?? (connection.state === 'refused' ? new ConnectionRefusedError() : undefined);
       }),

@@ -7,11 +7,11 @@ import type { Executor, Run } from '../dispatch/executor.js';
 import type { HandlerRegistry } from '../handlers/handler.registry.js';
 import { EventRequest } from '../handlers/scoped-instances.js';
 import { forgetAnswers } from '../socketio/acknowledgements.js';
-import { sendHome } from '../socketio/engine-internals.js';
+import { closeForReconnect } from '../socketio/engine-internals.js';
 import { closeForShutdown, socketsOf } from '../socketio/socket-internals.js';
 import type { GatewayHooks } from './gateway-hooks.js';
 import { leaveExpiry } from './identification.js';
-import type { TooLarge } from './packet-receiver.js';
+import type { OversizedMessages } from './packet-receiver.js';
 
 /** Says goodbye to clients: once each, while their rooms still exist (promise C7). */
 export class Departure {
@@ -23,7 +23,7 @@ export class Departure {
       registry: HandlerRegistry;
       executor: Executor;
       hooks: GatewayHooks;
-      tooLarge: TooLarge;
+      tooLarge: OversizedMessages;
     },
   ) {}
 
@@ -68,7 +68,8 @@ export class Departure {
   }
 
   #run(connection: Connection, run: Run | undefined, reason: string): void {
-    const running = run && connection.state !== 'refused' ? this.parts.executor.quietly(run) : undefined;
+    const running =
+      run && connection.state !== 'refused' ? this.parts.executor.runWithoutResult(run) : undefined;
     const told = chain(running, () => this.parts.hooks.disconnected(connection, reason));
     void chain(told as PromiseLike<void>, () => this.#gone(connection));
   }
@@ -89,7 +90,7 @@ const PAUSE = 100;
  * Ends the connections of all clients: a few at a time, so that they do not all come back to the other processes at
  * once. Takes no longer than `budget` milliseconds. Source: promise P7.
  */
-export async function bidFarewell(server: Server, budget: number): Promise<void> {
+export async function disconnectAll(server: Server, budget: number): Promise<void> {
   const clients = [...clientsOf(server)];
   const pauses = Math.max(1, Math.floor(budget / (1.5 * PAUSE)));
   const size = Math.max(BATCH, Math.ceil(clients.length / pauses));
@@ -108,5 +109,5 @@ export function clientsOf(server: Server): Set<Client> {
 /** Its disconnect handlers run; what it is still to get is sent; it will come back by itself. */
 function end(client: Client): void {
   for (const socket of socketsOf(client)) closeForShutdown(socket);
-  sendHome(client.conn);
+  closeForReconnect(client.conn);
 }

@@ -47,7 +47,7 @@ export class GatewayHooks {
       message: 'connect',
       args: toArguments(authOf(connection)),
     });
-    const greeting = this.executor.decide({ request, handler, values: [socket] }, (run, outcome) =>
+    const greeting = this.executor.runForOutcome({ request, handler, values: [socket] }, (run, outcome) =>
       'error' in outcome ? this.#turnAway(run, outcome.error) : undefined,
     );
     return chain(greeting as PromiseLike<void>, () => this.#greet(rest, connection));
@@ -63,7 +63,7 @@ export class GatewayHooks {
     await Promise.resolve(); // socket.io ends what it has begun
     for (const handler of handlers) {
       const request = new EventRequest(connection, { message: 'disconnect', args: [reason] });
-      await this.executor.quietly({ request, handler, values: [connection.socket, reason] });
+      await this.executor.runWithoutResult({ request, handler, values: [connection.socket, reason] });
     }
   }
 }

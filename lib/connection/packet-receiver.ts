@@ -69,7 +69,7 @@ const TOO_LARGE = 'Max payload size exceeded';
 const STATUS = 413;
 
 /** Sees to clients that send a message of more bytes than are taken: they are disconnected, and the log says why. */
-export class TooLarge {
+export class OversizedMessages {
   /** The errors that have been told: a client that is in several namespaces leaves each of them for the same. */
   readonly #told = new WeakSet<object>();
 

@@ -5,7 +5,7 @@ import { ConnectionRefusedError, failure } from '../common/errors.js';
 import type { Log } from '../common/logger.js';
 import type { NamespaceParams } from '../common/namespace.js';
 import { printableValue } from '../common/printable.js';
-import type { Elsewhere } from '../common/remote-clients.js';
+import type { RemoteClients } from '../common/remote-clients.js';
 import type { SessionKeeper } from './session-copy.js';
 import type { SocketSession } from './socket-session.js';
 
@@ -61,7 +61,7 @@ export interface Runtime {
   readonly app: CurrentApp;
   readonly logger: Log;
   /** The clients of other processes, if a message queue reaches any. */
-  readonly elsewhere: Elsewhere | undefined;
+  readonly remoteClients: RemoteClients | undefined;
   /** Calls a callback in a context of its own, if it is a client's; what it throws goes to the error handlers. */
   callBack(connection: Connection | undefined, values: readonly unknown[], callback: AnyFunction): void;
   /** The client's address, behind a trusted proxy the forwarded one. */

@@ -107,7 +107,7 @@ export class Dispatcher {
     const { client, ready } = connection;
     const serial = run.handler.ordering ? run.handler.ordering === 'serial' : this.parts.serial();
     const before = serial ? (client.tail ?? ready) : ready;
-    const done = before ? this.#startAfter(before, connection, run) : this.parts.executor.event(run);
+    const done = before ? this.#startAfter(before, connection, run) : this.parts.executor.handleEvent(run);
     if (!serial || !isThenable(done)) return;
     client.tail = done;
     const over = () => {
@@ -125,7 +125,7 @@ export class Dispatcher {
     if (connection.ready) await connection.ready;
     if (client.waiting-- === MOST_WAITING) resumeReading(socket);
     if (connection.state !== 'connected') return this.parts.executor.observer?.dropped('client_gone');
-    if (!isExpired(client)) await this.parts.executor.event(run);
+    if (!isExpired(client)) await this.parts.executor.handleEvent(run);
   }
 
   /** Listeners of Nest's own gateways and of the application. */

@@ -44,17 +44,17 @@ export class Executor {
   ) {}
 
   /** Handles an event: the result, or what an error handler makes of an error, becomes the acknowledgement. */
-  event(run: Run): void | Promise<void> {
+  handleEvent(run: Run): void | Promise<void> {
     return this.#run(run, this.#acknowledge);
   }
 
   /** Runs a handler whose result nobody waits for; errors go to the error handlers. */
-  quietly(run: Run): void | Promise<void> {
+  runWithoutResult(run: Run): void | Promise<void> {
     return this.#run(run, this.#ignore);
   }
 
   /** Runs a handler and hands its outcome on. */
-  decide(run: Run, finish: Finish): void | Promise<void> {
+  runForOutcome(run: Run, finish: Finish): void | Promise<void> {
     return this.#run(run, finish);
   }
 

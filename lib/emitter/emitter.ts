@@ -60,23 +60,23 @@ export class Emitter {
   /** Puts a client into a room. */
   joinRoom(room: Room, client: EmitterClient): Promise<void> {
     const command = roomCommand('join', room, { namespace: this.#namespace, ...client });
-    return this.#outbox.post(command, `joinRoom(${printable(room)})`);
+    return this.#outbox.publish(command, `joinRoom(${printable(room)})`);
   }
 
   /** Puts a client out of a room. */
   leaveRoom(room: Room, client: EmitterClient): Promise<void> {
     const command = roomCommand('leave', room, { namespace: this.#namespace, ...client });
-    return this.#outbox.post(command, `leaveRoom(${printable(room)})`);
+    return this.#outbox.publish(command, `leaveRoom(${printable(room)})`);
   }
 
   /** Puts everybody out of a room of a namespace. */
   closeRoom(room: Room, { namespace = this.#namespace }: { namespace?: string } = {}): Promise<void> {
-    return this.#outbox.post(closeCommand(room, namespace), `closeRoom(${printable(room)})`);
+    return this.#outbox.publish(closeCommand(room, namespace), `closeRoom(${printable(room)})`);
   }
 
   /** Ends a client's connection to a namespace; its disconnect handler runs. */
   disconnect({ sid, namespace = this.#namespace }: EmitterClient): Promise<void> {
-    return this.#outbox.post(disconnectCommand(sid, namespace), `disconnect(${printable(sid)})`);
+    return this.#outbox.publish(disconnectCommand(sid, namespace), `disconnect(${printable(sid)})`);
   }
 
   /**
@@ -100,7 +100,9 @@ export class Emitter {
   /** @internal `emit`, with what its types would not let pass. */
   speak(spoken: Spoken, method: string): Promise<void> {
     const command = emitCommand(spoken, method, this.#namespace);
-    return command ? this.#outbox.post(command, `${method}(${printable(spoken.event)})`) : Promise.resolve();
+    return command
+      ? this.#outbox.publish(command, `${method}(${printable(spoken.event)})`)
+      : Promise.resolve();
   }
 }
 

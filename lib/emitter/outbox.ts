@@ -2,7 +2,7 @@ import { failure, failureFrom, FlaskSocketError } from '../common/errors.js';
 import { oneLine } from '../common/printable.js';
 import type { Command } from '../common/remote-clients.js';
 import { msgpack } from '../queue/codec.js';
-import { openLink, type OpenLink } from '../queue/open-queue.js';
+import { openBrokerLink, type OpenBrokerLink } from '../queue/open-queue.js';
 import { howToLogIn, isRefusedLogin, withoutPassword } from '../queue/queue-url.js';
 import type { Written } from '../queue/queue.js';
 import type { EmitterSetup } from './emitter-options.js';
@@ -18,39 +18,39 @@ const MOST = 100_000;
  * there was none for a while, and made again.
  */
 export class Outbox {
-  #loading: Promise<OpenLink> | undefined;
+  #loading: Promise<OpenBrokerLink> | undefined;
   /** There once the back end was loaded; kept for its `write` when it is closed. */
-  #line: OpenLink | undefined;
+  #opened: OpenBrokerLink | undefined;
   #isOpen = false;
-  readonly #waiting = new Set<Parcel>();
-  readonly #underWay = new Set<Parcel>();
+  readonly #waiting = new Set<PendingMessage>();
+  readonly #inFlight = new Set<PendingMessage>();
   #idle: NodeJS.Timeout | undefined;
-  #hungUp: Promise<unknown> = Promise.resolve();
+  #disconnected: Promise<unknown> = Promise.resolve();
   #closed: Promise<void> | undefined;
 
   constructor(private readonly setup: Pick<EmitterSetup, 'queue' | 'timeout'>) {}
 
   /** Loads the back end, without connecting. Rejects what the configuration got wrong. */
-  load(): Promise<OpenLink> {
-    return (this.#loading ??= openLink(this.setup.queue));
+  load(): Promise<OpenBrokerLink> {
+    return (this.#loading ??= openBrokerLink(this.setup.queue));
   }
 
   /** Resolves when the broker has taken it. Throws what cannot be sent; rejects what was not taken in time. */
-  post(command: Command, what: string): Promise<void> {
+  publish(command: Command, what: string): Promise<void> {
     if (this.#closed) throw failure('FSK_EMITTER_CLOSED', what);
     const { timeout } = this.setup;
-    const late = () => this.#notSent(what, `did not take it within ${timeout} ms`, this.#line?.link.reason);
-    const parcel = new Parcel(command, { what, timeout, late, write: this.#line?.write });
-    this.#follow(parcel);
-    const line = this.#upLine;
-    if (line) void this.#hand(parcel, line);
-    else if (this.#waiting.size < MOST) this.#waiting.add(parcel);
+    const late = () => this.#notSent(what, `did not take it within ${timeout} ms`, this.#opened?.link.reason);
+    const message = new PendingMessage(command, { what, timeout, late, write: this.#opened?.write });
+    this.#follow(message);
+    const opened = this.#openedAndUp;
+    if (opened) void this.#deliver(message, opened);
+    else if (this.#waiting.size < MOST) this.#waiting.add(message);
     else
-      parcel.settle(
-        this.#notSent(what, `is away, and ${MOST} messages wait for it`, this.#line?.link.reason),
+      message.settle(
+        this.#notSent(what, `is away, and ${MOST} messages wait for it`, this.#opened?.link.reason),
       );
     if (!this.#isOpen) void this.#open();
-    return parcel.settled;
+    return message.settled;
   }
 
   /** Waits for what is under way, then closes the connection. */
@@ -59,64 +59,64 @@ export class Outbox {
   }
 
   async #close(): Promise<void> {
-    await Promise.allSettled([...this.#underWay].map(({ settled }) => settled));
-    this.#hangUp();
-    await this.#hungUp;
+    await Promise.allSettled([...this.#inFlight].map(({ settled }) => settled));
+    this.#disconnect();
+    await this.#disconnected;
   }
 
   /** The link, if a message may take it at once. */
-  get #upLine(): OpenLink | undefined {
-    const mayGo = this.#isOpen && this.#waiting.size === 0 && this.#line?.link.state === 'up';
-    return mayGo ? this.#line : undefined;
+  get #openedAndUp(): OpenBrokerLink | undefined {
+    const mayGo = this.#isOpen && this.#waiting.size === 0 && this.#opened?.link.state === 'up';
+    return mayGo ? this.#opened : undefined;
   }
 
   /** When nothing is under way, nobody needs the connection. */
-  #follow(parcel: Parcel): void {
+  #follow(message: PendingMessage): void {
     clearTimeout(this.#idle);
-    this.#underWay.add(parcel);
+    this.#inFlight.add(message);
     const over = () => {
-      this.#waiting.delete(parcel);
-      this.#underWay.delete(parcel);
-      if (this.#underWay.size === 0) this.#idle = setTimeout(() => this.#hangUp(), IDLE).unref();
+      this.#waiting.delete(message);
+      this.#inFlight.delete(message);
+      if (this.#inFlight.size === 0) this.#idle = setTimeout(() => this.#disconnect(), IDLE).unref();
     };
-    parcel.settled.then(over, over);
+    message.settled.then(over, over);
   }
 
   async #open(): Promise<void> {
     this.#isOpen = true;
     try {
-      const line = await this.load();
-      this.#line = line;
-      line.link.onUp(() => this.#flush(line));
-      line.link.open();
+      const opened = await this.load();
+      this.#opened = opened;
+      opened.link.onUp(() => this.#flush(opened));
+      opened.link.open();
     } catch (error) {
       this.#isOpen = false;
-      for (const parcel of this.#waiting) parcel.settle(error as Error);
+      for (const message of this.#waiting) message.settle(error as Error);
     }
   }
 
-  #hangUp(): void {
+  #disconnect(): void {
     clearTimeout(this.#idle);
-    if (!this.#isOpen || !this.#line) return;
-    this.#hungUp = Promise.all([this.#hungUp, this.#line.link.close()]);
+    if (!this.#isOpen || !this.#opened) return;
+    this.#disconnected = Promise.all([this.#disconnected, this.#opened.link.close()]);
     this.#isOpen = false;
     this.#loading = undefined;
   }
 
-  #flush(line: OpenLink): void {
-    for (const parcel of this.#waiting) void this.#hand(parcel, line);
+  #flush(opened: OpenBrokerLink): void {
+    for (const message of this.#waiting) void this.#deliver(message, opened);
     this.#waiting.clear();
   }
 
-  async #hand(parcel: Parcel, line: OpenLink): Promise<void> {
+  async #deliver(message: PendingMessage, opened: OpenBrokerLink): Promise<void> {
     try {
-      const { link, write } = line;
-      const { topic, payload } = parcel.written(write);
+      const { link, write } = opened;
+      const { topic, payload } = message.written(write);
       await link.deliver(topic, payload);
-      parcel.settle();
+      message.settle();
     } catch (error) {
       const isOurs = error instanceof FlaskSocketError;
-      parcel.settle(isOurs ? error : this.#notSent(parcel.what, 'did not take it', error));
+      message.settle(isOurs ? error : this.#notSent(message.what, 'did not take it', error));
     }
   }
 
@@ -133,8 +133,8 @@ export class Outbox {
 /** How a back end writes a command. */
 export type Write = (command: Command) => Written;
 
-/** What a parcel is made with. */
-interface Posting {
+/** What a message is made with. */
+interface PendingMessageOptions {
   /** The call, for errors: `emit('news')`. */
   what: string;
   /** Milliseconds until it is late. */
@@ -146,7 +146,7 @@ interface Posting {
 }
 
 /** One call on its way to the broker, holding what it was given as it was then: settled once, and in time. */
-export class Parcel {
+export class PendingMessage {
   /** Resolves when the broker has taken it. Nobody has to wait for it: its rejection ends no process. */
   readonly settled: Promise<void>;
   readonly what: string;
@@ -155,7 +155,7 @@ export class Parcel {
   #end: (error?: Error) => void = () => {};
 
   /** Throws what cannot be sent. */
-  constructor(command: Command, { what, timeout, late, write }: Posting) {
+  constructor(command: Command, { what, timeout, late, write }: PendingMessageOptions) {
     this.what = what;
     this.#write = packed(command, what, write);
     this.settled = new Promise((resolve, reject) => {

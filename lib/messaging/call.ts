@@ -7,7 +7,7 @@ import type { EmitParameters, EventAnswer, EventName, ServerEvents } from '../co
 import type { Connection, Runtime } from '../context/connection.js';
 import { currentRequest, storage } from '../context/storage.js';
 import { connectionOf } from '../socketio/socket-internals.js';
-import { askSocket, type CallOptions, type Message, originOf } from './deliver.js';
+import { emitWithAck, type CallOptions, type Message, originOf } from './deliver.js';
 import { isRoom, singleClient } from './emit-event.js';
 
 /**
@@ -37,12 +37,12 @@ export async function call<E extends EventName<ServerEvents>>(
   ...[data, options]: EmitParameters<ServerEvents, E, CallOptions>
 ): Promise<EventAnswer<ServerEvents, E>> {
   const { connection } = currentRequest('call()');
-  const answer = await ask(connection.runtime, { event, data, options: options ?? {} }, connection);
+  const answer = await callClient(connection.runtime, { event, data, options: options ?? {} }, connection);
   return answer as EventAnswer<ServerEvents, E>;
 }
 
 /** Asks one client and waits for its acknowledgement. The one implementation of every `call`. */
-export async function ask(
+export async function callClient(
   runtime: Runtime,
   message: Message<CallOptions>,
   sender?: Connection,
@@ -55,7 +55,7 @@ export async function ask(
   const socket = singleClient(runtime.server, address, sender);
   const connection = socket && connectionOf(socket);
   if (connection) return fromArguments(await valuesOf(connection, outgoing, options));
-  return fromArguments(await askElsewhere(runtime, { address, outgoing }, options));
+  return fromArguments(await callRemoteClient(runtime, { address, outgoing }, options));
 }
 
 /** The values that a client of this process acknowledges with. */
@@ -83,7 +83,7 @@ export function valuesOf(
       resolve(values);
     };
     const refused = () => give(failure('FSK_CALL_ANSWER_TOO_LARGE', printable(outgoing[0])));
-    const forget = askSocket(connection.socket, outgoing, { ...options, expected: { answered, refused } });
+    const forget = emitWithAck(connection.socket, outgoing, { ...options, expected: { answered, refused } });
     const timer = setTimeout(late, Math.min(timeout, LONGEST_TIMER));
     connection.calls.add(left);
   });
@@ -95,8 +95,8 @@ function isItsOwn(connection: Connection): boolean {
 }
 
 /** The values that a client of another process acknowledges with. */
-async function askElsewhere(
-  { server, elsewhere }: Runtime,
+async function callRemoteClient(
+  { server, remoteClients }: Runtime,
   { address, outgoing }: { address: Address; outgoing: Outgoing },
   { timeout = CALL_TIMEOUT, ignoreQueue }: CallOptions,
 ): Promise<readonly unknown[]> {
@@ -105,7 +105,7 @@ async function askElsewhere(
   const { namespace, kind, rooms } = address;
   const [sid] = rooms;
   const asked = kind === 'rooms' && sid !== undefined && !ignoreQueue;
-  const values = asked ? await elsewhere?.call({ namespace, sid, outgoing, timeout }) : undefined;
+  const values = asked ? await remoteClients?.call({ namespace, sid, outgoing, timeout }) : undefined;
   if (!values) throw failure('FSK_CALL_NO_RECIPIENT', shown);
   return values;
 }

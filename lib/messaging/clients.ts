@@ -36,20 +36,20 @@ export function join(client: Client, room: Room): void | Promise<void> {
   if (isSidOfAnother(namespace, name, client.socket?.id ?? client.sid))
     throw failure('FSK_ROOM_OF_ANOTHER', printable(name));
   if (client.socket) return client.socket.join(name);
-  reachRemote(client, (to) => ({ kind: 'join', to, rooms: [name] }));
+  runRemotely(client, (to) => ({ kind: 'join', to, rooms: [name] }));
 }
 
 /** Puts a client out of a room. */
 export function leave(client: Client, room: Room): void | Promise<void> {
   const name = roomName(room);
   if (client.socket) return client.socket.leave(name);
-  reachRemote(client, (to) => ({ kind: 'leave', to, rooms: [name] }));
+  runRemotely(client, (to) => ({ kind: 'leave', to, rooms: [name] }));
 }
 
 /** Ends a client's connection to a namespace; its other namespaces stay. */
 export function end(client: Client): void {
   if (client.socket) endHere(client.socket);
-  else reachRemote(client, (to) => ({ kind: 'disconnect', to, close: false }));
+  else runRemotely(client, (to) => ({ kind: 'disconnect', to, close: false }));
 }
 
 /** Ends the connection of a client of this process; one that is still being decided about is refused. */
@@ -58,8 +58,8 @@ export function endHere(socket: Socket): void {
   if (!connection || !endConnecting(connection)) socket.disconnect();
 }
 
-function reachRemote({ runtime, nsp, sid }: Client, action: (to: Audience) => Action): void {
-  if (sid !== undefined) reach(runtime, action({ nsp, rooms: [sid], except: [] }));
+function runRemotely({ runtime, nsp, sid }: Client, action: (to: Audience) => Action): void {
+  if (sid !== undefined) runCommand(runtime, action({ nsp, rooms: [sid], except: [] }));
 }
 
 /** Puts everybody out of a room. */
@@ -70,7 +70,7 @@ export function close(
 ): void {
   const name = roomName(room);
   const nsp = namespaceOf({ namespace }, sender);
-  reach(runtime, { kind: 'leave', to: { nsp, rooms: [name], except: [] }, rooms: [name] });
+  runCommand(runtime, { kind: 'leave', to: { nsp, rooms: [name], except: [] }, rooms: [name] });
 }
 
 /** The rooms of a client, its own first. */
@@ -93,10 +93,10 @@ function namespaceOf({ namespace }: ClientOptions, sender?: Connection): string 
 export type Action = Exclude<Command, { kind: 'emit' }>;
 
 /** Does something to clients on every process: through the adapter, or where the namespace has nobody here, past it. */
-export function reach(runtime: Runtime, action: Action): void {
+export function runCommand(runtime: Runtime, action: Action): void {
   const { nsp, rooms } = action.to;
   const clients = existingNamespace(runtime.server, nsp)?.in([...rooms]);
-  if (!clients) runtime.elsewhere?.send(action);
+  if (!clients) runtime.remoteClients?.send(action);
   else if (action.kind === 'join') clients.socketsJoin([...action.rooms]);
   else if (action.kind === 'leave') clients.socketsLeave([...action.rooms]);
   else if (action.kind === 'disconnect') clients.disconnectSockets(action.close);

@@ -62,7 +62,7 @@ export function originOf({ socket }: Connection, to = socket.nsp.name): Origin {
 }
 
 /** Sends an event to one client, whose acknowledgement goes to `expected`; what it returns forgets it. */
-export function askSocket(
+export function emitWithAck(
   socket: Socket,
   outgoing: Outgoing,
   options: Parameters<typeof sendForAnswer>[2],
@@ -95,7 +95,7 @@ export function deliver(
     if (address.kind === 'rooms' && address.rooms.length === 0) return;
     const namespace = existingNamespace(runtime.server, address.namespace);
     if (namespace) broadcast(namespace, { address, outgoing, options });
-    else if (!options.ignoreQueue) broadcastElsewhere(runtime, { address, outgoing, options });
+    else if (!options.ignoreQueue) broadcastRemotely(runtime, { address, outgoing, options });
   } catch (cause) {
     throw failureFrom(cause, 'FSK_NOT_SERIALIZABLE', printable(outgoing[0]));
   }
@@ -132,10 +132,10 @@ function broadcast(namespace: Namespace, { address, outgoing, options }: Deliver
 }
 
 /** A namespace that nobody here is connected to may have clients on other processes. */
-function broadcastElsewhere({ elsewhere }: Runtime, { address, outgoing, options }: Delivery): void {
+function broadcastRemotely({ remoteClients }: Runtime, { address, outgoing, options }: Delivery): void {
   const { namespace: nsp, rooms, except } = address;
   const { volatile, compress } = options;
-  elsewhere?.send({
+  remoteClients?.send({
     kind: 'emit',
     to: { nsp, rooms, except, flags: { volatile, compress } },
     values: outgoing,

@@ -8,65 +8,65 @@ import { guarded } from '../common/thenable.js';
 import type { Connection, Runtime } from '../context/connection.js';
 import { clientIn } from '../socketio/adapter-internals.js';
 import { connectionOf, existingNamespace } from '../socketio/socket-internals.js';
-import { askSocket, deliver, type EmitOptions, type Message, originOf, recipient } from './deliver.js';
+import { emitWithAck, deliver, type EmitOptions, type Message, originOf, recipient } from './deliver.js';
 
 const CALLBACK_FOR_MANY =
   'emit() with a callback asks one client: for a broadcast or a room the callback is never called. ' +
   'Use call() to ask one client, and members(room) to ask each.';
 
 /** Emits; `sender` is the connection whose handler speaks. The one implementation of every `emit`. */
-export function speak(runtime: Runtime, message: Message<EmitOptions>, sender?: Connection): void {
+export function emitEvent(runtime: Runtime, message: Message<EmitOptions>, sender?: Connection): void {
   const { options } = message;
   const address = resolveAddress(options, sender && originOf(sender, options.namespace));
   const outgoing = outgoingOf(message, 'emit()');
   if (!options.callback) return deliver(runtime, { address, outgoing, options }, sender);
 
   const socket = singleClient(runtime.server, address, sender);
-  if (socket) return speakForCallback(socket, { outgoing, options, sender });
+  if (socket) return emitWithCallback(socket, { outgoing, options, sender });
   if (mayBeElsewhere(runtime, address, options))
-    return void askRemote(runtime, { address, outgoing, options }, sender);
+    return void callRemoteClient(runtime, { address, outgoing, options }, sender);
   if (address.kind !== 'self') runtime.warnOnce('callback', CALLBACK_FOR_MANY);
   deliver(runtime, { address, outgoing, options }, sender);
 }
 
-interface Spoken {
+interface Emission {
   outgoing: Outgoing;
   options: EmitOptions;
 }
 
-function speakForCallback(
+function emitWithCallback(
   socket: Socket,
-  { outgoing, options, sender }: Spoken & { sender: Connection | undefined },
+  { outgoing, options, sender }: Emission & { sender: Connection | undefined },
 ): void {
   const { callback } = options;
   const owner = sender ?? connectionOf(socket);
   if (!callback || !owner) return;
   const answered = (values: readonly unknown[]) => owner.runtime.callBack(owner, values, callback);
   const refused = () => noCallback(owner.runtime, outgoing, failure('FSK_CALL_ANSWER_TOO_LARGE', printable(outgoing[0]))); // prettier-ignore
-  askSocket(socket, outgoing, { ...options, expected: { answered, refused } });
+  emitWithAck(socket, outgoing, { ...options, expected: { answered, refused } });
 }
 
 /** One name that is no room here may be a client of another process. */
 function mayBeElsewhere(
-  { server, elsewhere }: Runtime,
+  { server, remoteClients }: Runtime,
   address: Address,
   { ignoreQueue }: EmitOptions,
 ): boolean {
   const isOne = address.kind === 'rooms' && address.rooms.length === 1 && address.except.length === 0;
-  return elsewhere !== undefined && !ignoreQueue && isOne && !isRoom(server, address);
+  return remoteClients !== undefined && !ignoreQueue && isOne && !isRoom(server, address);
 }
 
 /** Asks a client of another process for its callback. If nobody has it, it is a room: they get the event alone. */
-async function askRemote(
+async function callRemoteClient(
   runtime: Runtime,
-  { address, outgoing, options }: Spoken & { address: Address },
+  { address, outgoing, options }: Emission & { address: Address },
   sender: Connection | undefined,
 ): Promise<void> {
   const { namespace, rooms } = address;
   const [sid = ''] = rooms;
   const event = () => deliver(runtime, { address, outgoing, options }, sender);
   try {
-    const values = await runtime.elsewhere?.call({ namespace, sid, outgoing, timeout: CALL_TIMEOUT });
+    const values = await runtime.remoteClients?.call({ namespace, sid, outgoing, timeout: CALL_TIMEOUT });
     if (values) return runtime.callBack(sender, values, options.callback ?? (() => {}));
     runtime.warnOnce('callback', CALLBACK_FOR_MANY);
     event();

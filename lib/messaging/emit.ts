@@ -2,7 +2,7 @@ import { unnamedEvent } from '../common/args.js';
 import type { EmitParameters, EventName, ServerEvents } from '../common/typed-events.js';
 import { currentRequest } from '../context/storage.js';
 import type { EmitOptions, SendOptions } from './deliver.js';
-import { speak } from './emit-event.js';
+import { emitEvent } from './emit-event.js';
 
 /**
  * Sends an event from inside a handler: to the sender, unless `to`, `room` or `broadcast` say otherwise; in the event's
@@ -32,7 +32,7 @@ export function emit<E extends EventName<ServerEvents>>(
   ...[data, options]: EmitParameters<ServerEvents, E, EmitOptions>
 ): void {
   const { connection } = currentRequest('emit()');
-  speak(connection.runtime, { event, data, options: options ?? {} }, connection);
+  emitEvent(connection.runtime, { event, data, options: options ?? {} }, connection);
 }
 
 /**
@@ -60,5 +60,5 @@ export function emit<E extends EventName<ServerEvents>>(
  */
 export function send(data: unknown, options: SendOptions = {}): void {
   const { connection } = currentRequest('send()');
-  speak(connection.runtime, { event: unnamedEvent(options), data, options }, connection);
+  emitEvent(connection.runtime, { event: unnamedEvent(options), data, options }, connection);
 }

@@ -45,9 +45,9 @@ export function membersHere({ server }: Runtime, { nsp, room }: Wanted): Member[
 }
 
 async function membersEverywhere(runtime: Runtime, wanted: Wanted): Promise<Members> {
-  const { elsewhere, server } = runtime;
-  if (elsewhere) {
-    const others = await elsewhere.members(wanted.nsp, wanted.room);
+  const { remoteClients, server } = runtime;
+  if (remoteClients) {
+    const others = await remoteClients.members(wanted.nsp, wanted.room);
     return membersFrom([...membersHere(runtime, wanted), ...others], others.partial);
   }
   const namespace = existingNamespace(server, wanted.nsp);

@@ -4,7 +4,7 @@ import { load } from '../common/optional-package.js';
 import type { Backend } from './back-end.js';
 import { queueUrl } from './queue-url.js';
 import type { Driver } from './queue.js';
-import { fitted, type Session, SessionDriver, type SessionEvents } from './session-driver.js';
+import { fitName, type Session, SessionDriver, type SessionEvents } from './session-driver.js';
 
 /** A broker that says nothing for twice as long is away; in seconds. `?heartbeat=` in the URL overrides it. */
 const HEARTBEAT = 4;
@@ -41,10 +41,10 @@ export const backend: Backend = {
 export function amqpDriver(url: string, { channel, fanout }: { channel: string; fanout?: string }): Driver {
   const client = load('rabbitmq-client') as typeof import('rabbitmq-client');
   queueUrl(url);
-  const address = (topic: string) => fitted(topic, LONGEST_KEY);
+  const address = (topic: string) => fitName(topic, LONGEST_KEY);
   const exchanges = {
     // Not the channel itself: Flask-SocketIO's own exchange, of another type, has that name.
-    direct: `${fitted(channel, LONGEST_KEY - 1)}#`,
+    direct: `${fitName(channel, LONGEST_KEY - 1)}#`,
     fanout: fanout === undefined ? undefined : address(fanout),
   };
   return new SessionDriver({

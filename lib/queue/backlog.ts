@@ -37,7 +37,7 @@ export class Backlog {
 const QUIET = 60_000;
 
 /** Counts what goes wrong and says so: the first at once, what follows at most once a minute. */
-export class Tally {
+export class RateLimitedCounter {
   total = 0;
   #unsaid = 0;
   #why = '';

@@ -1,6 +1,6 @@
 import type { Namespace } from 'socket.io';
 import { ClusterAdapterWithHeartbeat } from 'socket.io-adapter';
-import type { Link } from './broker-link.js';
+import type { BrokerLink } from './broker-link.js';
 import { answeringAlways, localFirst } from './cluster-adapters.js';
 import { checkClusterMessage, topicOf } from './cluster-message.js';
 import { decode, encode } from './codec.js';
@@ -8,7 +8,7 @@ import { arriving, leaving, passing } from './portable.js';
 import type { AdapterFactory } from './queue.js';
 
 /** socket.io's cluster adapter over a link, for the brokers that have none of their own. */
-export function linkAdapter(link: Link): AdapterFactory {
+export function linkAdapter(link: BrokerLink): AdapterFactory {
   return function factory(namespace: Namespace) {
     return answeringAlways(localFirst(new LinkAdapter(namespace, link)), link);
   } as AdapterFactory;
@@ -20,7 +20,7 @@ class LinkAdapter extends ClusterAdapterWithHeartbeat {
 
   constructor(
     namespace: Namespace,
-    private readonly link: Link,
+    private readonly link: BrokerLink,
   ) {
     super(namespace, {});
     this.#topic = topicOf(link.channel, namespace.name);

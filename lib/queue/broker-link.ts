@@ -2,7 +2,7 @@ import { failure } from '../common/errors.js';
 import type { FlaskSocketLogger } from '../common/logger.js';
 import { counted, oneLine, printableValue, summarizeThrown } from '../common/printable.js';
 import { waitFor } from '../common/thenable.js';
-import { Backlog, Tally } from './backlog.js';
+import { Backlog, RateLimitedCounter } from './backlog.js';
 import { seal, unseal } from './codec.js';
 import { howToLogIn, isRefusedLogin } from './queue-url.js';
 import type { Driver, Listener, QueueOptions, QueueState, Written } from './queue.js';
@@ -24,7 +24,7 @@ const ENVELOPE = 100;
  * throws or rejects but `deliver`; while it is away, messages are kept up to a bound; changes of state are logged
  * once. Source: promises P4 to P6.
  */
-export class Link {
+export class BrokerLink {
   #state: QueueState = 'connecting';
   #reason: unknown;
   /** Whether the log has said that the broker is away. */
@@ -38,8 +38,8 @@ export class Link {
   /** Resolves when the broker is there for the first time, or is not. */
   readonly #answered: Promise<void>;
   #answer: () => void = () => {};
-  readonly #lost: Tally;
-  readonly #refused: Tally;
+  readonly #lost: RateLimitedCounter;
+  readonly #refused: RateLimitedCounter;
 
   constructor(
     private readonly driver: Driver,
@@ -47,8 +47,8 @@ export class Link {
   ) {
     const { logger } = options;
     this.#answered = new Promise((resolve) => (this.#answer = resolve));
-    this.#lost = new Tally((count, why) => logger.warn(`${this.#queue}: ${count} not published (${why}). Clients of this process got them.`)); // prettier-ignore
-    this.#refused = new Tally((count, why) => logger.warn(`${this.#queue}: ${count} that arrived refused (${why}).`)); // prettier-ignore
+    this.#lost = new RateLimitedCounter((count, why) => logger.warn(`${this.#queue}: ${count} not published (${why}). Clients of this process got them.`)); // prettier-ignore
+    this.#refused = new RateLimitedCounter((count, why) => logger.warn(`${this.#queue}: ${count} that arrived refused (${why}).`)); // prettier-ignore
   }
 
   get state(): QueueState {

@@ -2,7 +2,7 @@ import type { Namespace, Socket } from 'socket.io';
 import { Adapter, type BroadcastOptions, type ClusterAdapter } from 'socket.io-adapter';
 import { payloadProblem } from '../common/payload.js';
 import { printable, summarizeThrown } from '../common/printable.js';
-import type { Link } from './broker-link.js';
+import type { BrokerLink } from './broker-link.js';
 import { TYPES } from './cluster-message.js';
 import type { Command } from './queue.js';
 
@@ -91,7 +91,7 @@ interface Internals {
  * Makes a cluster adapter answer other processes also where an application has put into a socket's `data` what cannot
  * be encoded: that is left out. socket.io's would throw in a promise that nobody listens to, and not answer.
  */
-export function answeringAlways<A extends ClusterAdapter>(adapter: A, link: Link): A {
+export function answeringAlways<A extends ClusterAdapter>(adapter: A, link: BrokerLink): A {
   const internals = adapter as unknown as Internals; // typed protected
   const give = internals.doPublishResponse.bind(adapter);
   internals.doPublishResponse = async (requester, answer) => {
@@ -128,7 +128,7 @@ interface Applying {
 export type Reporter = (socket: { id: string }) => void;
 
 /** Says so in the log. */
-export function reporter({ name }: Namespace, { logger }: Link, thrown: unknown): Reporter {
+export function reporter({ name }: Namespace, { logger }: BrokerLink, thrown: unknown): Reporter {
   return ({ id }) =>
     logger.warn(
       `The data of client ${id} of ${printable(name)} cannot be sent to other processes, whose fetchSockets() lists ` +

@@ -36,7 +36,7 @@ function settled(value: unknown): [value: unknown, traits: number] {
 }
 
 function pack(value: unknown, traits: number): Buffer {
-  return notepack.encode((traits & FRAGILE) === 0 ? value : mended(value));
+  return notepack.encode((traits & FRAGILE) === 0 ? value : withRepairs(value));
 }
 
 /** What was encoded; throws for what was not. */
@@ -61,7 +61,7 @@ type Repair = readonly [place: number, json: string];
  * The same message without what msgpack would break, which travels beside it: those who know of no repairs (other
  * servers of Socket.IO on the same queue) get the rest.
  */
-export function mended(message: unknown): unknown {
+export function withRepairs(message: unknown): unknown {
   const repairs: Repair[] = [];
   const whole = mapLeaves(message, (leaf, { place, isKey }) => {
     if (!isFragile(leaf)) return leaf;

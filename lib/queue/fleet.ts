@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { isId } from './cluster-message.js';
 import { decode, encode } from './codec.js';
-import type { Link } from './broker-link.js';
+import type { BrokerLink } from './broker-link.js';
 
 /** What a process tells all processes of an election, those that do not take part and itself included. */
 export interface Word {
@@ -28,7 +28,7 @@ export interface Fleet {
 }
 
 /** The processes that a link leads to. */
-export function fleetOn(link: Link): Fleet {
+export function fleetOn(link: BrokerLink): Fleet {
   const topic = `${link.channel}~leader`;
   return {
     id: randomUUID(),

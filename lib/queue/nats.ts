@@ -2,7 +2,7 @@ import type { ConnectionOptions, Msg, NatsConnection, Subscription } from '@nats
 import { load } from '../common/optional-package.js';
 import type { Backend } from './back-end.js';
 import { queueUrl } from './queue-url.js';
-import { fitted, type Session, SessionDriver, type SessionEvents } from './session-driver.js';
+import { fitName, type Session, SessionDriver, type SessionEvents } from './session-driver.js';
 
 /** A broker that does not answer for twice as long is away, in milliseconds. */
 const PING = 4_000;
@@ -45,7 +45,7 @@ function settings(text: string): ConnectionOptions {
 
 /** A topic without what means something in a subject: spaces, dots, wildcards. */
 export function subjectOf(topic: string): string {
-  return encodeURIComponent(fitted(topic, LONGEST_TOPIC)).replace(/[.*]/g, (it) => ESCAPED[it] ?? it);
+  return encodeURIComponent(fitName(topic, LONGEST_TOPIC)).replace(/[.*]/g, (it) => ESCAPED[it] ?? it);
 }
 
 const ESCAPED: Record<string, string> = { '.': '%2E', '*': '%2A' };

@@ -2,14 +2,14 @@ import { failure } from '../common/errors.js';
 import { demand } from '../common/optional-package.js';
 import type { Backend, Parts } from './back-end.js';
 import { backendOf } from './back-ends.js';
-import { Link } from './broker-link.js';
+import { BrokerLink } from './broker-link.js';
 import { clusterMessage, topicOf } from './cluster-message.js';
 import { encode } from './codec.js';
 import { type Fleet, fleetOn } from './fleet.js';
 import { Peers } from './peers.js';
 import { portable } from './portable.js';
 import { withHost, withoutPassword } from './queue-url.js';
-import type { AdapterFactory, Asker, Command, QueueOptions, QueueState, Written } from './queue.js';
+import type { AdapterFactory, RemoteCaller, Command, QueueOptions, QueueState, Written } from './queue.js';
 
 /** A message queue as a server uses it. */
 export interface Queue {
@@ -27,7 +27,7 @@ export interface Queue {
   /** All of them, as those among whom one is chosen. */
   readonly fleet: Fleet;
   /** Asks clients of processes that are none of ours. Only with a protocol of theirs. */
-  readonly ask?: Asker['ask'] | undefined;
+  readonly call?: RemoteCaller['call'] | undefined;
   /** What is sent to clients of other processes, in a form in which it means the same to them. */
   readonly portable: typeof portable;
   /** Speaks to other processes' clients of a namespace that has no adapter here. */
@@ -38,7 +38,7 @@ export interface Queue {
 
 /** Opens a message queue. Does not wait for the broker; rejects what the configuration got wrong. */
 export async function openQueue(options: QueueOptions): Promise<Queue> {
-  const { link, adapter, asker, write } = await openLink(options, { isServer: true });
+  const { link, adapter, remoteCaller, write } = await openBrokerLink(options, { isServer: true });
   const factory = adapter
     ? await adapter(link)
     : (await import('./broker-link-adapter.js')).linkAdapter(link);
@@ -51,7 +51,7 @@ export async function openQueue(options: QueueOptions): Promise<Queue> {
     portable: isOurs ? portable : (_, data) => ({ data }),
     peers,
     fleet: fleetOn(link),
-    ask: asker && ((question) => asker.ask(question)),
+    call: remoteCaller && ((question) => remoteCaller.call(question)),
     get state() {
       return link.state;
     },
@@ -67,7 +67,7 @@ export async function openQueue(options: QueueOptions): Promise<Queue> {
     },
     async close(timeout) {
       peers.close();
-      asker?.close();
+      remoteCaller?.close();
       await link.close(timeout);
     },
   };
@@ -77,19 +77,19 @@ const NOT_SIGNED =
   "cannot be used with protocol 'flask-socketio': Python's processes sign nothing. Leave it out";
 
 /** A way to a broker, not yet opened, with what its back end brings. */
-export interface OpenLink {
-  link: Link;
+export interface OpenBrokerLink {
+  link: BrokerLink;
   adapter?: Parts['adapter'];
-  asker?: Parts['asker'];
+  remoteCaller?: Parts['remoteCaller'];
   /** A command as the adapters of the processes take it. */
   write: (command: Command) => Written;
 }
 
 /** Loads the back end of a URL. Rejects for an unknown scheme, a missing package, or a URL that makes no sense. */
-export async function openLink(
+export async function openBrokerLink(
   options: QueueOptions,
   { isServer = false }: { isServer?: boolean } = {},
-): Promise<OpenLink> {
+): Promise<OpenBrokerLink> {
   if (options.protocol === 'flask-socketio' && options.secret !== undefined)
     throw failure('FSK_INVALID_OPTION', 'queueSecret', NOT_SIGNED);
   const backend = await backendOf(options);
@@ -100,7 +100,7 @@ export async function openLink(
     write = writerOf(options.channel),
     ...parts
   } = backend.open({ ...options, url: withHost(options.url) });
-  return { ...parts, link: new Link(driver, { ...options, name }), write };
+  return { ...parts, link: new BrokerLink(driver, { ...options, name }), write };
 }
 
 function packagesOf({ packages }: Backend, isServer: boolean): string[] {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { failure, FlaskSocketError } from '../common/errors.js';
 import { decode, encode } from './codec.js';
-import type { Link } from './broker-link.js';
+import type { BrokerLink } from './broker-link.js';
 import { checkPeerMessage, type PeerAnswer, type PeerMessage, type PeerQuestion } from './cluster-message.js';
 
 /** A process that says nothing for so long is gone, in milliseconds; each says something three times as often. */
@@ -64,7 +64,7 @@ export class Peers {
   #missing = new Set<string>();
   #complete: () => void = () => {};
 
-  constructor(private readonly link: Link) {
+  constructor(private readonly link: BrokerLink) {
     this.#topic = `${link.channel}~peers`;
     const listener = (payload: Buffer) => this.#receive(checkPeerMessage(decode(payload)));
     link.subscribe(this.#topic, listener);

@@ -1,5 +1,6 @@
 import type { FlaskSocketLogger } from '../common/logger.js';
 import type { QueueAddress } from '../common/options.js';
+import type { RemoteCall } from '../common/remote-clients.js';
 
 /** Takes what arrived on a topic. */
 export type Listener = (payload: Buffer, topic: string) => void;
@@ -44,23 +45,10 @@ export interface QueueOptions {
   logger: FlaskSocketLogger;
 }
 
-/** socket.io's adapter of a namespace: an old-style constructor, since socket.io calls it with `new`. */
-export type AdapterFactory = (namespace: never) => unknown;
-
-/** An event for one client of another process, whose acknowledgement is wanted. */
-export interface Question {
-  namespace: string;
-  sid: string;
-  /** The event's name, then its arguments. */
-  outgoing: readonly unknown[];
-  /** Milliseconds to wait. */
-  timeout: number;
-}
-
-/** Asks clients of processes that cannot say which clients they have. */
-export interface Asker {
+/** Calls clients of processes that cannot say which clients they have. */
+export interface RemoteCaller {
   /** What the client acknowledges with. Rejects with `FSK_CALL_TIMEOUT` or `FSK_QUEUE_AWAY`. */
-  ask(question: Question): Promise<readonly unknown[]>;
+  call(question: RemoteCall): Promise<readonly unknown[]>;
   close(): void;
 }
 
@@ -70,4 +58,5 @@ export interface Written {
   payload: Buffer;
 }
 
-export type { Audience, Command } from '../common/remote-clients.js';
+export type { Audience, Command, RemoteCall } from '../common/remote-clients.js';
+export type { AdapterFactory } from '../common/options.js';

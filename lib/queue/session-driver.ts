@@ -194,7 +194,7 @@ export function watch(ask: () => Promise<unknown>, lost: (reason: unknown) => vo
 }
 
 /** A name as it is, or a digest of it where a broker takes no name so long (in bytes), or with such characters. */
-export function fitted(name: string, longest: number): string {
+export function fitName(name: string, longest: number): string {
   const bytes = Buffer.from(name);
   // oxlint-disable-next-line no-control-regex -- control characters are what some brokers do not take
   const fits = bytes.length <= longest && !/[\u0000-\u001f]/.test(name) && bytes.toString() === name;

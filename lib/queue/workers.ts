@@ -13,6 +13,21 @@ export const backend: Backend = {
   },
 };
 
+/** Bytes for the workers that listen to a topic. */
+export interface Published {
+  fsk: 'publish';
+  topic: string;
+  payload: Uint8Array;
+}
+
+/** What a worker tells the primary process for the queue. */
+export type QueueMessage =
+  /** It listens to a topic; `own`: also to what it publishes there itself. */
+  | { fsk: 'subscribe'; topic: string; own?: boolean }
+  /** It listens no longer. */
+  | { fsk: 'unsubscribe'; topic: string }
+  | Published;
+
 /** The primary process passes on what the workers publish; see `workers/messages.ts`. */
 class WorkersDriver implements Driver {
   readonly #listeners = new Map<string, Listener>();
@@ -62,7 +77,7 @@ class WorkersDriver implements Driver {
 }
 
 /** Whether there is somebody to tell. */
-function send(message: object, done: (error: Error | null) => void = () => {}): boolean {
+function send(message: QueueMessage, done: (error: Error | null) => void = () => {}): boolean {
   if (!process.connected) return false;
   process.send?.(message, undefined, undefined, done);
   return true;

@@ -20,7 +20,7 @@ import {
 } from '../emitter/emitter-options.js';
 import { Emitter } from '../emitter/emitter.js';
 import type { EmitOptions, SendOptions } from '../messaging/deliver.js';
-import { Tally } from '../queue/backlog.js';
+import { RateLimitedCounter } from '../queue/backlog.js';
 import { sleep } from './background-task.js';
 import { logTo } from './engine-options.js';
 import { FlaskSocketAdapter } from './flask-socket.adapter.js';
@@ -89,14 +89,14 @@ type Public<T> = { [Name in keyof T]: T[Name] };
  * needs a server that there is none. What could not be sent is logged, since `emit` has nobody to tell.
  */
 export class EmittingSocketIO implements Public<SocketIO>, OnApplicationShutdown {
-  readonly #lost: Tally;
+  readonly #lost: RateLimitedCounter;
   #isClosed = false;
 
   constructor(
     private readonly emitter: Emitter,
     logger: FlaskSocketLogger,
   ) {
-    this.#lost = new Tally((count, why) => logger.error(`${count} not sent. ${why}`));
+    this.#lost = new RateLimitedCounter((count, why) => logger.error(`${count} not sent. ${why}`));
   }
 
   emit<E extends EventName<ServerEvents>>(

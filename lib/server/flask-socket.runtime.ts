@@ -5,7 +5,7 @@ import type { Namespace, Server } from 'socket.io';
 import type { Log } from '../common/logger.js';
 import { type AdapterFactory, recoveryOf, type ResolvedOptions } from '../common/options.js';
 import { describeThrown } from '../common/printable.js';
-import type { Elsewhere } from '../common/remote-clients.js';
+import type { RemoteClients } from '../common/remote-clients.js';
 import { chain, guarded } from '../common/thenable.js';
 import { Admission, Attachment, type Rules } from '../connection/admission.js';
 import { Decision } from '../connection/decision.js';
@@ -15,7 +15,7 @@ import { clientView } from '../connection/http-platform.js';
 import { Identification, watchExpiry } from '../connection/identification.js';
 import { Namespaces } from '../connection/namespaces.js';
 import { OriginPolicy } from '../connection/origin-policy.js';
-import { Receiver, TooLarge } from '../connection/packet-receiver.js';
+import { Receiver, OversizedMessages } from '../connection/packet-receiver.js';
 import { Recovery } from '../connection/recovery/recovery.js';
 import type { AnyFunction, Connection, CurrentApp, Runtime, Token } from '../context/connection.js';
 import type { SocketRequest } from '../context/socket-request.js';
@@ -48,7 +48,7 @@ export class FlaskSocketRuntime implements Runtime {
   readonly messageQueue: MessageQueue;
   /** No new clients: the application is stopping. */
   draining = false;
-  readonly #tooLarge: TooLarge;
+  readonly #tooLarge: OversizedMessages;
   readonly #identification: Identification;
   readonly #namespaces: Namespaces;
   readonly #warned = new Set<string>();
@@ -63,7 +63,7 @@ export class FlaskSocketRuntime implements Runtime {
     const { logger } = config;
     const { registry } = this;
     this.logger = logger;
-    this.#tooLarge = new TooLarge(logger);
+    this.#tooLarge = new OversizedMessages(logger);
     const options = () => config.options;
     const isStopping = () => this.draining;
     this.#identification = new Identification({ identify: () => config.options.identify, logger });
@@ -122,8 +122,8 @@ export class FlaskSocketRuntime implements Runtime {
   }
 
   /** The clients of other processes. */
-  get elsewhere(): Elsewhere | undefined {
-    return this.messageQueue.elsewhere;
+  get remoteClients(): RemoteClients | undefined {
+    return this.messageQueue.otherProcesses;
   }
 
   /** From now on the observer is told what happens. */
@@ -149,7 +149,7 @@ export class FlaskSocketRuntime implements Runtime {
   callBack(connection: Connection | undefined, values: readonly unknown[], callback: AnyFunction): void {
     if (!connection) return this.#callBackAlone(callback, values);
     const request = new EventRequest(connection, { message: null, args: values });
-    void this.executor.quietly({ request, handler: this.#handlerOf(callback), values });
+    void this.executor.runWithoutResult({ request, handler: this.#handlerOf(callback), values });
   }
 
   userChanged(connection: Connection): void {

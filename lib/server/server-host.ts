@@ -4,7 +4,7 @@ import type { HttpAdapterHost } from '@nestjs/core';
 import { Server, type ServerOptions } from 'socket.io';
 import { failure } from '../common/errors.js';
 import { waitFor } from '../common/thenable.js';
-import { connectionsOf, cutOff, expectNobody, sendHome } from '../socketio/engine-internals.js';
+import { connectionsOf, cutOff, expectNobody, closeForReconnect } from '../socketio/engine-internals.js';
 
 /** What makes the server, when it is time. */
 export interface ServerRecipe {
@@ -66,7 +66,7 @@ export class ServerHost {
     if (!server) return;
     const connections = connectionsOf(server);
     const gone = connections.map((connection) => new Promise((resolve) => connection.once('close', resolve)));
-    for (const connection of connections) sendHome(connection);
+    for (const connection of connections) closeForReconnect(connection);
     await waitFor(Promise.all(gone), budget);
     for (const connection of connectionsOf(server)) cutOff(connection);
     this.#stopListening();

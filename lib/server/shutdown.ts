@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Inject, Injectable, Module, type OnModuleDestroy } from '@nestjs/common';
 import { HttpAdapterHost, ModuleRef, ModulesContainer } from '@nestjs/core';
 import { counted, describeThrown } from '../common/printable.js';
-import { bidFarewell } from '../connection/departure.js';
+import { disconnectAll } from '../connection/departure.js';
 import { storage } from '../context/storage.js';
 import { InFlight } from '../dispatch/in-flight.js';
 import { type BackgroundTask, isInBackgroundTask } from './background-task.js';
@@ -90,7 +90,7 @@ export class Shutdown {
     const { executor, host, logger } = this.runtime;
     await nextTurn(); // a handler that has just started is counted by then
     await executor.inFlight.idle(toWait() - Math.min(LEAVING, toWait() / 4));
-    if (host.existing) await bidFarewell(host.existing, toWait() / 2);
+    if (host.existing) await disconnectAll(host.existing, toWait() / 2);
     const finished = await executor.inFlight.idle(toWait());
     if (!finished) logger.warn(`Stopping with ${counted(executor.inFlight.size, 'handler')} still running.`);
   }

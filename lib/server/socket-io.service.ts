@@ -7,11 +7,11 @@ import type { Members } from '../common/remote-clients.js';
 import type { EmitParameters, EventAnswer, EventName, ServerEvents } from '../common/typed-events.js';
 import type { AnyFunction } from '../context/connection.js';
 import type { NamespaceAndOptions } from '../decorators/on-event.decorator.js';
-import { ask } from '../messaging/call.js';
+import { callClient } from '../messaging/call.js';
 import { close, end, findClient, join, leave, roomsOf } from '../messaging/clients.js';
 import type { CallOptions, EmitOptions, SendOptions } from '../messaging/deliver.js';
 import { endUser } from '../messaging/disconnect.js';
-import { speak } from '../messaging/emit-event.js';
+import { emitEvent } from '../messaging/emit-event.js';
 import { membersOf } from '../messaging/members.js';
 import { Background } from './background.js';
 import { FlaskSocketRuntime } from './flask-socket.runtime.js';
@@ -92,12 +92,12 @@ export class SocketIO extends Background {
     ...rest: EmitParameters<ServerEvents, E, EmitOptions>
   ): void {
     const [data, options] = rest;
-    if (this.#isHeard) speak(this.runtime, { event, data, options: options ?? {} });
+    if (this.#isHeard) emitEvent(this.runtime, { event, data, options: options ?? {} });
   }
 
   /** Sends a `message` event, or with `{ json: true }` a `json` event. Otherwise as `emit`. */
   send(data: unknown, options: SendOptions = {}): void {
-    if (this.#isHeard) speak(this.runtime, { event: unnamedEvent(options), data, options });
+    if (this.#isHeard) emitEvent(this.runtime, { event: unnamedEvent(options), data, options });
   }
 
   /** Asks one client (`to` a sid) and resolves with its acknowledgement; errors as those of the function `call`. */
@@ -106,7 +106,10 @@ export class SocketIO extends Background {
     ...[data, options]: EmitParameters<ServerEvents, E, CallOptions>
   ): Promise<EventAnswer<ServerEvents, E>> {
     this.#demandSomebody('socketio.call()');
-    return (await ask(this.#ready, { event, data, options: options ?? {} })) as EventAnswer<ServerEvents, E>;
+    return (await callClient(this.#ready, { event, data, options: options ?? {} })) as EventAnswer<
+      ServerEvents,
+      E
+    >;
   }
 
   /** Puts a client into a room. */

@@ -45,13 +45,13 @@ export function connectionsOf(server: Server): EngineConnection[] {
  * says goodbye with a packet that is final for some clients (python-socketio's); here the next request is refused, as
  * that of an unknown client is.
  */
-export function sendHome(connection: EngineConnection): void {
+export function closeForReconnect(connection: EngineConnection): void {
   const { transport, upgrading, writeBuffer } = inner(connection);
   if (transport.name !== 'polling') return connection.close();
   // A client that has paused polling for another transport would wait for it until its heartbeat ends.
-  if (upgrading) return void connection.once('upgrade', () => sendHome(connection));
+  if (upgrading) return void connection.once('upgrade', () => closeForReconnect(connection));
   if (writeBuffer.length === 0) return endPolling(transport);
-  connection.once('drain', () => sendHome(connection)); // by then it may be another transport
+  connection.once('drain', () => closeForReconnect(connection)); // by then it may be another transport
 }
 
 /** Ends a connection at once, whatever its client does, and is still to get. */

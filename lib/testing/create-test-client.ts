@@ -2,7 +2,7 @@ import type { INestApplication } from '@nestjs/common';
 import { DEFAULT_NAMESPACE } from '../common/constants.js';
 import { cookieHeader } from './web-socket.js';
 import type { TestClientOptions } from './test-connection.js';
-import { Peer } from './protocol-client.js';
+import { ProtocolClient } from './protocol-client.js';
 import { TestClient } from './test-client.js';
 import { TestedApp } from './tested-app.js';
 
@@ -43,7 +43,11 @@ export async function createTestClient(
   const tested = await TestedApp.of(app);
   const path = tested.server.path();
   const cookies = http === undefined ? {} : cookieHeader(http, { path, secure: tested.isSecure });
-  const peer = new Peer(tested, { path, query: searchOf(query), headers: { ...cookies, ...headers } });
+  const peer = new ProtocolClient(tested, {
+    path,
+    query: searchOf(query),
+    headers: { ...cookies, ...headers },
+  });
   const client = new TestClient(peer, { namespace, auth, timeout });
   await client.connect();
   return client;

@@ -9,7 +9,7 @@ export interface Refusal {
 }
 
 /** A test client's place in one namespace. */
-export class Seat {
+export class NamespaceConnection {
   /** The client's id there, while it is connected. */
   sid: string | undefined;
   /** Why it was not let in, the last time. */

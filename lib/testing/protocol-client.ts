@@ -5,7 +5,7 @@ import { printable } from '../common/printable.js';
 import { isThenable } from '../common/thenable.js';
 import type { ClientState, SocketEvent } from '../context/connection.js';
 import { Inbox } from './inbox.js';
-import { type Refusal, Seat } from './namespace-connection.js';
+import { type Refusal, NamespaceConnection } from './namespace-connection.js';
 import { type Expected, realNow, within } from './real-time.js';
 import type { Packet, TestedApp } from './tested-app.js';
 import type { Handshake } from './web-socket.js';
@@ -16,7 +16,7 @@ const QUIET_LIMIT = 1_000;
 
 /** What was sent: where, and how its acknowledgement will be known. */
 export interface Sent {
-  seat: Seat;
+  connection: NamespaceConnection;
   event: string;
   /** The client's handlers that ran before. */
   before: ReadonlySet<Promise<void>>;
@@ -24,9 +24,9 @@ export interface Sent {
 }
 
 /** The client's side of the Socket.IO protocol: what the methods of a test client are made of. */
-export class Peer {
+export class ProtocolClient {
   readonly inbox = new Inbox();
-  readonly #seats = new Map<string, Seat>();
+  readonly #connections = new Map<string, NamespaceConnection>();
   readonly #acknowledgements = new Map<number, (values: readonly unknown[]) => void>();
   #wire: Wire | undefined;
   #isOpen = false;
@@ -40,24 +40,24 @@ export class Peer {
   ) {}
 
   /** The client's place in a namespace. */
-  seat(namespace: string): Seat {
-    const seat = this.#seats.get(namespace) ?? new Seat(namespace);
-    this.#seats.set(namespace, seat);
-    return seat;
+  connectionTo(namespace: string): NamespaceConnection {
+    const connection = this.#connections.get(namespace) ?? new NamespaceConnection(namespace);
+    this.#connections.set(namespace, connection);
+    return connection;
   }
 
   /** The same; an error where the client is not connected. */
-  connectedSeat(namespace: string): Seat {
-    const seat = this.seat(namespace);
-    if (!seat.isConnected) throw failure('FSK_TEST_DISCONNECTED', namespace);
-    return seat;
+  connected(namespace: string): NamespaceConnection {
+    const connection = this.connectionTo(namespace);
+    if (!connection.isConnected) throw failure('FSK_TEST_DISCONNECTED', namespace);
+    return connection;
   }
 
   /** Asks to be let in; opens the connection first, if there is none. */
-  join(seat: Seat, auth: object | undefined): void {
-    const packet = { type: PacketType.CONNECT, nsp: seat.namespace, data: auth };
+  join(connection: NamespaceConnection, auth: object | undefined): void {
+    const packet = { type: PacketType.CONNECT, nsp: connection.namespace, data: auth };
     encode(this.app.server, packet, "the client's auth"); // throws now what cannot be sent later
-    seat.ask();
+    connection.ask();
     if (this.#isOpen) return this.#send(packet);
     this.#whenOpen.push(() => this.#send(packet));
     this.#wire ??= new Wire(this.app, this.handshake, {
@@ -68,7 +68,7 @@ export class Peer {
   }
 
   /** Sends an event. Throws in the caller what cannot be sent. */
-  say(seat: Seat, message: { event: string; data: unknown }, asks: boolean): Sent {
+  say(connection: NamespaceConnection, message: { event: string; data: unknown }, asks: boolean): Sent {
     const event = checkEventName(message.event, 'The test client');
     const values = toArguments(message.data);
     const id = asks ? this.#nextId++ : undefined;
@@ -76,17 +76,17 @@ export class Peer {
       throw failure('FSK_NOT_SERIALIZABLE', printable(event));
     const before = new Set(this.handlers());
     this.#send(
-      { type: PacketType.EVENT, nsp: seat.namespace, data: [event, ...values], id },
+      { type: PacketType.EVENT, nsp: connection.namespace, data: [event, ...values], id },
       printable(event),
     );
-    return { seat, event, before, id };
+    return { connection, event, before, id };
   }
 
   /** The acknowledgement of what was sent; an error if the client is disconnected before. */
-  acknowledgement({ id = -1, seat }: Sent): Expected<unknown> {
+  acknowledgement({ id = -1, connection }: Sent): Expected<unknown> {
     return (resolve, reject) => {
       this.#acknowledgements.set(id, (values) => resolve(fromArguments(values)));
-      const unwatch = seat.watch(() => reject(failure('FSK_TEST_DISCONNECTED', seat.namespace)));
+      const unwatch = connection.watch(() => reject(failure('FSK_TEST_DISCONNECTED', connection.namespace)));
       return () => {
         this.#acknowledgements.delete(id);
         unwatch();
@@ -95,9 +95,9 @@ export class Peer {
   }
 
   /** Leaves a namespace. */
-  leave(seat: Seat): void {
-    this.#send({ type: PacketType.DISCONNECT, nsp: seat.namespace });
-    seat.leave('io client disconnect');
+  leave(connection: NamespaceConnection): void {
+    this.#send({ type: PacketType.DISCONNECT, nsp: connection.namespace });
+    connection.leave('io client disconnect');
   }
 
   /** Ends the connection; resolves when that has been noticed. */
@@ -108,7 +108,7 @@ export class Peer {
   }
 
   /** Calls a function as a handler of this client's event. */
-  run({ namespace, sid = '' }: Seat, event: SocketEvent, fn: () => unknown): Promise<unknown> {
+  run({ namespace, sid = '' }: NamespaceConnection, event: SocketEvent, fn: () => unknown): Promise<unknown> {
     return this.app.run({ namespace, sid }, event, fn);
   }
 
@@ -146,33 +146,40 @@ export class Peer {
     this.#wire = undefined;
     this.#isOpen = false;
     this.#whenOpen = [];
-    for (const seat of this.#seats.values()) seat.leave(reason);
+    for (const connection of this.#connections.values()) connection.leave(reason);
   }
 
   #receive({ type, nsp, data, id }: Packet): void {
-    const seat = this.seat(nsp);
-    if (type === PacketType.CONNECT) this.#accepted(seat, data as { sid: string });
-    else if (type === PacketType.CONNECT_ERROR) seat.refuse(data as Refusal);
-    else if (type === PacketType.DISCONNECT) seat.leave('io server disconnect');
+    const connection = this.connectionTo(nsp);
+    if (type === PacketType.CONNECT) this.#accepted(connection, data as { sid: string });
+    else if (type === PacketType.CONNECT_ERROR) connection.refuse(data as Refusal);
+    else if (type === PacketType.DISCONNECT) connection.leave('io server disconnect');
     else if (type === PacketType.ACK || type === PacketType.BINARY_ACK)
       this.#acknowledgements.get(id ?? -1)?.(data as unknown[]);
-    else void this.#heard(seat, data as [string, ...unknown[]], id);
+    else void this.#heard(connection, data as [string, ...unknown[]], id);
   }
 
-  #accepted(seat: Seat, { sid }: { sid: string }): void {
-    this.#state = this.app.stateOf(seat.namespace, sid) ?? this.#state;
-    seat.accept(sid);
+  #accepted(connection: NamespaceConnection, { sid }: { sid: string }): void {
+    this.#state = this.app.stateOf(connection.namespace, sid) ?? this.#state;
+    connection.accept(sid);
   }
 
   /** What an answering function throws is not caught: the test fails with it. */
-  async #heard(seat: Seat, event: [string, ...unknown[]], id: number | undefined): Promise<void> {
+  async #heard(
+    connection: NamespaceConnection,
+    event: [string, ...unknown[]],
+    id: number | undefined,
+  ): Promise<void> {
     const [name, ...values] = event;
-    this.inbox.add(seat.namespace, event);
-    const answer = seat.answers.get(name) as ((...values: unknown[]) => unknown) | undefined;
+    this.inbox.add(connection.namespace, event);
+    const answer = connection.answers.get(name) as ((...values: unknown[]) => unknown) | undefined;
     if (id === undefined || !answer) return;
     const result = answer(...values);
     const data = toArguments(isThenable(result) ? await result : result);
-    this.#send({ type: PacketType.ACK, nsp: seat.namespace, data, id }, `the answer to ${printable(name)}`);
+    this.#send(
+      { type: PacketType.ACK, nsp: connection.namespace, data, id },
+      `the answer to ${printable(name)}`,
+    );
   }
 }
 

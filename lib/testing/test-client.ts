@@ -91,7 +91,7 @@ export class TestClient extends TestConnection {
    * ```
    */
   on(event: HeardEvent, answer: AnyFunction, namespace: string = this.defaults.namespace): void {
-    this.peer.seat(namespace).answers.set(event, answer);
+    this.client.connectionTo(namespace).answers.set(event, answer);
   }
 
   /**
@@ -108,7 +108,7 @@ export class TestClient extends TestConnection {
    * ```
    */
   getReceived(namespace: string = this.defaults.namespace): ReceivedEvent[] {
-    const received: unknown[] = this.peer.inbox.take(namespace);
+    const received: unknown[] = this.client.inbox.take(namespace);
     return received as ReceivedEvent[];
   }
 
@@ -155,16 +155,16 @@ export class TestClient extends TestConnection {
     event: E,
     { namespace = this.defaults.namespace, timeout = this.defaults.timeout }: WaitOptions = {},
   ): Promise<ReceivedEvent<E>> {
-    const { inbox } = this.peer;
-    const seat = this.peer.seat(namespace);
+    const { inbox } = this.client;
+    const connection = this.client.connectionTo(namespace);
     return within<ReceivedEvent<E>>(
       timeout,
       (_, reject) =>
         reject(failure('FSK_TEST_TIMEOUT', `event ${printable(event)}`, timeout, inbox.describe(namespace))),
       (resolve, reject) => {
         const forget = inbox.next(namespace, event, (found) => resolve(found as ReceivedEvent<E>));
-        const unwatch = seat.watch(() => {
-          if (!seat.isConnected) reject(failure('FSK_TEST_DISCONNECTED', namespace));
+        const unwatch = connection.watch(() => {
+          if (!connection.isConnected) reject(failure('FSK_TEST_DISCONNECTED', namespace));
         });
         return () => {
           forget();
@@ -189,8 +189,8 @@ export class TestClient extends TestConnection {
    * ```
    */
   async expectNothing(milliseconds = 0, namespace: string = this.defaults.namespace): Promise<void> {
-    const { inbox } = this.peer;
-    await this.peer.quiet();
+    const { inbox } = this.client;
+    await this.client.quiet();
     await within<void>(
       milliseconds,
       (resolve) => resolve(),
@@ -201,9 +201,9 @@ export class TestClient extends TestConnection {
 
   async #inContext(fn: () => unknown, options: TestRunOptions): Promise<unknown> {
     const { namespace = this.defaults.namespace, timeout, event = 'test', args = [] } = options;
-    const seat = this.peer.connectedSeat(namespace);
-    const before = new Set(this.peer.handlers());
-    const running = this.peer.run(seat, { message: event, args }, () => inPrepared(options, fn));
+    const connection = this.client.connected(namespace);
+    const before = new Set(this.client.handlers());
+    const running = this.client.run(connection, { message: event, args }, () => inPrepared(options, fn));
     running.catch(() => {}); // who waits is told below
     await this.settled('the function given to run() to end', { before, namespace, timeout });
     return await running;
@@ -212,28 +212,28 @@ export class TestClient extends TestConnection {
   #speak(message: { event: string; data?: unknown }, options: TestEmitOptions): Promise<unknown> {
     const { namespace = this.defaults.namespace, callback = false } = options;
     return rejecting(() => {
-      const seat = this.peer.connectedSeat(namespace);
-      const sent = this.peer.say(seat, { data: undefined, ...message }, callback);
+      const connection = this.client.connected(namespace);
+      const sent = this.client.say(connection, { data: undefined, ...message }, callback);
       const done = callback ? this.#answer(sent, options) : this.#handled(sent, options);
       done.catch(() => {}); // who does not wait is not told
       return done;
     });
   }
 
-  async #handled({ event, before, seat }: Sent, { timeout }: TestEmitOptions): Promise<void> {
+  async #handled({ event, before, connection }: Sent, { timeout }: TestEmitOptions): Promise<void> {
     const what = `the handler of ${printable(event)} to end`;
-    await this.settled(what, { before, namespace: seat.namespace, timeout });
+    await this.settled(what, { before, namespace: connection.namespace, timeout });
   }
 
   async #answer(sent: Sent, { timeout = this.defaults.timeout }: TestEmitOptions): Promise<unknown> {
     const what = `the acknowledgement of ${printable(sent.event)}`;
-    const received = () => this.peer.inbox.describe(sent.seat.namespace);
+    const received = () => this.client.inbox.describe(sent.connection.namespace);
     const answer = await within(
       timeout,
       (_, reject) => reject(failure('FSK_TEST_TIMEOUT', what, timeout, received())),
-      this.peer.acknowledgement(sent),
+      this.client.acknowledgement(sent),
     );
-    await this.peer.quiet();
+    await this.client.quiet();
     return answer;
   }
 }

@@ -1,7 +1,7 @@
 import { failure } from '../common/errors.js';
 import { checkNamespace } from '../common/namespace.js';
-import type { Refusal, Seat } from './namespace-connection.js';
-import type { Peer } from './protocol-client.js';
+import type { Refusal, NamespaceConnection } from './namespace-connection.js';
+import type { ProtocolClient } from './protocol-client.js';
 import { within } from './real-time.js';
 import type { HttpAgent } from './web-socket.js';
 
@@ -78,7 +78,7 @@ export class TestConnection {
   /** @internal */
   constructor(
     /** @internal */
-    protected readonly peer: Peer,
+    protected readonly client: ProtocolClient,
     /** @internal */
     protected readonly defaults: Defaults,
   ) {}
@@ -102,20 +102,20 @@ export class TestConnection {
     { auth = this.defaults.auth, timeout = this.defaults.timeout }: ConnectOptions = {},
   ): Promise<boolean> {
     return rejecting(() => {
-      const seat = this.peer.seat(checkNamespace(namespace, 'connect() of a test client'));
-      if (!seat.isConnected && !seat.isAsking) this.peer.join(seat, auth);
-      return this.#decision(seat, timeout);
+      const connection = this.client.connectionTo(checkNamespace(namespace, 'connect() of a test client'));
+      if (!connection.isConnected && !connection.isAsking) this.client.join(connection, auth);
+      return this.#decision(connection, timeout);
     });
   }
 
   /** Whether the client is connected to a namespace. A disconnect by the server is noticed. */
   isConnected(namespace: string = this.defaults.namespace): boolean {
-    return this.peer.seat(namespace).isConnected;
+    return this.client.connectionTo(namespace).isConnected;
   }
 
   /** The client's id in a namespace (`request.sid` in its handlers); `undefined` while it is not connected. */
   sid(namespace: string = this.defaults.namespace): string | undefined {
-    return this.peer.seat(namespace).sid;
+    return this.client.connectionTo(namespace).sid;
   }
 
   /**
@@ -134,7 +134,7 @@ export class TestConnection {
    * ```
    */
   refusal(namespace: string = this.defaults.namespace): Refusal | undefined {
-    return this.peer.seat(namespace).refusal;
+    return this.client.connectionTo(namespace).refusal;
   }
 
   /**
@@ -142,7 +142,7 @@ export class TestConnection {
    * `io client disconnect` or `transport close`. `undefined` while it is connected, and before it ever was.
    */
   disconnectReason(namespace: string = this.defaults.namespace): string | undefined {
-    return this.peer.seat(namespace).disconnectReason;
+    return this.client.connectionTo(namespace).disconnectReason;
   }
 
   /**
@@ -151,8 +151,8 @@ export class TestConnection {
    */
   disconnect(namespace: string = this.defaults.namespace): Promise<void> {
     return rejecting(() => {
-      const before = new Set(this.peer.handlers());
-      this.peer.leave(this.peer.connectedSeat(namespace));
+      const before = new Set(this.client.handlers());
+      this.client.leave(this.client.connected(namespace));
       return this.settled(`the disconnect handler of ${namespace}`, { before });
     });
   }
@@ -162,8 +162,8 @@ export class TestConnection {
    * happens if the connection has ended already, with the application for example.
    */
   async close(): Promise<void> {
-    const before = new Set(this.peer.handlers());
-    await this.peer.close(this.defaults.timeout);
+    const before = new Set(this.client.handlers());
+    await this.client.close(this.defaults.timeout);
     await this.settled('the disconnect handlers', { before });
   }
 
@@ -181,23 +181,24 @@ export class TestConnection {
       timeout = this.defaults.timeout,
     }: { before?: ReadonlySet<Promise<void>>; namespace?: string; timeout?: number } = {},
   ): Promise<void> {
-    if (await this.peer.settled(timeout, before)) return;
-    throw failure('FSK_TEST_TIMEOUT', what, timeout, this.peer.inbox.describe(namespace));
+    if (await this.client.settled(timeout, before)) return;
+    throw failure('FSK_TEST_TIMEOUT', what, timeout, this.client.inbox.describe(namespace));
   }
 
-  async #decision(seat: Seat, timeout: number): Promise<boolean> {
-    const { namespace } = seat;
+  async #decision(connection: NamespaceConnection, timeout: number): Promise<boolean> {
+    const { namespace } = connection;
     const what = `a decision about ${namespace}`;
     await within<void>(
       timeout,
-      (_, reject) => reject(failure('FSK_TEST_TIMEOUT', what, timeout, this.peer.inbox.describe(namespace))),
+      (_, reject) =>
+        reject(failure('FSK_TEST_TIMEOUT', what, timeout, this.client.inbox.describe(namespace))),
       (resolve) => {
-        if (!seat.isAsking) resolve();
-        return seat.watch(resolve);
+        if (!connection.isAsking) resolve();
+        return connection.watch(resolve);
       },
     );
     await this.settled(what, { namespace, timeout });
-    return seat.isConnected;
+    return connection.isConnected;
   }
 }
 

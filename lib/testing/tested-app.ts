@@ -115,7 +115,7 @@ export class TestedApp {
     const handler = compiler.compileFunction(fn, { place: fn.name || 'run() of a test client' });
     const request = new EventRequest(connection, event);
     return new Promise((resolve, reject) => {
-      void executor.decide({ request, handler, values: [] }, (_, outcome) => {
+      void executor.runForOutcome({ request, handler, values: [] }, (_, outcome) => {
         if ('error' in outcome) reject(outcome.error);
         else resolve(outcome.result);
       });

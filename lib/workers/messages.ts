@@ -1,3 +1,5 @@
+import type { Published, QueueMessage } from '../queue/workers.js';
+
 /** What a worker tells the primary process. */
 export type FromWorker =
   /** It takes connections, and may take so many milliseconds to end. */
@@ -8,18 +10,7 @@ export type FromWorker =
   | { fsk: 'beat'; open: number }
   /** The application wants all to end. */
   | { fsk: 'stop' }
-  /** It hears a topic; `own`: also what it publishes there itself. */
-  | { fsk: 'subscribe'; topic: string; own?: boolean }
-  /** It hears it no longer. */
-  | { fsk: 'unsubscribe'; topic: string }
-  | Published;
-
-/** Bytes for the workers that hear a topic. */
-export interface Published {
-  fsk: 'publish';
-  topic: string;
-  payload: Uint8Array;
-}
+  | QueueMessage;
 
 /** What the primary process tells a worker. */
 export type FromPrimary =

@@ -1,7 +1,8 @@
 import cluster, { type Worker } from 'node:cluster';
 import type { FlaskSocketLogger } from '../common/logger.js';
 import { DEFAULTS } from '../common/options.js';
-import { BEAT, isFromWorker, type Published } from './messages.js';
+import type { Published } from '../queue/workers.js';
+import { BEAT, isFromWorker } from './messages.js';
 import { WorkerHandle } from './worker-handle.js';
 
 /** A worker that lived for so long died by accident: it is replaced at once. In milliseconds. */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { backendOf } from '../../lib/queue/back-ends.js';
 import { encode, seal } from '../../lib/queue/codec.js';
-import { openLink, type OpenLink } from '../../lib/queue/open-queue.js';
+import { openBrokerLink, type OpenBrokerLink } from '../../lib/queue/open-queue.js';
 import type { Command, Driver, Written } from '../../lib/queue/queue.js';
 import { hostileMessages, hugeMessages } from './hostile.js';
 import { type Client, SOON, type World } from './world.js';
@@ -116,7 +116,7 @@ const everybody = { nsp: '/', rooms: [], except: [] };
 /** A command as the processes of the back end write it, unsigned. */
 async function written(world: World, channel: string, command: Command): Promise<Written> {
   const url = world.backEnd.queue(world.broker.url);
-  const { write, link }: OpenLink = await openLink({ url, channel, logger });
+  const { write, link }: OpenBrokerLink = await openBrokerLink({ url, channel, logger });
   await link.close();
   return write(command);
 }

@@ -1,6 +1,6 @@
 import { SocketIO } from 'nestjs-flask-socket';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { allHaveArrived } from '../../lib/server/run/worker-process.js';
+import { waitForConnectingClients } from '../../lib/server/run/worker-process.js';
 import { startApp } from '../support/app.js';
 
 const handshake = '/socket.io/?EIO=4&transport=polling';
@@ -15,7 +15,7 @@ describe('a worker that is replaced', () => {
     vi.useFakeTimers({ toFake: ['Date'] }); // the deadline does not come
     onTestFinished(() => void vi.useRealTimers());
 
-    const waiting = allHaveArrived(server, () => false).then(() => (arrived = true));
+    const waiting = waitForConnectingClients(server, () => false).then(() => (arrived = true));
     await fetch(app.url); // a while
     const before = arrived;
     await fetch(`${app.url}${handshake}&sid=${sid}`, { method: 'POST', body: '40' });

@@ -1,10 +1,10 @@
 import { vi } from 'vitest';
-import type { Link } from '../../lib/queue/broker-link.js';
-import { openLink } from '../../lib/queue/open-queue.js';
+import type { BrokerLink } from '../../lib/queue/broker-link.js';
+import { openBrokerLink } from '../../lib/queue/open-queue.js';
 
 /** A link as a process of an application has it, with what it logs. */
 export interface TestLink {
-  link: Link;
+  link: BrokerLink;
   /** What the log said, line by line. */
   lines: string[];
   /** Resolves when the broker is there. */
@@ -24,7 +24,7 @@ export const changes = (lines: string[]) => lines.filter((line) => / is (away|ba
 
 /** Opens links, and closes them together. */
 export class Links {
-  readonly #open: Link[] = [];
+  readonly #open: BrokerLink[] = [];
 
   constructor(private readonly url: () => string) {}
 
@@ -32,7 +32,7 @@ export class Links {
     const lines: string[] = [];
     const keep = (line: string) => lines.push(line);
     const logger = { log: keep, warn: keep, error: keep };
-    const { link } = await openLink({ url: this.url(), channel, secret, logger });
+    const { link } = await openBrokerLink({ url: this.url(), channel, secret, logger });
     this.#open.push(link);
     link.open();
     return {

@@ -3,8 +3,8 @@ import { LONGEST_TIMER } from '../../common/constants.js';
 import { failure } from '../../common/errors.js';
 import { printable } from '../../common/printable.js';
 import { hasBytes } from '../codec.js';
-import type { Link } from '../broker-link.js';
-import type { Asker, Command, Question, Written } from '../queue.js';
+import type { BrokerLink } from '../broker-link.js';
+import type { RemoteCaller, Command, RemoteCall, Written } from '../queue.js';
 import {
   emitMessage,
   messagesOf,
@@ -30,18 +30,18 @@ interface Asked {
 }
 
 /** The one channel of python-socketio's processes, shared by the namespaces of a server. */
-export class FlaskSocketioBus implements Asker {
+export class FlaskSocketioBus implements RemoteCaller {
   readonly #hostId = randomUUID().replaceAll('-', '');
   readonly #own = Buffer.from(`"host_id":"${this.#hostId}"}`);
   readonly #receivers = new Map<string, Receiver>();
   readonly #asked = new Map<number, Asked>();
-  #link: Link | undefined;
+  #link: BrokerLink | undefined;
   #count = 0;
 
   constructor(private readonly channel: string) {}
 
   /** From now on what arrives is for the namespaces. */
-  open(link: Link): void {
+  open(link: BrokerLink): void {
     this.#link = link;
     link.subscribe(this.channel, (payload) => this.#receive(payload));
   }
@@ -81,7 +81,7 @@ export class FlaskSocketioBus implements Asker {
   }
 
   /** What a client of another process acknowledges an event with. Nobody says that there is no such client. */
-  ask({ namespace, sid, outgoing, timeout }: Question): Promise<readonly unknown[]> {
+  call({ namespace, sid, outgoing, timeout }: RemoteCall): Promise<readonly unknown[]> {
     const id = ++this.#count;
     const to = { nsp: namespace, rooms: [sid], except: [] };
     const payload = this.#encoded(emitMessage({ to, values: outgoing }, [sid, namespace, id]));

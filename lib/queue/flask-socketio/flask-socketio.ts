@@ -23,7 +23,7 @@ function flaskSocketioParts(driver: Driver, channel: string): Parts {
   const bus = new FlaskSocketioBus(channel);
   return {
     driver,
-    asker: bus,
+    remoteCaller: bus,
     write: (command) => bus.write(command),
     async adapter(link) {
       bus.open(link);

@@ -4,7 +4,7 @@ import { failureFrom } from '../../common/errors.js';
 import { load } from '../../common/optional-package.js';
 import type { Backend } from '../back-end.js';
 import { withoutPassword } from '../queue-url.js';
-import { fitted, type Session, SessionDriver, type SessionEvents, watch } from '../session-driver.js';
+import { fitName, type Session, SessionDriver, type SessionEvents, watch } from '../session-driver.js';
 import { PostgresInbox, PostgresOutbox } from './postgres-messages.js';
 
 const CONNECTING = 5_000;
@@ -27,9 +27,9 @@ export const backend: Backend = {
     } catch (cause) {
       throw failureFrom(cause, 'FSK_INVALID_QUEUE', withoutPassword(url), 'it is no PostgreSQL URL');
     }
-    const table = fitted(`${channel}_attachments`, LONGEST_NAME);
+    const table = fitName(`${channel}_attachments`, LONGEST_NAME);
     const driver = new SessionDriver({
-      address: (topic) => fitted(topic, LONGEST_NAME),
+      address: (topic) => fitName(topic, LONGEST_NAME),
       connect: (events, signal) => postgresSession(new Client(settings), table, { events, signal }),
     });
     return { driver };

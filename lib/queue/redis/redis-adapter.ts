@@ -2,20 +2,20 @@ import type { Namespace, Server } from 'socket.io';
 import type { Adapter } from 'socket.io-adapter';
 import { load } from '../../common/optional-package.js';
 import { guarded } from '../../common/thenable.js';
-import type { Link } from '../broker-link.js';
+import type { BrokerLink } from '../broker-link.js';
 import { appliedHere, reporter, type Reporter, socketsAsJson } from '../cluster-adapters.js';
 import { checkAdapterOptions, checkPacket, checkServerEvent, REQUESTS } from '../cluster-message.js';
 import { decode, msgpack } from '../codec.js';
 import { arriving, leaving } from '../portable.js';
 import type { AdapterFactory } from '../queue.js';
-import { inTime, type RedisDriver, type Subscription } from './redis-session.js';
+import { withTimeout, type RedisDriver, type Subscription } from './redis-session.js';
 
 /** socket.io's adapter, guarded. */
-export function redisAdapter(link: Link, driver: RedisDriver): AdapterFactory {
+export function redisAdapter(link: BrokerLink, driver: RedisDriver): AdapterFactory {
   const { createAdapter } = load('@socket.io/redis-adapter') as typeof import('@socket.io/redis-adapter');
   const client = redisClientView(link, driver);
-  return function factory(namespace: never) {
-    const parser = redisParser((namespace as Namespace).server);
+  return function factory(namespace: Namespace) {
+    const parser = redisParser(namespace.server);
     const create = createAdapter(client, client, { key: link.channel, parser });
     return guardRedisAdapter(create(namespace), link);
   };
@@ -65,7 +65,7 @@ export const redisParser = (server: Server) => ({
  * Makes socket.io's Redis adapter bear what arrives (it leaves rejections unhandled), and apply what is asked of its
  * own clients at once (it waits until Redis has brought the request back).
  */
-export function guardRedisAdapter(created: Adapter, link: Link): Adapter {
+export function guardRedisAdapter(created: Adapter, link: BrokerLink): Adapter {
   const adapter = created as RedisAdapter;
   const { onrequest } = adapter;
   const own: Partial<RedisAdapter> = {
@@ -121,7 +121,7 @@ const PUBLISHED = Promise.resolve();
  * What socket.io's Redis adapters take for a client of the package `redis`, for publishing and for subscribing: each
  * message passes the link, so that an outage ends nothing and nothing malformed reaches the adapter.
  */
-export function redisClientView(link: Link, driver: RedisDriver) {
+export function redisClientView(link: BrokerLink, driver: RedisDriver) {
   const subscribe = (as: Subscription) => (topics: string | string[], hear: Hear) => {
     for (const topic of [topics].flat()) driver.subscribe(topic, link.guarded(hear), as);
   };
@@ -142,7 +142,9 @@ export function redisClientView(link: Link, driver: RedisDriver) {
     pUnsubscribe: (pattern: string) => unsubscribe('pattern')(literal(pattern)),
     sUnsubscribe: unsubscribe('sharded'),
     sendCommand: ([, numSub, topic]: [string, string, string]) =>
-      inTime(driver.count(topic, numSub === 'NUMSUB' ? 'exact' : 'sharded').then((count) => [topic, count])),
+      withTimeout(
+        driver.count(topic, numSub === 'NUMSUB' ? 'exact' : 'sharded').then((count) => [topic, count]),
+      ),
     on: () => {},
     off: () => {},
   };

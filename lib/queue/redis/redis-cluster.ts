@@ -1,5 +1,5 @@
 import type { Broker, SessionEvents } from '../session-driver.js';
-import { type Connect, inTime, type RedisSession, topicOfAddress } from './redis-session.js';
+import { type Connect, withTimeout, type RedisSession, topicOfAddress } from './redis-session.js';
 
 /** Slots of a cluster, and the master that has them. */
 interface Shard {
@@ -52,7 +52,7 @@ async function connectFirst(urls: string[], connect: (url: string) => Promise<Re
 /** Nothing where Redis is no cluster, or does not tell. */
 async function shardsOf(session: RedisSession, url: string): Promise<Shard[] | undefined> {
   try {
-    const slots = await inTime(
+    const slots = await withTimeout(
       session.ask('', ({ publisher }) => publisher.sendCommand<Slots>(['CLUSTER', 'SLOTS'])),
     );
     return slots.map(([from, to, [host, port]]) => ({ from, to, url: nodeUrl(url, host, port) }));

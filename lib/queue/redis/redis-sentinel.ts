@@ -2,7 +2,7 @@ import type { RedisClientOptions, RedisClientType } from 'redis';
 import { failure } from '../../common/errors.js';
 import type { Backend } from '../back-end.js';
 import { withoutPassword } from '../queue-url.js';
-import { clientMaker, inTime, type MakeClient, RedisDriver, redisSession } from './redis-session.js';
+import { clientMaker, withTimeout, type MakeClient, RedisDriver, redisSession } from './redis-session.js';
 import { redisParts } from './redis.js';
 
 const PORT = 26_379;
@@ -90,14 +90,14 @@ async function masterOf(
 
 async function addressOf(sentinel: RedisClientType, master: string): Promise<[string, string]> {
   sentinel.on('error', () => {}); // `connect` rejects with it
-  await inTime(sentinel.connect());
-  const address = await inTime(sentinel.sendCommand(['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', master]));
+  await withTimeout(sentinel.connect());
+  const address = await withTimeout(sentinel.sendCommand(['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', master]));
   if (!Array.isArray(address)) throw new Error(`the sentinels do not know ${master}`);
   return address.map(String) as [string, string];
 }
 
 async function demandMaster(client: RedisClientType): Promise<void> {
-  const role = await inTime(client.sendCommand(['ROLE']));
+  const role = await withTimeout(client.sendCommand(['ROLE']));
   if (!Array.isArray(role) || role[0] !== 'master')
     throw new Error('the sentinels named a server that is no master');
 }

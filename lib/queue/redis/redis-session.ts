@@ -192,6 +192,6 @@ async function unlisten(client: RedisClientType, address: string): Promise<void>
 const PATIENCE = 2_000;
 
 /** The same, or a rejection when it takes too long. */
-export function inTime<T>(reply: Promise<T>): Promise<T> {
+export function withTimeout<T>(reply: Promise<T>): Promise<T> {
   return withinTime(reply, PATIENCE, () => new Error('the broker did not answer in time'));
 }

@@ -1,7 +1,8 @@
+import type { Namespace } from 'socket.io';
 import type { ClusterAdapter } from 'socket.io-adapter';
 import { load } from '../../common/optional-package.js';
 import type { Backend } from '../back-end.js';
-import type { Link } from '../broker-link.js';
+import type { BrokerLink } from '../broker-link.js';
 import { answeringAlways, localFirst } from '../cluster-adapters.js';
 import { checkClusterMessage, type ClusterMessage } from '../cluster-message.js';
 import { decode, encode } from '../codec.js';
@@ -29,7 +30,7 @@ interface Internals {
   onMessage(message: ClusterMessage): void;
 }
 
-function shardedAdapter(link: Link, driver: RedisDriver): AdapterFactory {
+function shardedAdapter(link: BrokerLink, driver: RedisDriver): AdapterFactory {
   const { createShardedAdapter } = load(
     '@socket.io/redis-adapter',
   ) as typeof import('@socket.io/redis-adapter');
@@ -39,7 +40,7 @@ function shardedAdapter(link: Link, driver: RedisDriver): AdapterFactory {
     // A channel for each room would be subscribed to after the join: what is sent in between would be lost.
     subscriptionMode: 'static',
   });
-  return function factory(namespace: never) {
+  return function factory(namespace: Namespace) {
     return answeringAlways(guarded(localFirst(create(namespace) as ClusterAdapter)), link);
   };
 }

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { setImmediate as afterThis, setTimeout as delay } from 'node:timers/promises';
-import type { Link } from '../broker-link.js';
+import type { BrokerLink } from '../broker-link.js';
 import { TYPES } from '../cluster-message.js';
 import { msgpack, seal, unseal } from '../codec.js';
 import { redisClientView } from './redis-adapter.js';
-import { inTime } from './redis-session.js';
+import { withTimeout } from './redis-session.js';
 import {
   type Entry,
   type Fields,
@@ -118,7 +118,7 @@ export interface StreamClientView {
  * What socket.io's streams adapter takes for a client of the package `redis`: it may poll without a pause and leave
  * what it asks for unhandled, here nothing rejects that is not awaited, and what arrives is whole.
  */
-export function streamClientView(link: Link, driver: StreamDriver, secret?: string): StreamClientView {
+export function streamClientView(link: BrokerLink, driver: StreamDriver, secret?: string): StreamClientView {
   const turns = new StreamTurns<Message>();
   let waits = false;
   const plain = redisClientView(link, driver);
@@ -136,7 +136,7 @@ export function streamClientView(link: Link, driver: StreamDriver, secret?: stri
     },
     xRead: async () => [{ messages: await turns.next(() => readOn(link, driver)) }],
     xRange: async (_: string, from: string, to: string) => {
-      const range = async (end: string) => whole(link, driver, await inTime(driver.range(from, end)));
+      const range = async (end: string) => whole(link, driver, await withTimeout(driver.range(from, end)));
       if (to === '+') return (await turns.replay(range, driver.cursor)).map(withoutVolatile);
       await turns.reached(to, driver.cursor);
       return await range(to);
@@ -146,12 +146,12 @@ export function streamClientView(link: Link, driver: StreamDriver, secret?: stri
   return {
     client,
     waitForOffsets: () => void (waits = true),
-    look: async (key) => opened(secret, key, await inTime(driver.look(key))),
+    look: async (key) => opened(secret, key, await withTimeout(driver.look(key))),
   };
 }
 
 /** XREAD, that waits where Redis cannot be read, and for ever once the link is closed. */
-async function readOn(link: Link, driver: StreamDriver): Promise<Message[]> {
+async function readOn(link: BrokerLink, driver: StreamDriver): Promise<Message[]> {
   if (link.state === 'closed') return await new Promise(() => {});
   try {
     return whole(link, driver, await driver.read());
@@ -171,7 +171,7 @@ function withoutVolatile(entry: Message): Message {
 }
 
 /** The entries that are signed as ours are, and have all fields; the link counts the others. */
-function whole(link: Link, { stream }: StreamDriver, entries: Entry[]): Message[] {
+function whole(link: BrokerLink, { stream }: StreamDriver, entries: Entry[]): Message[] {
   const messages: Message[] = [];
   for (const { id, sealed } of entries) {
     const take = link.guarded((payload) => messages.push({ id, message: readFields(payload) }));
@@ -183,7 +183,7 @@ function whole(link: Link, { stream }: StreamDriver, entries: Entry[]): Message[
 /** Where the sessions of clients that have gone are kept, signed like everything else. */
 function sessions(driver: StreamDriver, secret: string | undefined): object {
   const sealed = (key: string, value: string) => seal(secret, key, Buffer.from(value)).toString('base64');
-  const taken = async (key: string) => [opened(secret, key, await inTime(driver.take(key)))];
+  const taken = async (key: string) => [opened(secret, key, await withTimeout(driver.take(key)))];
   return {
     set: (key: string, value: string, { PX }: { PX: number }) =>
       driver.store(key, sealed(key, value), PX).catch(() => {}), // its client starts afresh, then

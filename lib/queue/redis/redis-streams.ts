@@ -1,8 +1,9 @@
+import type { Namespace } from 'socket.io';
 import type { ClusterAdapter } from 'socket.io-adapter';
 import { plain } from '../../common/copies.js';
 import { load } from '../../common/optional-package.js';
 import type { Backend } from '../back-end.js';
-import type { Link } from '../broker-link.js';
+import type { BrokerLink } from '../broker-link.js';
 import { answeringAlways, localFirst } from '../cluster-adapters.js';
 import { checkClusterMessage, clusterMessage } from '../cluster-message.js';
 import { hasBytes, msgpack, repaired } from '../codec.js';
@@ -36,12 +37,12 @@ interface Internals {
   doPublish(message: { data?: unknown }): Promise<string>;
 }
 
-/** The part of a namespace that says whether clients are to get what they missed. */
+/** The part of a server that says whether clients are to get what they missed; typed private by socket.io. */
 interface Recovering {
-  server: { opts: { connectionStateRecovery?: unknown } };
+  opts: { connectionStateRecovery?: unknown };
 }
 
-function streamsAdapter(link: Link, driver: StreamDriver, secret: string | undefined): AdapterFactory {
+function streamsAdapter(link: BrokerLink, driver: StreamDriver, secret: string | undefined): AdapterFactory {
   const { createAdapter } = load(
     '@socket.io/redis-streams-adapter',
   ) as typeof import('@socket.io/redis-streams-adapter');
@@ -52,9 +53,10 @@ function streamsAdapter(link: Link, driver: StreamDriver, secret: string | undef
     channelPrefix: link.channel,
     sessionKeyPrefix: sessions,
   }) as (namespace: unknown) => ClusterAdapter;
-  return function factory(namespace: Recovering) {
+  return function factory(namespace: Namespace) {
     const adapter = leavingChannels(answeringAlways(checking(create(namespace), link), link), link);
-    if (!namespace.server.opts.connectionStateRecovery) return localFirst(adapter);
+    const { opts } = namespace.server as unknown as Recovering; // typed private
+    if (!opts.connectionStateRecovery) return localFirst(adapter);
     // A client has to be told which message of the stream it gets, so that it can say which was its last.
     view.waitForOffsets();
     return Object.assign(adapter, { peekSession: (pid: string) => peek(view, `${sessions}${pid}`) });
@@ -71,7 +73,7 @@ async function peek(view: StreamClientView, key: string): Promise<unknown> {
  * Makes the adapter take only what it can bear, from the stream and from channels, and the link count the rest. What it
  * gives is as clients would get it: its codec knows nothing of `toJSON()`.
  */
-function checking(adapter: ClusterAdapter, link: Link): ClusterAdapter {
+function checking(adapter: ClusterAdapter, link: BrokerLink): ClusterAdapter {
   const { server } = adapter.nsp;
   const internals = adapter as unknown as Internals; // typed protected
   const take = internals.onMessage.bind(adapter);
@@ -94,7 +96,7 @@ function checking(adapter: ClusterAdapter, link: Link): ClusterAdapter {
 }
 
 /** Makes the adapter leave its channels with its namespace: socket.io's listens to them for good. */
-function leavingChannels(adapter: ClusterAdapter, link: Link): ClusterAdapter {
+function leavingChannels(adapter: ClusterAdapter, link: BrokerLink): ClusterAdapter {
   const { uid } = adapter as unknown as { uid: string }; // typed protected
   const channel = `${link.channel}#${adapter.nsp.name}#`;
   const close = adapter.close.bind(adapter);

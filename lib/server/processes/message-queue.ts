@@ -14,7 +14,7 @@ import { OtherProcesses } from './other-processes.js';
 /** The message queue of an application, if option `messageQueue` names one. */
 export class MessageQueue {
   queue: Queue | undefined;
-  elsewhere: OtherProcesses | undefined;
+  otherProcesses: OtherProcesses | undefined;
   readonly #leadership: Leadership;
 
   constructor(
@@ -31,7 +31,7 @@ export class MessageQueue {
     if (typeof messageQueue === 'function') return;
     const address = typeof messageQueue === 'string' ? { url: messageQueue } : messageQueue;
     this.queue = await openQueue({ ...address, channel, secret, logger: this.logger });
-    this.elsewhere = new OtherProcesses(this.queue, runtime);
+    this.otherProcesses = new OtherProcesses(this.queue, runtime);
     this.#leadership.among(this.queue.fleet);
   }
 
@@ -45,7 +45,7 @@ export class MessageQueue {
   get adapter(): AdapterFactory | undefined {
     const { messageQueue } = this.options();
     if (typeof messageQueue === 'function') return messageQueue;
-    return this.queue?.adapter as AdapterFactory | undefined; // socket.io's type of a constructor
+    return this.queue?.adapter;
   }
 
   /** For the log. */

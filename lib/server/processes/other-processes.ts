@@ -3,7 +3,7 @@ import { MEMBERS_TIMEOUT, PacketType } from '../../common/constants.js';
 import { failure, FlaskSocketError } from '../../common/errors.js';
 import { payloadProblem } from '../../common/payload.js';
 import { printable } from '../../common/printable.js';
-import type { Command, Elsewhere, Member, Members, RemoteCall } from '../../common/remote-clients.js';
+import type { Command, RemoteClients, Member, Members, RemoteCall } from '../../common/remote-clients.js';
 import type { Runtime } from '../../context/connection.js';
 import { valuesOf } from '../../messaging/call.js';
 import { membersFrom, membersHere } from '../../messaging/members.js';
@@ -28,7 +28,7 @@ type CallAnswer = { values: readonly unknown[] } | { code: CallEnd };
 type CallEnd = 'FSK_CALL_DISCONNECTED' | 'FSK_CALL_TIMEOUT' | 'FSK_CALL_ANSWER_TOO_LARGE';
 
 /** The clients of other processes, through the message queue; and what those ask of the clients here. */
-export class OtherProcesses implements Elsewhere {
+export class OtherProcesses implements RemoteClients {
   #warned = Number.NEGATIVE_INFINITY;
 
   constructor(
@@ -54,7 +54,7 @@ export class OtherProcesses implements Elsewhere {
     const { timeout } = asked;
     const answer = await this.#ask(question);
     if (answer === NOT_MINE) {
-      const values = await this.queue.ask?.(question);
+      const values = await this.queue.call?.(question);
       return values && taken(values, printable(outgoing[0]));
     }
     const { values, code } = (answer ?? {}) as { values?: unknown; code?: unknown };

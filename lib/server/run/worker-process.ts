@@ -27,7 +27,7 @@ export async function serveAsWorker(app: INestApplication): Promise<INestApplica
     tell({ fsk: 'stop' }); // all workers are to end, not this one alone
     await app.close();
   };
-  const retire = () => void allHaveArrived(server, () => connections.isAsked).then(end);
+  const retire = () => void waitForConnectingClients(server, () => connections.isAsked).then(end);
   const { shutdownTimeout } = app.get(FlaskSocketConfig).options;
   connections.start({ drain: end, retire, shutdownTimeout });
   // Nest would say that it does not listen. Its proxy takes definitions, but no assignments.
@@ -44,11 +44,11 @@ const PAUSE = 20;
  * Resolves when all clients that are connecting are in a namespace, or after two seconds. `isAsked` says whether there
  * is one that the server does not know yet. Source: promise P2.
  */
-export async function allHaveArrived(server: Server, isAsked: () => boolean): Promise<void> {
+export async function waitForConnectingClients(server: Server, isAsked: () => boolean): Promise<void> {
   const until = Date.now() + LONGEST;
-  while ((isAsked() || isSomebodyArriving(server)) && Date.now() < until) await delay(PAUSE);
+  while ((isAsked() || isSomebodyConnecting(server)) && Date.now() < until) await delay(PAUSE);
 }
 
-function isSomebodyArriving(server: Server): boolean {
+function isSomebodyConnecting(server: Server): boolean {
   return server.engine.clientsCount > clientsOf(server).size;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { fleetOn, type Word } from '../../../lib/queue/fleet.js';
-import { Link } from '../../../lib/queue/broker-link.js';
+import { BrokerLink } from '../../../lib/queue/broker-link.js';
 import type { Driver, Listener } from '../../../lib/queue/queue.js';
 
 /** A fleet on a broker that brings back what it is given. */
@@ -16,7 +16,7 @@ function fleet() {
     close: () => Promise.resolve(),
   };
   const logger = { log: () => {}, warn: () => {}, error: () => {} };
-  const link = new Link(driver, { url: 'fake://', name: 'fake://', channel: 'shop', logger });
+  const link = new BrokerLink(driver, { url: 'fake://', name: 'fake://', channel: 'shop', logger });
   const heard: Word[] = [];
   const found = fleetOn(link);
   found.hear((word) => heard.push(word));

@@ -1,6 +1,6 @@
 import { Module } from 'node:module';
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { openLink, openQueue } from '../../../lib/queue/open-queue.js';
+import { openBrokerLink, openQueue } from '../../../lib/queue/open-queue.js';
 import { KeepingLogger } from '../../support/app.js';
 
 const PACKAGES = [
@@ -34,7 +34,7 @@ describe('a message queue whose packages are not installed', () => {
   });
 
   it.each(PACKAGES)('O1 %s needs no adapter to emit', async (url, driver) => {
-    const opening = openLink({ url, channel: 'app', logger: new KeepingLogger() as never });
+    const opening = openBrokerLink({ url, channel: 'app', logger: new KeepingLogger() as never });
     await expect(opening).rejects.toThrow(new RegExp(`"${driver}" is not installed.*npm install ${driver}$`));
   });
 });

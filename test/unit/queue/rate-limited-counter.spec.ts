@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { backoff } from '../../../lib/queue/session-driver.js';
-import { Tally } from '../../../lib/queue/backlog.js';
+import { RateLimitedCounter } from '../../../lib/queue/backlog.js';
 
 describe('the tally of what goes wrong', () => {
   const said: string[] = [];
-  const tallied = () => new Tally((count, why) => said.push(`${count}: ${why}`));
+  const tallied = () => new RateLimitedCounter((count, why) => said.push(`${count}: ${why}`));
 
   beforeEach(() => {
     vi.useFakeTimers();
