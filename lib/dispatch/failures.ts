@@ -1,7 +1,8 @@
 import { HttpException } from '@nestjs/common';
 import { WsException } from '@nestjs/websockets';
 import type { Socket } from 'socket.io';
-import { EXCEPTION_EVENT, INTERNAL_ERROR, RESERVED_EVENTS } from '../common/constants.js';
+import { isDispatchable } from '../common/args.js';
+import { EXCEPTION_EVENT, INTERNAL_ERROR } from '../common/constants.js';
 import type { Log } from '../common/logger.js';
 import { describeThrown, nameOfThrown, printable, summarizeThrown } from '../common/printable.js';
 import type { SocketRequest } from '../context/socket-request.js';
@@ -191,8 +192,7 @@ export class Unhandled {
   }
 
   #namesFor(socket: Socket): string {
-    const listeners = socket.eventNames().filter((name) => typeof name === 'string');
-    const heard = listeners.filter((name) => !RESERVED_EVENTS.has(name));
+    const heard = socket.eventNames().filter(isDispatchable); // socket.io itself listens to `error`
     const names = [...new Set([...this.parts.registry.eventNames(socket.nsp.name), ...heard])];
     if (names.length === 0) return 'No event of this namespace has one.';
     const more = names.length > LISTED ? ', …' : '';

@@ -1,0 +1,149 @@
+import { EventEmitter } from 'node:events';
+import { Server, type Socket } from 'socket.io';
+import type { Log } from '../../lib/common/logger.js';
+import { type ClientState, Connection, type Runtime } from '../../lib/context/connection.js';
+import type { SocketRequest } from '../../lib/context/socket-request.js';
+import { SocketSession } from '../../lib/context/socket-session.js';
+import type { Handler, HandlerDefinition } from '../../lib/handlers/handler.js';
+import { HandlerRegistry } from '../../lib/handlers/handler.registry.js';
+import { EventRequest } from '../../lib/handlers/scoped-instances.js';
+import { attachConnection } from '../../lib/socketio/socket-internals.js';
+
+/** A log that keeps its lines, each with its level: `error: …`. */
+export function keptLog(): Required<Log> & { lines: string[] } {
+  const lines: string[] = [];
+  const keep = (level: string) => (line: string) => void lines.push(`${level}: ${line}`);
+  return { lines, log: keep('log'), error: keep('error'), warn: keep('warn'), debug: keep('debug') };
+}
+
+/** A Socket.IO server without HTTP: clients come over a {@link Wire}. */
+export function portlessServer(options: ConstructorParameters<typeof Server>[1] = {}): Server {
+  return new Server(options as object);
+}
+
+/** The transport of a client, in its own hands: what it sends arrives at once, what it is sent stays in `received`. */
+export class Wire extends EventEmitter {
+  readonly id = 'engine';
+  readonly protocol = 4;
+  readonly remoteAddress = '127.0.0.1';
+  readonly transport = { name: 'websocket', writable: true };
+  readonly request: { headers: object; url: string; connection: object; _query: object };
+  readonly received: string[] = [];
+  readyState = 'open';
+
+  constructor(headers: object = {}) {
+    super();
+    this.request = { headers, url: '/socket.io/', connection: {}, _query: {} };
+  }
+
+  /** What engine.io calls to send. */
+  write(packet: string): void {
+    this.received.push(packet);
+  }
+
+  /** What engine.io calls to end the connection. */
+  close(): void {
+    this.lose('forced close');
+  }
+
+  /** The connection ends. */
+  lose(reason = 'transport close'): void {
+    if (this.readyState === 'closed') return;
+    this.readyState = 'closed';
+    this.emit('close', reason);
+  }
+
+  /** The client sends a packet of the Socket.IO protocol. */
+  send(packet: string): void {
+    this.emit('data', packet);
+  }
+}
+
+/** A socket of a server, connected over a wire. */
+export interface Connected {
+  socket: Socket;
+  wire: Wire;
+}
+
+/** Connects a client to a namespace as socket.io does. */
+export async function connectTo(server: Server, namespace = '/', wire = new Wire()): Promise<Connected> {
+  if (wire.listenerCount('data') === 0) {
+    const { onconnection } = server as unknown as { onconnection(conn: Wire): void }; // typed private
+    onconnection.call(server, wire);
+  }
+  const connected = new Promise<Socket>((resolve) => server.of(namespace).once('connection', resolve));
+  wire.send(namespace === '/' ? '0' : `0${namespace},`);
+  const socket = await connected;
+  wire.received.length = 0;
+  return { socket, wire };
+}
+
+/** What a connection needs of the running server. What no test of a unit asks for is not there. */
+export function runtimeOf(server: Server, more: Partial<Runtime> = {}): Runtime {
+  return {
+    server,
+    logger: keptLog(),
+    serverFor: (namespace) => server.of(namespace),
+    app: { get: missing, resolve: missing, getHttpServer: missing },
+    remoteClients: undefined,
+    callBack: missing,
+    addressOf: () => undefined,
+    contextIdOf: missing,
+    userChanged: () => {},
+    expiryChanged: () => {},
+    warnOnce: () => {},
+    ...more,
+  };
+}
+
+function missing(): never {
+  throw new Error('This unit is alone: nobody has given it that part of the application');
+}
+
+/** A client that has been admitted to a namespace. */
+export async function connectionTo({
+  server = portlessServer(),
+  namespace = '/',
+  wire = new Wire(),
+  runtime = {},
+  client = {},
+}: {
+  server?: Server;
+  namespace?: string;
+  wire?: Wire;
+  runtime?: Partial<Runtime>;
+  client?: Partial<ClientState>;
+} = {}): Promise<Connected & { connection: Connection }> {
+  const { socket } = await connectTo(server, namespace, wire);
+  const state = Object.assign(client, { session: SocketSession.from({}) });
+  const connection = new Connection(socket, {
+    runtime: runtimeOf(server, runtime),
+    client: state,
+    params: {},
+  });
+  connection.state = 'connected';
+  attachConnection(socket, connection);
+  return { socket, wire, connection };
+}
+
+/** The request of an event. */
+export function requestOf(connection: Connection, message: string | null = 'event', args: unknown[] = []) {
+  return new EventRequest(connection, { message, args });
+}
+
+/** A compiled handler. */
+export function handlerOf(
+  run: (request: SocketRequest, values: readonly unknown[]) => unknown = () => {},
+  more: Partial<Handler> = {},
+): Handler {
+  return { place: 'Gateway.handle', run, filters: [], globalFilters: [], ...more };
+}
+
+/** A registry that holds these handlers, of the main namespace where they name none. */
+export function registryOf(
+  ...definitions: (Pick<HandlerDefinition, 'kind' | 'handler'> & Partial<HandlerDefinition>)[]
+): HandlerRegistry {
+  const registry = new HandlerRegistry();
+  for (const definition of definitions) registry.add({ namespace: '/', ...definition });
+  return registry;
+}
