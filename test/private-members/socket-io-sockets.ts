@@ -1,0 +1,318 @@
+import type { Socket } from 'socket.io';
+import { expect } from 'vitest';
+import { heard, until } from './bench.js';
+import { call, callsOf, inside, replace, type PrivateMember } from './private-member.js';
+
+interface Packet {
+  type: number;
+  nsp?: string;
+  data?: unknown[];
+  id?: number;
+}
+
+const EVENT = 2;
+
+/** The parts of socket.io's sockets, and of the connection that they share. */
+export const sockets: PrivateMember[] = [
+  {
+    member: 'Client.nsps',
+    kind: 'property',
+    serves: 'finds the sockets of a connection in other namespaces',
+    instead: '`fetchSockets()` of each namespace, held against the connection: slow, and for each packet',
+    async check(bench) {
+      const { socket } = await bench.pair('/chat');
+      expect([...inside<Map<string, Socket>>(socket.client, 'nsps')]).toEqual([['/chat', socket]]);
+    },
+  },
+  {
+    member: 'Client.decoder',
+    also: ['Client.decoder.add', 'Client.decoder.on', 'Client.decoder.removeListener'],
+    kind: 'property',
+    serves: 'measures what has been read for a packet before it is looked at',
+    instead: 'a parser of its own would measure as well, and take the place of that of the application',
+    async check(bench) {
+      const { client, socket } = await bench.pair();
+      const read = callsOf(inside<object>(socket.client, 'decoder'), 'add');
+      client.emit('news', 1);
+      await until(() => read.length > 0);
+      expect(read).toEqual([['2["news",1]']]);
+    },
+  },
+  {
+    member: 'Client.ondecoded',
+    kind: 'method',
+    serves: 'packets are checked, kept while a namespace decides, and handled without a tick of their own',
+    instead: 'middlewares of a socket see events alone, of clients that are connected, a tick later',
+    async check(bench) {
+      const { client, socket } = await bench.pair();
+      const decoder = inside<object>(socket.client, 'decoder');
+      const packets: Packet[] = [];
+      const ours = (packet: Packet) => packets.push(packet);
+      call(decoder, 'removeListener', 'decoded', inside(socket.client, 'ondecoded'));
+      Reflect.set(socket.client, 'ondecoded', ours);
+      call(decoder, 'on', 'decoded', ours);
+      const seen = callsOf(socket, '_onpacket');
+      client.emit('news', 1);
+      await until(() => packets.length > 0);
+      expect(packets).toMatchObject([{ type: EVENT, nsp: '/', data: ['news', 1] }]);
+      client.disconnect();
+      await until(() => !socket.connected || packets.length > 1);
+      expect(seen).toEqual([]);
+    },
+  },
+  {
+    member: 'Client._packet',
+    kind: 'method',
+    serves: 'refuses a client before it has a socket',
+    instead: 'a middleware could, when the socket has been made of what is refused',
+    async check(bench) {
+      const { client, socket } = await bench.pair();
+      call(socket.client, '_packet', { type: EVENT, nsp: '/', data: ['news', 1] });
+      expect(await heard(client, 'news')).toEqual([1]);
+    },
+  },
+  {
+    member: 'Client.writeToEngine',
+    kind: 'method',
+    serves:
+      'what adapters write to a client that is connecting waits until it has been told that it is connected',
+    instead: 'there is none: adapters call it, past the socket',
+    async check(bench) {
+      const { client, socket } = await bench.pair();
+      const written = callsOf(socket.client, 'writeToEngine');
+      bench.main.emit('news', 1);
+      expect(written).toMatchObject([[['2["news",1]'], { preEncoded: true }]]);
+      await heard(client, 'news');
+      call(socket.client, 'writeToEngine', ['2["more",2]'], {});
+      expect(await heard(client, 'more')).toEqual([2]);
+    },
+  },
+  {
+    member: 'Socket.packet',
+    kind: 'method',
+    serves:
+      'what is sent to a client that is connecting is held; packets are sent whose values are counted nowhere',
+    instead: '`emit()` spreads its values as arguments, and sends at once',
+    async check(bench) {
+      const { client, socket } = await bench.pair();
+      const sent = callsOf<[Packet, unknown]>(socket, 'packet');
+      socket.emit('news', 1);
+      expect(sent[0]![0]).toMatchObject({ type: EVENT, data: ['news', 1] });
+      await heard(client, 'news');
+      call(socket, 'packet', { type: EVENT, data: ['more', 2] });
+      expect(await heard(client, 'more')).toEqual([2]);
+    },
+  },
+  {
+    member: 'Socket.acks',
+    kind: 'property',
+    serves: 'an acknowledgement of any length is taken, and forgotten when nobody waits any more',
+    instead: "`emit()` with a callback gets a client's values as arguments, which overflow the stack",
+    async check(bench) {
+      const { client, socket } = await bench.pair();
+      const answers: unknown[][] = [];
+      const acks = inside<Map<number, (...values: unknown[]) => void>>(socket, 'acks');
+      acks.set(7, (...values) => answers.push(values));
+      client.on('ask', (answer: (...values: unknown[]) => void) => answer('yes', 1));
+      call(socket, 'packet', { type: EVENT, data: ['ask'], id: 7 });
+      await until(() => answers.length > 0);
+      expect(answers).toEqual([['yes', 1]]);
+      expect(acks.size).toBe(0);
+    },
+  },
+  {
+    member: 'Socket._onpacket',
+    kind: 'method',
+    serves: 'a packet that came alone is handled in the turn in which it was read',
+    instead: 'socket.io gives each packet a tick of its own',
+    async check(bench) {
+      const { socket } = await bench.pair();
+      const dispatched = callsOf(socket, 'dispatch');
+      call(socket, '_onpacket', { type: EVENT, nsp: '/', data: ['news', 1] });
+      expect(dispatched).toEqual([[['news', 1]]]);
+    },
+  },
+  {
+    member: 'Socket.onevent',
+    kind: 'method',
+    serves: 'a listener of `onAny()` that throws ends nothing',
+    instead: 'socket.io lets it end the process',
+    async check(bench) {
+      const { client, socket } = await bench.pair();
+      const events = callsOf<[Packet]>(socket, 'onevent');
+      client.emit('news', 1);
+      await until(() => events.length > 0);
+      expect(events).toMatchObject([[{ type: EVENT, data: ['news', 1] }]]);
+    },
+  },
+  {
+    member: 'Socket.ack',
+    kind: 'method',
+    serves: 'makes what answers an event: part of `onevent`',
+    instead: 'socket.io appends it to the values in its own `onevent`',
+    async check(bench) {
+      const { client, socket } = await bench.pair();
+      replace(socket, 'onevent', (_, { id }: Packet) =>
+        (call(socket, 'ack', id) as (value: string) => void)('yes'),
+      );
+      expect(await client.timeout(5_000).emitWithAck('ask')).toBe('yes');
+    },
+  },
+  {
+    member: 'Socket.dispatch',
+    kind: 'method',
+    serves:
+      'each event reaches its handler after the middlewares of the socket, whatever listeners are there',
+    instead: '`onAny()` comes before the middlewares, and ends with `offAny()`; `on()` has to know all names',
+    async check(bench) {
+      const { client, socket } = await bench.pair();
+      const heardBy: unknown[] = [];
+      socket.on('news', (value) => heardBy.push('listener', value));
+      replace(socket, 'dispatch', (_, event: unknown[]) => heardBy.push('dispatch', ...event));
+      client.emit('news', 1);
+      await until(() => heardBy.length > 0);
+      expect(heardBy).toEqual(['dispatch', 'news', 1]);
+    },
+  },
+  {
+    member: 'Socket.fns',
+    kind: 'property',
+    serves: 'runs the middlewares of a socket so that one which throws ends nothing',
+    instead: '`use()` adds, and nothing lists',
+    async check(bench) {
+      const { socket } = await bench.pair();
+      const middleware = (_: unknown, next: () => void) => next();
+      socket.use(middleware);
+      expect(inside(socket, 'fns')).toEqual([middleware]);
+    },
+  },
+  {
+    member: 'StrictEventEmitter.emitReserved',
+    kind: 'method',
+    serves: 'a listener of `connection`, `disconnecting`, `disconnect` or `error` that throws ends nothing',
+    instead: 'socket.io lets it end the process',
+    async check(bench) {
+      const ofNamespace = callsOf(bench.main, 'emitReserved');
+      const { client, socket } = await bench.pair();
+      expect(ofNamespace.map(([name]) => name)).toEqual(['connect', 'connection']);
+      const ofSocket = callsOf(socket, 'emitReserved');
+      client.disconnect();
+      await until(() => ofSocket.length === 2);
+      expect(ofSocket.map(([name]) => name)).toEqual(['disconnecting', 'disconnect']);
+      call(socket, '_onerror', new Error('broken'));
+      expect(ofSocket.at(-1)).toMatchObject(['error', { message: 'broken' }]);
+    },
+  },
+  {
+    member: 'Socket._anyListeners',
+    kind: 'property',
+    serves: 'the listeners of `onAny()`: part of `onevent`',
+    instead: '`listenersAny()` makes a list for each event where there is none',
+    async check(bench) {
+      const { socket } = await bench.pair();
+      const listener = () => {};
+      socket.onAny(listener);
+      expect(inside(socket, '_anyListeners')).toEqual([listener]);
+    },
+  },
+  {
+    member: 'Socket._anyOutgoingListeners',
+    kind: 'property',
+    serves: 'the listeners of `onAnyOutgoing()` hear what is sent past `emit()`',
+    instead: '`listenersAnyOutgoing()` makes a list for each event where there is none',
+    async check(bench) {
+      const { socket } = await bench.pair();
+      const listener = () => {};
+      socket.onAnyOutgoing(listener);
+      expect(inside(socket, '_anyOutgoingListeners')).toEqual([listener]);
+    },
+  },
+  {
+    member: 'Socket.notifyOutgoingListeners',
+    kind: 'method',
+    serves: 'the listeners of `onAnyOutgoing()` hear what is sent past `emit()`',
+    instead: 'there is none',
+    async check(bench) {
+      const { socket } = await bench.pair();
+      const sent: unknown[][] = [];
+      socket.onAnyOutgoing((...values) => sent.push(values));
+      call(socket, 'notifyOutgoingListeners', { type: EVENT, data: ['news', 1] });
+      expect(sent).toEqual([['news', 1]]);
+    },
+  },
+  {
+    member: 'Socket._onclose',
+    kind: 'method',
+    serves: 'however a socket ends, its disconnect handler runs, with the reason, before it leaves its rooms',
+    instead: 'listeners of `disconnecting` end with `removeAllListeners()`; `disconnect()` takes no reason',
+    async check(bench) {
+      const { client, socket } = await bench.pair();
+      const closed = callsOf(socket, '_onclose');
+      client.disconnect();
+      await until(() => closed.length > 0);
+      expect(closed[0]![0]).toBe('client namespace disconnect');
+      expect([socket.connected, bench.main.sockets.size]).toEqual([false, 0]);
+    },
+  },
+  {
+    member: 'Socket._cleanup',
+    kind: 'method',
+    serves: 'drops a socket that was never connected',
+    instead: '`disconnect()` tells the client, and runs what a connected one has',
+    async check(bench) {
+      const { socket } = await bench.pair();
+      await socket.join('room');
+      call(socket, '_cleanup');
+      expect([socket.rooms.size, bench.main.sockets.size]).toEqual([0, 0]);
+    },
+  },
+  {
+    member: 'Socket._onerror',
+    kind: 'method',
+    serves: 'reports an error where socket.io does, on the `error` event of the socket',
+    instead: '`emit("error")` is refused: the name is reserved',
+    async check(bench) {
+      const { socket } = await bench.pair();
+      const errors: unknown[] = [];
+      socket.on('error', (error) => errors.push(error));
+      const error = new Error('broken');
+      call(socket, '_onerror', error);
+      expect(errors).toEqual([error]);
+    },
+  },
+  {
+    member: 'Socket.pid',
+    kind: 'property',
+    serves: 'the private id under which is kept what a client may come back to',
+    instead: 'the adapter is told it when the client has gone; a crash keeps nothing then',
+    async check(bench) {
+      const recovering = bench.another({ connectionStateRecovery: {} });
+      const { client, socket } = await recovering.pair();
+      const kept = callsOf<[{ pid: string }]>(recovering.main.adapter, 'persistSession');
+      const pid = inside<string>(socket, 'pid');
+      client.io.engine.close();
+      await until(() => kept.length > 0);
+      expect(kept[0]![0]).toMatchObject({ pid, sid: socket.id });
+    },
+  },
+  {
+    member: 'Socket.id',
+    kind: 'behaviour',
+    serves: 'a sid that every process can tell from other names, given before anybody has seen another',
+    instead: '`generateId` of the engine names connections, not sockets',
+    usedBy: ['lib/socketio/adapter-internals.ts'],
+    async check(bench) {
+      const waiting = inside<Map<string, Socket>>(bench.main, '_preConnectSockets');
+      bench.main.use((socket, next) => {
+        waiting.delete(socket.id);
+        Reflect.set(socket, 'id', `ours-${socket.id}`);
+        waiting.set(socket.id, socket);
+        next();
+      });
+      const { client, socket } = await bench.pair();
+      expect(client.id).toMatch(/^ours-/);
+      expect([...bench.main.sockets]).toEqual([[client.id, socket]]);
+      expect([...socket.rooms]).toEqual([client.id]);
+    },
+  },
+];
