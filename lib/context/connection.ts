@@ -1,3 +1,4 @@
+import type { SerialQueue } from '../common/serial-queue.js';
 import type { IncomingMessage } from 'node:http';
 import type { Namespace, Server, Socket } from 'socket.io';
 import { EXPIRED } from '../common/constants.js';
@@ -34,8 +35,8 @@ export interface ClientState {
   repeatedQuery?: ReadonlyMap<string, string[]>;
   /** Its sockets in the namespaces that decide about it right now. */
   asking?: Map<string, Socket>;
-  /** The end of the queue of events that are handled one after the other. */
-  tail?: PromiseLike<void>;
+  /** The events that are handled one after the other; there if there was one. */
+  serialEvents?: SerialQueue;
   /** How many events wait for those before them, or for `@OnConnect()`. */
   waiting?: number;
 }

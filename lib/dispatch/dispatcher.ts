@@ -3,7 +3,7 @@ import { isDispatchable } from '../common/args.js';
 import { ANY, INTERNAL_ERROR } from '../common/constants.js';
 import type { Log } from '../common/logger.js';
 import { describeThrown, nameOfThrown, printable } from '../common/printable.js';
-import { isThenable } from '../common/thenable.js';
+import { SerialQueue } from '../common/serial-queue.js';
 import { type Connection, isExpired } from '../context/connection.js';
 import type { Acknowledge } from '../context/socket-request.js';
 import type { Handler } from '../handlers/handler.js';
@@ -106,24 +106,23 @@ export class Dispatcher {
   #start(connection: Connection, run: Run): void {
     const { client, ready } = connection;
     const serial = run.handler.ordering ? run.handler.ordering === 'serial' : this.parts.serial();
-    const before = serial ? (client.tail ?? ready) : ready;
-    const done = before ? this.#startAfter(before, connection, run) : this.parts.executor.handleEvent(run);
-    if (!serial || !isThenable(done)) return;
-    client.tail = done;
-    const over = () => {
-      if (client.tail === done) client.tail = undefined;
-    };
-    void done.then(over, over);
+    const queue = serial ? (client.serialEvents ??= new SerialQueue()) : undefined;
+    const waits = ready !== undefined || queue?.last !== undefined;
+    if (waits) this.#countWaiting(connection);
+    const start = () => (waits ? this.#startLater(connection, run) : this.parts.executor.handleEvent(run));
+    void (queue ? queue.run(start) : start());
+  }
+
+  #countWaiting({ client, socket }: Connection): void {
+    client.waiting = (client.waiting ?? 0) + 1;
+    if (client.waiting === MOST_WAITING) pauseReading(socket);
   }
 
   /** What has not started when its client has gone is thrown away: `@OnDisconnect()` has run by then. */
-  async #startAfter(before: PromiseLike<void>, connection: Connection, run: Run): Promise<void> {
+  async #startLater(connection: Connection, run: Run): Promise<void> {
     const { client, socket } = connection;
-    client.waiting = (client.waiting ?? 0) + 1;
-    if (client.waiting === MOST_WAITING) pauseReading(socket);
-    await before;
-    if (connection.ready) await connection.ready;
-    if (client.waiting-- === MOST_WAITING) resumeReading(socket);
+    await connection.ready;
+    if (client.waiting!-- === MOST_WAITING) resumeReading(socket);
     if (connection.state !== 'connected') return this.parts.executor.observer?.dropped('client_gone');
     if (!isExpired(client)) await this.parts.executor.handleEvent(run);
   }

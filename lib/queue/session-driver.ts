@@ -1,3 +1,4 @@
+import { KeyedSerialQueue } from '../common/serial-queue.js';
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Driver, DriverEvents, Listener } from './queue.js';
@@ -51,8 +52,8 @@ export class SessionDriver<S extends Session = Session> implements Driver {
   readonly #subscribed = new Map<string, Subscribed>();
   /** Addresses that were left, but are still listened to. */
   readonly #lingering = new Map<string, NodeJS.Timeout>();
-  /** The last that was asked of the session for each address. */
-  readonly #asked = new Map<string, Promise<void>>();
+  /** Subscribes and unsubscribes, by address. */
+  readonly #subscriptions = new KeyedSerialQueue();
   readonly #closing = new AbortController();
   #session: S | undefined;
   #lose: (reason: unknown) => void = () => {};
@@ -160,12 +161,7 @@ export class SessionDriver<S extends Session = Session> implements Driver {
   #ask(address: string, what: (session: Session) => Promise<void>): void {
     const session = this.#session;
     if (!session) return;
-    const lose = this.#lose;
-    const before = this.#asked.get(address);
-    const asked = (before ? before.then(() => what(session)) : what(session)).catch(lose).finally(() => {
-      if (this.#asked.get(address) === asked) this.#asked.delete(address);
-    });
-    this.#asked.set(address, asked);
+    void this.#subscriptions.run(address, () => what(session).catch(this.#lose));
   }
 }
 

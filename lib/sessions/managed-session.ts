@@ -9,7 +9,8 @@ import {
 import { SocketSession } from '../context/socket-session.js';
 import { type LateWrite, LateWrites } from './session-http.js';
 import type { SessionSource } from './session-source.js';
-import { type OneAfterAnother, SessionTurns, SharedReadings } from './session-turns.js';
+import type { KeyedSerialQueue } from '../common/serial-queue.js';
+import { SessionTurns, SharedReadings } from './session-turns.js';
 
 /**
  * The session of a connection (`manageSession: true`): HTTP's, as its store has it, until a handler writes to it or
@@ -29,13 +30,13 @@ export class ManagedSession implements SessionKeeper {
 
   open(event: SessionUser): Promise<void> | undefined {
     if (this.#isDue()) return this.#turns.take(this.#readings.read(), (data) => this.#adopt(event, data));
-    if (this.#turns.areTaken) return this.#turns.take(Promise.resolve(), () => this.#give(event));
-    this.#give(event);
-    return undefined;
+    const turn = this.#turns.skip(() => this.#give(event));
+    if (!turn) this.#give(event);
+    return turn;
   }
 
   skip(): Promise<void> | undefined {
-    return this.#turns.areTaken ? this.#turns.take(Promise.resolve(), () => {}) : undefined;
+    return this.#turns.skip();
   }
 
   /** An event that ran while HTTP's changes came in has written to the session before them. */
@@ -101,7 +102,7 @@ export class UnmanagedSession implements SessionKeeper {
     private readonly client: Pick<ClientState, 'session'>,
     private readonly from: {
       source: SessionSource;
-      writes: OneAfterAnother;
+      writes: KeyedSerialQueue;
       lost: (keys: string[]) => void;
       tooLate: LateWrite;
     },
@@ -121,13 +122,13 @@ export class UnmanagedSession implements SessionKeeper {
   }
 
   skip(): Promise<void> | undefined {
-    return this.#turns.areTaken ? this.#turns.take(Promise.resolve(), () => {}) : undefined;
+    return this.#turns.skip();
   }
 
   close({ sessionCopy }: SessionUser): Promise<void> | undefined {
     const changes = sessionCopy?.takeChanges();
     if (!changes?.size) return undefined;
-    return this.from.writes.run(this.#key, () => this.#save(changes));
+    return this.from.writes.run(this.#key, () => this.#save(changes)) as Promise<void>;
   }
 
   #give(event: SessionUser, data: object | null | undefined): void {

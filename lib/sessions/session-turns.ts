@@ -1,37 +1,24 @@
+import { SerialQueue } from '../common/serial-queue.js';
+
 /** Lets the events of a client go on in the order in which they came, though each waits for its session. */
 export class SessionTurns {
-  #last: Promise<void> | undefined;
+  readonly #queue = new SerialQueue();
 
-  /** Settles when no earlier event waits any more. */
-  get last(): Promise<void> | undefined {
-    return this.#last;
-  }
-
-  /** Whether an event is still waiting. */
-  get areTaken(): boolean {
-    return this.#last !== undefined;
+  /** Resolves when no earlier event waits any more; `undefined` if none does. */
+  get last(): PromiseLike<void> | undefined {
+    return this.#queue.last;
   }
 
   /** Calls `use` with what was read, after all earlier ones; rejects where reading failed. */
-  take<T>(reading: PromiseLike<T>, use: (value: T) => void): Promise<void> {
-    const turn = inTurn(this.#last, reading, use);
-    const last = turn.catch(() => {});
-    this.#last = last;
-    void last.then(() => {
-      if (this.#last === last) this.#last = undefined;
-    });
-    return turn;
+  take<T>(reading: Promise<T>, use: (value: T) => void): Promise<void> {
+    reading.catch(() => {}); // the task hears of it when its turn has come
+    return this.#queue.run(() => reading.then(use)) as Promise<void>;
   }
-}
 
-async function inTurn<T>(
-  earlier: Promise<void> | undefined,
-  reading: PromiseLike<T>,
-  use: (value: T) => void,
-): Promise<void> {
-  const [read] = await Promise.allSettled([reading, earlier]);
-  if (read.status === 'rejected') throw read.reason;
-  use(read.value);
+  /** Resolves after all earlier ones; `undefined` if there are none. */
+  skip(use: () => void = () => {}): Promise<void> | undefined {
+    return this.#queue.last && this.take(Promise.resolve(), use);
+  }
 }
 
 /**
@@ -58,25 +45,5 @@ export class SharedReadings<T> {
     };
     reading.then(end, end);
     return (this.#running = reading);
-  }
-}
-
-/** Tasks with the same key run one after the other, others at the same time. */
-export class OneAfterAnother {
-  readonly #last = new Map<unknown, Promise<unknown>>();
-
-  /** Settles when the tasks with this key that are known by now have ended. */
-  last(key: unknown): Promise<unknown> | undefined {
-    return this.#last.get(key);
-  }
-
-  run<T>(key: unknown, task: () => Promise<T>): Promise<T> {
-    const running = (this.#last.get(key) ?? Promise.resolve()).then(task);
-    const ended = running.catch(() => {});
-    this.#last.set(key, ended);
-    void ended.then(() => {
-      if (this.#last.get(key) === ended) this.#last.delete(key);
-    });
-    return running;
   }
 }

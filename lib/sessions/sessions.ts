@@ -19,7 +19,7 @@ import {
   type OpenedSession,
   type SessionSource,
 } from './session-source.js';
-import { OneAfterAnother } from './session-turns.js';
+import { KeyedSerialQueue } from '../common/serial-queue.js';
 
 type Decide = (error: string | null, success: boolean) => void;
 
@@ -42,7 +42,7 @@ const lateWrite = (place: string, key: string) =>
 /** The sessions of an application: opened for handshakes, and kept in step with their store for events. */
 export class Sessions {
   readonly #opened = new WeakMap<IncomingMessage, OpenedSession>();
-  readonly #writes = new OneAfterAnother();
+  readonly #writes = new KeyedSerialQueue();
   readonly #said = new Set<string>();
 
   constructor(

@@ -1,3 +1,4 @@
+import { SerialQueue } from '../../common/serial-queue.js';
 import type { Client } from 'pg';
 import { MAX_MESSAGE } from '../broker-link.js';
 import type { SessionEvents } from '../session-driver.js';
@@ -81,7 +82,7 @@ const NO_BYTES = Buffer.alloc(0);
 
 /** Hands on what arrives, in its order, also where something has to be fetched from the table. */
 export class PostgresInbox {
-  #fetching: Promise<void> | undefined;
+  readonly #messages = new SerialQueue();
 
   constructor(
     private readonly client: Client,
@@ -91,26 +92,11 @@ export class PostgresInbox {
 
   take(channel: string, text: string): void {
     const id = /^@(\d{1,18})$/.exec(text)?.[1];
-    if (id === undefined && !this.#fetching) return this.events.hear(channel, bytesOf(text));
-    const before = this.#fetching;
-    const payload = id === undefined ? bytesOf(text) : this.#fetch(id);
-    const turn = this.#hand(channel, { payload, before });
-    this.#fetching = turn;
-    void turn.then(() => {
-      if (this.#fetching === turn) this.#fetching = undefined;
+    void this.#messages.run(() => {
+      if (id === undefined) return this.events.hear(channel, bytesOf(text));
+      const fetched = this.#fetch(id).then((bytes) => this.events.hear(channel, bytes));
+      return fetched.catch((error: unknown) => this.events.lost(error));
     });
-  }
-
-  async #hand(
-    channel: string,
-    { payload, before }: { payload: Buffer | Promise<Buffer>; before: Promise<void> | undefined },
-  ): Promise<void> {
-    try {
-      const [bytes] = await Promise.all([payload, before]);
-      this.events.hear(channel, bytes);
-    } catch (error) {
-      this.events.lost(error);
-    }
   }
 
   /** Nothing where there is nothing, or too much: the link refuses it. */

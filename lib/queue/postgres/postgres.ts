@@ -1,3 +1,4 @@
+import { SerialQueue } from '../../common/serial-queue.js';
 import type { Socket } from 'node:net';
 import type { Client } from 'pg';
 import { failureFrom } from '../../common/errors.js';
@@ -98,12 +99,8 @@ function session(
 /** A statement waits for the one before: that the client itself lets them wait is deprecated, and it warns. */
 function oneAfterAnother(client: Client): void {
   const query = client.query.bind(client) as (...values: unknown[]) => Promise<unknown>;
-  let last: Promise<unknown> = Promise.resolve();
-  const inTurn = (...values: unknown[]) => {
-    const result = last.then(() => query(...values));
-    last = result.catch(() => {});
-    return result;
-  };
+  const statements = new SerialQueue();
+  const inTurn = (...values: unknown[]) => statements.run(() => query(...values));
   client.query = inTurn as Client['query'];
 }
 

@@ -1,3 +1,4 @@
+import { SerialQueue } from '../../common/serial-queue.js';
 import { randomUUID } from 'node:crypto';
 import { setImmediate as afterThis, setTimeout as delay } from 'node:timers/promises';
 import type { BrokerLink } from '../broker-link.js';
@@ -32,7 +33,7 @@ export class StreamTurns<M extends Marked> {
   readonly #me = randomUUID();
   readonly #waiting = new Map<string, (id: string) => void>();
   #count = 0;
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #queue = new SerialQueue();
   #unread: M[] = [];
   #handed: string | undefined;
   #held: Promise<unknown> = Promise.resolve();
@@ -43,14 +44,15 @@ export class StreamTurns<M extends Marked> {
     const turn = new Promise<unknown>((resolve) => this.#waiting.set(mark, resolve));
     const notPublished = publish(mark).then((id) => (id === undefined ? id : turn));
     const late = delay(PATIENCE, undefined, { ref: false });
-    const before = this.#last;
     const mine = Promise.race([turn, notPublished, late]);
-    this.#last = Promise.all([mine, before]);
-    await this.#last;
-    this.#waiting.delete(mark);
-    const id = await mine;
-    if (typeof id !== 'string') throw new Error('the stream did not take it in time');
-    return id;
+    mine.catch(() => {}); // the task hears of it when its turn has come
+    try {
+      const id = await this.#queue.run(() => mine);
+      if (typeof id === 'string') return id;
+    } finally {
+      this.#waiting.delete(mark);
+    }
+    throw new Error('the stream did not take it in time');
   }
 
   /** Of what is read, all before the next of our own; then that one, on its own. */

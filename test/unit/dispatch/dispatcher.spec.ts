@@ -146,7 +146,7 @@ describe('the dispatcher', () => {
     for (const name of ['one', 'two', 'now']) dispatch(name);
     const before = handled();
     gate.open();
-    await connection.client.tail;
+    await connection.client.serialEvents?.last;
 
     expect([before, handled()]).toEqual([
       [['one'], ['now']],
