@@ -36,8 +36,8 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     pool: 'forks',
     isolate: false, // loads Nest once for each worker, not for each file
-    maxWorkers: 3, // some wait for brokers most of their time
-    testTimeout: 20_000,
-    hookTimeout: 60_000,
+    maxWorkers: 4, // those that wait for brokers leave the cores to others
+    testTimeout: 40_000,
+    hookTimeout: 120_000,
   },
 });

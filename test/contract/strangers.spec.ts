@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
-import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
+import { describe, it } from 'vitest';
 import { Links } from '../support/links.js';
 
 /** What answers on a port that was mistaken for a broker's. */
@@ -13,30 +13,29 @@ const strangers = {
 
 const schemes = ['redis', 'redis-sharded', 'redis-streams', 'redis+sentinel', 'amqp', 'nats', 'postgres'];
 
-describe.each(schemes)(
-  'a message queue %s://, where something else listens',
-  { timeout: 60_000 },
-  (scheme) => {
-    let url = '';
-    const links = new Links(() => url);
-    afterEach(() => links.close());
-
-    it.each(Object.entries(strangers))('P6 %s ends nothing', async (_, answer) => {
-      const server = createServer((socket) => {
-        socket.on('error', () => {});
-        answer(socket);
-      }).listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      onTestFinished(() => void server.close());
-      url = `${scheme}://127.0.0.1:${(server.address() as AddressInfo).port}/${scheme === 'amqp' ? '' : '0'}`;
-
-      const { away, lines, link } = await links.open();
-      await away();
-      const began = Date.now();
-      await link.close();
-
-      expect(lines).toEqual([expect.stringContaining('is away')]);
-      expect(Date.now() - began).toBeLessThan(10_000);
-    });
-  },
+const each = schemes.flatMap((scheme) =>
+  Object.entries(strangers).map(([stranger, answer]) => [scheme, stranger, answer] as const),
 );
+
+// Some wait for five seconds until they give up, so they wait together.
+describe('a message queue where something else listens', { timeout: 60_000, concurrent: true }, () => {
+  it.for(each)('P6 %s://, %s ends nothing', async ([scheme, , answer], { expect, onTestFinished }) => {
+    const server = createServer((socket) => {
+      socket.on('error', () => {});
+      answer(socket);
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as AddressInfo;
+    const links = new Links(() => `${scheme}://127.0.0.1:${port}/${scheme === 'amqp' ? '' : '0'}`);
+    onTestFinished(() => links.close());
+
+    const { away, lines, link } = await links.open();
+    await away();
+    const began = Date.now();
+    await link.close();
+
+    expect(lines).toEqual([expect.stringContaining('is away')]);
+    expect(Date.now() - began).toBeLessThan(10_000);
+  });
+});

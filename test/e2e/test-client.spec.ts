@@ -830,7 +830,9 @@ describe('several test clients', () => {
   it('Q3 can be 300', async () => {
     const app = await createApp({ providers: [EchoGateway] });
 
-    const clients = await Promise.all(Array.from({ length: 300 }, () => createTestClient(app)));
+    const clients = await Promise.all(
+      Array.from({ length: 300 }, () => createTestClient(app, { timeout: 20_000 })),
+    );
     const answers = await Promise.all(clients.map((client, index) => client.call('my event', index)));
     app.get(SocketIO).emit('news', 1);
     const news = await Promise.all(clients.map((client) => client.waitFor('news')));

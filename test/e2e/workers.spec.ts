@@ -23,29 +23,39 @@ afterAll(() => program.remove());
 class Team {
   output = '';
   url = '';
-  readonly #clients: Socket[] = [];
 
   constructor(readonly primary: ChildProcess) {
     const keep = (text: Buffer) => (this.output += text.toString());
     primary.stdout!.on('data', keep);
     primary.stderr!.on('data', keep);
-    onTestFinished(() => {
-      for (const client of this.#clients) client.close();
-      this.primary.kill('SIGKILL'); // its workers see it go, and end
-    });
   }
 
-  static async start(options: object = {}): Promise<Team> {
-    const team = new Team(spawn(process.execPath, [program.main, JSON.stringify(options)]));
-    await vi.waitUntil(() => team.output.match(/Socket\.IO on/g)?.length === WORKERS, SOON);
-    const [, address] = /workers on ([\d.:]+),/.exec(team.output)!;
-    team.url = `http://${address}`;
-    return team;
+  /** One for a single test. */
+  static start(options: object = {}): Promise<Team> {
+    const team = Team.#spawn(options);
+    onTestFinished(() => team.kill());
+    return team.#ready();
+  }
+
+  /** One for all tests of a file that leave it as it was; to be killed. */
+  static startToShare(): Promise<Team> {
+    return Team.#spawn({}).#ready();
+  }
+
+  static #spawn(options: object): Team {
+    return new Team(spawn(process.execPath, [program.main, JSON.stringify(options)]));
+  }
+
+  async #ready(): Promise<this> {
+    await vi.waitUntil(() => this.output.match(/Socket\.IO on/g)?.length === WORKERS, SOON);
+    const [, address] = /workers on ([\d.:]+),/.exec(this.output)!;
+    this.url = `http://${address}`;
+    return this;
   }
 
   open(options: Partial<ManagerOptions & SocketOptions> = {}): Socket {
     const client = io(this.url, { forceNew: true, ...options });
-    this.#clients.push(client);
+    onTestFinished(() => void client.close());
     return client;
   }
 
@@ -88,6 +98,11 @@ class Team {
     this.primary.kill(signal);
   }
 
+  /** Its workers see it go, and end. */
+  kill(): void {
+    this.primary.kill('SIGKILL');
+  }
+
   async exit(): Promise<number | null> {
     if (this.primary.exitCode === null) await once(this.primary, 'exit');
     return this.primary.exitCode;
@@ -104,11 +119,17 @@ function hearing(clients: readonly Socket[]): Map<Socket, unknown[]> {
 }
 
 describe('run() with workers', { timeout: 120_000 }, () => {
+  let shared: Team;
+  beforeAll(async () => {
+    shared = await Team.startToShare();
+  }, 120_000);
+  afterAll(() => shared?.kill());
+
   it.each([
-    ['Express', {}],
-    ['Fastify', { fastify: true }],
-  ])('P2 serves pages and clients of both transports on one port, with %s', async (_, options) => {
-    const team = await Team.start(options);
+    ['Express', () => shared],
+    ['Fastify', () => Team.start({ fastify: true })],
+  ])('P2 serves pages and clients of both transports on one port, with %s', async (_, start) => {
+    const team = await start();
     const clients = await team.connect(12);
     const pids = new Set(await Promise.all(clients.map(pidOf)));
 
@@ -119,7 +140,7 @@ describe('run() with workers', { timeout: 120_000 }, () => {
   });
 
   it('P2 makes one server of them, without a message queue', async () => {
-    const team = await Team.start();
+    const team = shared;
     const clients = await team.connect(12);
     await Promise.all(clients.map((client) => ask(client, 'join', 'lobby')));
     clients[11]!.on('question', (_, answer: (...values: unknown[]) => void) =>
@@ -216,7 +237,7 @@ describe('run() with workers', { timeout: 120_000 }, () => {
   });
 
   it('P2 gives a worker all of a request, however late it takes it', async () => {
-    const team = await Team.start();
+    const team = shared;
     const pids = await team.pids();
     const handshake = await fetch(`${team.url}/socket.io/?EIO=4&transport=polling`);
     const { sid } = JSON.parse((await handshake.text()).slice(1)) as { sid: string };
@@ -364,7 +385,7 @@ describe('run() with workers', { timeout: 120_000 }, () => {
   });
 
   it('P2 I3 tells each worker the address that all have', async () => {
-    const team = await Team.start();
+    const team = shared;
     await vi.waitFor(() => {
       expect(team.output.split(`found at ${team.url}\n`)).toHaveLength(WORKERS + 1);
     }, SOON);
