@@ -7,7 +7,7 @@ import { clusterMessage, topicOf } from './cluster-message.js';
 import { encode } from './codec.js';
 import { type Fleet, fleetOn } from './fleet.js';
 import { Peers } from './peers.js';
-import { portable } from './portable.js';
+import type { portable as Portable } from './portable.js';
 import { withHost, withoutPassword } from './queue-url.js';
 import type { AdapterFactory, RemoteCaller, Command, QueueOptions, QueueState, Written } from './queue.js';
 
@@ -29,7 +29,7 @@ export interface Queue {
   /** Asks clients of processes that are none of ours. Only with a protocol of theirs. */
   readonly call?: RemoteCaller['call'] | undefined;
   /** What is sent to clients of other processes, in a form in which it means the same to them. */
-  readonly portable: typeof portable;
+  readonly portable: typeof Portable;
   /** Speaks to other processes' clients of a namespace that has no adapter here. */
   send(command: Command): void;
   /** Ends within `timeout` milliseconds, whatever the broker does. */
@@ -42,6 +42,7 @@ export async function openQueue(options: QueueOptions): Promise<Queue> {
   const factory = adapter
     ? await adapter(link)
     : (await import('./broker-link-adapter.js')).linkAdapter(link);
+  const { portable } = await import('./portable.js'); // what an emitter does without, as without socket.io-parser
   const isOurs = options.protocol !== 'flask-socketio'; // which has a form of its own for what is sent
   const peers = new Peers(link);
   link.open();
