@@ -21,3 +21,18 @@ describe.each(ledger)('the private members of $library', ({ library, members }) 
     expect.hasAssertions();
   });
 });
+
+describe('a check of the table', () => {
+  const { check } = ledger
+    .flatMap(({ members }) => members)
+    .find(({ member }) => member === 'Namespace._fns')!;
+  const served = (main: object) => ({ main }) as Bench;
+
+  it.each([
+    ['is gone', { use: () => {} }, 'there is no _fns'],
+    ['has another name', { use: () => {}, _middlewares: [] }, 'there is no _fns'],
+    ['does something else', { use: () => {}, _fns: [] }, 'to deeply equal'],
+  ])('fails for a member that %s', (_, main, why) => {
+    expect(() => check(served(main))).toThrow(why);
+  });
+});

@@ -243,7 +243,7 @@ export const nestWebsockets: PrivateMember[] = [
       () => {
         const handler = new internals.WsExceptionsHandler();
         const seen: unknown[] = [];
-        const host = { switchToWs: () => ({ getClient: () => ({}) }) };
+        const host = new internals.ExecutionContextHost([{}]); // of a client that is none of ours
         const filters = [{ exceptionMetatypes: [], func: (...values: unknown[]) => seen.push(values) }];
         handler.setCustomFilters(filters as never);
         const kept = inside<object[]>(handler, 'filters');
