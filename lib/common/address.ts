@@ -22,6 +22,19 @@ export interface Recipients {
   skipSid?: string | readonly string[];
 }
 
+/** How an emit travels. */
+export interface EmitFlags {
+  /** Drop it for clients that cannot take it right now. Default: false. */
+  volatile?: boolean | undefined;
+  /** Whether it may be compressed. Default: true. */
+  compress?: boolean | undefined;
+}
+
+/** A copy of the flags among the options of an emit: socket.io writes into what it is given. */
+export function flagsOf({ volatile, compress }: EmitFlags): EmitFlags {
+  return { volatile, compress };
+}
+
 /** Where an emit comes from, if it comes from a handler. */
 export interface Origin {
   namespace: string;

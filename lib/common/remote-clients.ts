@@ -1,4 +1,4 @@
-import type { UserId } from './address.js';
+import type { EmitFlags, UserId } from './address.js';
 
 /** A client in a room. */
 export interface Member {
@@ -41,7 +41,7 @@ export interface Audience {
   nsp: string;
   rooms: readonly string[];
   except: readonly string[];
-  flags?: { volatile?: boolean | undefined; compress?: boolean | undefined };
+  flags?: EmitFlags;
 }
 
 /** What a process may want of the clients of others, without an answer. `parts`: where `values` cannot say all. */

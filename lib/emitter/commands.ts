@@ -1,4 +1,12 @@
-import { isSid, type Recipients, resolveAddress, type Room, roomName } from '../common/address.js';
+import {
+  type EmitFlags,
+  flagsOf,
+  isSid,
+  type Recipients,
+  resolveAddress,
+  type Room,
+  roomName,
+} from '../common/address.js';
 import { type Outgoing, outgoingOf, toArguments } from '../common/args.js';
 import { plain } from '../common/copies.js';
 import { failure, failureFrom } from '../common/errors.js';
@@ -11,7 +19,7 @@ import { ABSENT, BYTES, FRAGILE, traitsOf } from '../queue/codec.js';
 export interface Spoken {
   event: string;
   data: unknown;
-  options: Recipients & { volatile?: boolean; compress?: boolean; callback?: unknown };
+  options: Recipients & EmitFlags & { callback?: unknown };
 }
 
 /** The command of a method that speaks; nothing where it is for nobody (an empty list of rooms). */
@@ -25,8 +33,7 @@ export function emitCommand(
   const { namespace: nsp, kind, rooms, except } = resolveAddress(recipients);
   const values = asJson(outgoingOf({ event, data }, `${method}()`), `${method}()`);
   if (kind === 'rooms' && rooms.length === 0) return undefined;
-  const { volatile, compress } = options;
-  return { kind: 'emit', to: { nsp, rooms, except, flags: { volatile, compress } }, values };
+  return { kind: 'emit', to: { nsp, rooms, except, flags: flagsOf(options) }, values };
 }
 
 /** An emitter does not know the servers' serializer: its values are as JSON has them, whatever the queue. */

@@ -1,4 +1,4 @@
-import type { Recipients } from '../common/address.js';
+import type { EmitFlags, Recipients } from '../common/address.js';
 import { LONGEST_TIMER } from '../common/constants.js';
 import { failure } from '../common/errors.js';
 import { SILENT } from '../common/logger.js';
@@ -30,13 +30,9 @@ export interface EmitterOptions {
 }
 
 /** The options of an emitter's `emit`. */
-export interface EmitterEmitOptions extends Omit<Recipients, 'includeSelf' | 'broadcast'> {
+export interface EmitterEmitOptions extends Omit<Recipients, 'includeSelf' | 'broadcast'>, EmitFlags {
   /** Everybody in the namespace: so it is without it, too. `to` wins. */
   broadcast?: boolean;
-  /** Drop it for clients that cannot take it right now. Default: false. */
-  volatile?: boolean;
-  /** Whether it may be compressed. Default: true. */
-  compress?: boolean;
   /**
    * Not here: it throws `FSK_EMITTER_CALLBACK`.
    * @see docs/getting-started.md#asking-the-client

@@ -1,5 +1,5 @@
 import type { Namespace, Socket } from 'socket.io';
-import type { Address, Origin, Recipients } from '../common/address.js';
+import { type Address, type EmitFlags, flagsOf, type Origin, type Recipients } from '../common/address.js';
 import type { Outgoing } from '../common/args.js';
 import { failureFrom } from '../common/errors.js';
 import { printable } from '../common/printable.js';
@@ -9,7 +9,6 @@ import {
   connectionOf,
   existingNamespace,
   keepEvent,
-  type PacketFlags,
   sendEvent,
   siblingOf,
 } from '../socketio/socket-internals.js';
@@ -74,12 +73,8 @@ export function emitWithAck(
   }
 }
 
-/** How an emit travels. */
-export interface DeliveryOptions extends PacketFlags {
-  /** Drop it for clients that cannot take it right now. Default: false. */
-  volatile?: boolean;
-  /** Whether it may be compressed. Default: true. */
-  compress?: boolean;
+/** How an emit travels, and how far. */
+export interface DeliveryOptions extends EmitFlags {
   /** Only to clients of this process. Default: false. */
   ignoreQueue?: boolean;
 }
@@ -134,10 +129,9 @@ function broadcast(namespace: Namespace, { address, outgoing, options }: Deliver
 /** A namespace that nobody here is connected to may have clients on other processes. */
 function broadcastRemotely({ remoteClients }: Runtime, { address, outgoing, options }: Delivery): void {
   const { namespace: nsp, rooms, except } = address;
-  const { volatile, compress } = options;
   remoteClients?.send({
     kind: 'emit',
-    to: { nsp, rooms, except, flags: { volatile, compress } },
+    to: { nsp, rooms, except, flags: flagsOf(options) },
     values: outgoing,
   });
 }

@@ -1,6 +1,7 @@
 import type { Socket } from 'socket.io';
 import { EXCEPTION_EVENT, PacketType } from '../common/constants.js';
-import { sendPacket, type Packet, type PacketFlags } from './socket-internals.js';
+import type { EmitFlags } from '../common/address.js';
+import { sendPacket, type Packet } from './socket-internals.js';
 
 /*
  * The parts of socket.io 4.8, private in its types, that acknowledgements go through:
@@ -32,7 +33,7 @@ const inner = (socket: Socket) => socket as unknown as SocketInternals; // typed
 export function sendForAnswer(
   socket: Socket,
   data: readonly unknown[],
-  { expected, ...flags }: PacketFlags & { expected: Expected },
+  { expected, ...flags }: EmitFlags & { expected: Expected },
 ): () => void {
   const id = (socket.nsp as unknown as { _ids: number })._ids++; // typed private
   sendPacket(socket, { type: PacketType.EVENT, data, id }, flags);

@@ -2,7 +2,8 @@ import { Socket } from 'socket.io';
 import { PacketType } from '../common/constants.js';
 import { printable } from '../common/printable.js';
 import type { Connection, HeldPacket } from '../context/connection.js';
-import type { Packet, PacketFlags } from './socket-internals.js';
+import type { EmitFlags } from '../common/address.js';
+import type { Packet } from './socket-internals.js';
 
 /*
  * What is for a client that is connecting waits until it has been told that it is connected. The parts of socket.io
@@ -10,8 +11,8 @@ import type { Packet, PacketFlags } from './socket-internals.js';
  * - Socket.packet(packet, flags): the socket's own way out; Client.writeToEngine(packets, flags): that of adapters.
  */
 interface SocketInternals {
-  readonly client: { writeToEngine(packets: unknown, flags: PacketFlags): void };
-  packet(packet: Packet, flags?: PacketFlags): void;
+  readonly client: { writeToEngine(packets: unknown, flags: EmitFlags): void };
+  packet(packet: Packet, flags?: EmitFlags): void;
 }
 
 /** What goes out before the client is connected. */
@@ -61,7 +62,7 @@ export function dropReturned(connection: Connection): void {
  */
 export function standIn(connection: Connection, isForReturn = false): Socket {
   const { socket } = connection;
-  const writeToEngine = (packets: unknown, flags: PacketFlags) => {
+  const writeToEngine = (packets: unknown, flags: EmitFlags) => {
     const packet = take(connection, packets, flags);
     if (isForReturn && packet) connection.heldForReturn?.add(packet);
   };
@@ -84,7 +85,7 @@ export function endConnecting(connection: Connection): boolean {
 }
 
 /** Takes what others say to a client. What is volatile is for those who can take it now. */
-function take(connection: Connection, packets: unknown, flags: PacketFlags): HeldPacket | undefined {
+function take(connection: Connection, packets: unknown, flags: EmitFlags): HeldPacket | undefined {
   const { held, socket, state } = connection;
   const packet = () => inner(socket).client.writeToEngine(packets, flags);
   if (state === 'connected') packet();

@@ -1,3 +1,4 @@
+import { type EmitFlags, flagsOf } from '../common/address.js';
 import { Socket, type Namespace, type Server } from 'socket.io';
 import { PacketType } from '../common/constants.js';
 import type { ClientState, Connection } from '../context/connection.js';
@@ -24,12 +25,6 @@ export type NamespaceMiddleware = (socket: Socket, next: (error?: Error) => void
 
 /** A middleware of one socket. */
 export type SocketMiddleware = (event: unknown[], next: (error?: Error) => void) => unknown;
-
-/** How a packet travels. */
-export interface PacketFlags {
-  volatile?: boolean;
-  compress?: boolean;
-}
 
 interface SocketInternals {
   readonly client: {
@@ -140,7 +135,7 @@ export function sendMissed({ socket }: Connection, missed: readonly unknown[][])
 }
 
 /** Sends an event to one socket, held or not. */
-export function sendEvent(socket: Socket, data: readonly unknown[], flags: PacketFlags): void {
+export function sendEvent(socket: Socket, data: readonly unknown[], flags: EmitFlags): void {
   const { opts } = socket.nsp.server as unknown as ServerInternals; // typed private by socket.io
   const mayBeKept = opts.connectionStateRecovery && socket.connected && socket.rooms.has(socket.id);
   if (!mayBeKept || !keepEvent(socket, data, flags))
@@ -153,7 +148,7 @@ export function sendLast(socket: Socket, data: readonly unknown[]): void {
 }
 
 /** Sends an event through the adapter, if that recovers connections: it is sent again to a client that comes back. */
-export function keepEvent(socket: Socket, data: readonly unknown[], flags: PacketFlags): boolean {
+export function keepEvent(socket: Socket, data: readonly unknown[], flags: EmitFlags): boolean {
   const { adapter, server } = socket.nsp;
   const { opts } = server as unknown as ServerInternals; // typed private by socket.io
   if (!opts.connectionStateRecovery) return false;
@@ -165,10 +160,10 @@ export function keepEvent(socket: Socket, data: readonly unknown[], flags: Packe
 }
 
 /** Sends a packet to one socket, held or not, and tells `onAnyOutgoing` listeners. */
-export function sendPacket(socket: Socket, packet: Packet, { volatile, compress }: PacketFlags): void {
+export function sendPacket(socket: Socket, packet: Packet, flags: EmitFlags): void {
   const internals = inner(socket);
   if (internals._anyOutgoingListeners?.length) internals.notifyOutgoingListeners(packet);
-  internals.packet(packet, { volatile, compress }); // a copy: socket.io writes into it
+  internals.packet(packet, flagsOf(flags));
 }
 
 /** Drops a socket that was never connected: no rooms, no answer to its client. */
