@@ -118,7 +118,7 @@ function hearing(clients: readonly Socket[]): Map<Socket, unknown[]> {
   return heard;
 }
 
-describe('run() with workers', { timeout: 120_000 }, () => {
+describe('run() with workers', { timeout: 240_000 }, () => {
   let shared: Team;
   beforeAll(async () => {
     shared = await Team.startToShare();
