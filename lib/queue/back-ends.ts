@@ -48,8 +48,9 @@ export function checkScheme(address: QueueAddress): void {
 
 function loaderOf({ url, protocol }: QueueAddress): (typeof BACK_ENDS)[string] {
   const backEnds = protocol === 'flask-socketio' ? FLASK_SOCKETIO : BACK_ENDS;
-  const load = backEnds[schemeOf(url)];
-  if (!load) throw failure('FSK_UNKNOWN_QUEUE', schemeOf(url), `${Object.keys(backEnds).join('://, ')}://`);
+  const scheme = schemeOf(url);
+  const load = Object.hasOwn(backEnds, scheme) ? backEnds[scheme] : undefined;
+  if (!load) throw failure('FSK_UNKNOWN_QUEUE', scheme, `${Object.keys(backEnds).join('://, ')}://`);
   return load;
 }
 

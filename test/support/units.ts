@@ -7,6 +7,8 @@ import { SocketSession } from '../../lib/context/socket-session.js';
 import type { Handler, HandlerDefinition } from '../../lib/handlers/handler.js';
 import { HandlerRegistry } from '../../lib/handlers/handler.registry.js';
 import { EventRequest } from '../../lib/handlers/scoped-instances.js';
+import { BrokerLink } from '../../lib/queue/broker-link.js';
+import type { Driver, DriverEvents, Listener } from '../../lib/queue/queue.js';
 import { attachConnection } from '../../lib/socketio/socket-internals.js';
 
 /** A log that keeps its lines, each with its level: `error: …`. */
@@ -146,4 +148,67 @@ export function registryOf(
   const registry = new HandlerRegistry();
   for (const definition of definitions) registry.add({ namespace: '/', ...definition });
   return registry;
+}
+
+/** A broker in the test's hands: nothing happens by itself but that what is published is kept. */
+export class FakeDriver implements Driver {
+  readonly published: [topic: string, payload: string][] = [];
+  readonly listeners = new Map<string, Listener>();
+  readonly closedWithin: number[] = [];
+  /** What the broker says to a message. */
+  answer: () => Promise<unknown> = () => Promise.resolve('taken');
+  #events: DriverEvents = { up: missing, away: missing };
+
+  open(events: DriverEvents): void {
+    this.#events = events;
+  }
+
+  /** Whether the broker is there. */
+  isUp = false;
+
+  /** The broker is there. */
+  up(): void {
+    this.isUp = true;
+    this.#events.up();
+  }
+
+  /** The broker is gone. */
+  away(reason: unknown = new Error('gone')): void {
+    this.isUp = false;
+    this.#events.away(reason);
+  }
+
+  publish(topic: string, payload: Buffer): Promise<unknown> {
+    this.published.push([topic, payload.toString()]);
+    return this.answer();
+  }
+
+  subscribe(topic: string, listener: Listener): void {
+    this.listeners.set(topic, listener);
+  }
+
+  unsubscribe(topic: string): void {
+    this.listeners.delete(topic);
+  }
+
+  /** Something arrives. */
+  hear(topic: string, payload: string | Buffer): void {
+    this.listeners.get(topic)?.(Buffer.from(payload), topic);
+  }
+
+  close(timeout: number): Promise<void> {
+    this.closedWithin.push(timeout);
+    return Promise.resolve();
+  }
+}
+
+/** A link to a fake broker, opened. */
+export function linkTo(
+  driver: Driver,
+  { name = 'fake://', secret }: { name?: string; secret?: string } = {},
+) {
+  const log = keptLog();
+  const link = new BrokerLink(driver, { url: name, name, channel: 'shop', secret, logger: log });
+  link.open();
+  return { link, log };
 }

@@ -1,5 +1,15 @@
+import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { resolveAddress, roomName, type Address, type Recipients } from '../../../lib/common/address.js';
+import {
+  type Address,
+  isSid,
+  isUserRoom,
+  type Recipients,
+  resolveAddress,
+  roomName,
+  sidFrom,
+  user,
+} from '../../../lib/common/address.js';
 
 const origin = { namespace: '/chat', sid: 'me' };
 
@@ -90,4 +100,70 @@ describe('the name of a room', () => {
       expect(() => roomName(room)).toThrow('FSK_INVALID_ROOM');
     },
   );
+});
+
+/** As socket.io makes them. */
+const newId = () => randomBytes(15).toString('base64url');
+const newSid = () => sidFrom(newId());
+
+describe('sidFrom', () => {
+  it('gives 20 characters of base64url, each time others, from what is random', () => {
+    const ids = Array.from({ length: 1_000 }, newId);
+    const sids = ids.map(sidFrom);
+
+    expect(new Set(sids).size).toBe(1_000);
+    expect(sids.filter((sid) => !/^[\w-]{20}$/.test(sid))).toEqual([]);
+    expect(sids.map((sid) => sid.slice(0, 16))).toEqual(ids.map((id) => id.slice(0, 16)));
+  });
+});
+
+describe('isSid', () => {
+  it('knows every sid', () => {
+    expect(Array.from({ length: 1_000 }, newSid).filter((sid) => !isSid(sid))).toEqual([]);
+  });
+
+  it('knows no other name, not even one that differs in a single character', () => {
+    const sid = newSid();
+    const others = Array.from(sid, (character, index) => sid.slice(0, index) + (character === 'x' ? 'y' : 'x') + sid.slice(index + 1)); // prettier-ignore
+
+    expect(others.filter(isSid)).toEqual([]);
+    expect(['', 'lobby', `${sid}x`, sid.slice(1), '日'.repeat(20), 'aaaaaaaaaaaaaaaaaaaa'].filter(isSid)).toEqual([]); // prettier-ignore
+  });
+});
+
+describe('user', () => {
+  it('A3 names the same room for 7 and "7"', () => {
+    expect(String(user(7))).toBe(String(user('7')));
+  });
+
+  it('A3 names another room for each other id', () => {
+    const ids = ['7', '07', ' 7', '7.0', 'flask-socket:user:7'];
+    expect(new Set(ids.map((id) => String(user(id)))).size).toBe(ids.length);
+  });
+
+  it.each(['', Number.NaN, Number.NEGATIVE_INFINITY, undefined, null, true, {}, [7], 7n])(
+    'A3 takes no %s',
+    (id) => {
+      expect(() => user(id as never)).toThrow('FSK_INVALID_USER');
+    },
+  );
+
+  it('A3 is a room that is known by its name', () => {
+    expect([isUserRoom(String(user('ann'))), isUserRoom('ann'), isUserRoom('user:ann')]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+  });
+
+  it('A3 is a room where a room is named, its name alone is none', () => {
+    const room = user('ann');
+
+    expect(roomName(room)).toBe(String(room));
+    expect(() => roomName(String(room))).toThrow('FSK_RESERVED_ROOM');
+  });
+
+  it.each([{ toString: () => 'lobby' }, {}, null])('M1 is the only object that names a room', (object) => {
+    expect(() => roomName(object)).toThrow('FSK_INVALID_ROOM');
+  });
 });

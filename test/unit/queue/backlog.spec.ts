@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest';
-import { Backlog } from '../../../lib/queue/backlog.js';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Backlog, RateLimitedCounter } from '../../../lib/queue/backlog.js';
 
 const message = (topic: string, bytes = 1) => ({ topic, payload: Buffer.alloc(bytes) });
 
@@ -33,5 +33,42 @@ describe('the backlog', () => {
       expect(backlog.add(message('a', 8_000_000))).toBe(0);
       backlog.take();
     }
+  });
+});
+
+describe('the counter of what goes wrong', () => {
+  const said: string[] = [];
+  const counting = () => new RateLimitedCounter((count, why) => said.push(`${count}: ${why}`));
+
+  beforeEach(() => {
+    vi.useFakeTimers();
+    said.length = 0;
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it('P6 says the first at once, and what follows once a minute', () => {
+    const counter = counting();
+    for (let n = 0; n < 1_000; n++) counter.add(1, 'malformed');
+    expect(said).toEqual(['1 message: malformed']);
+    vi.advanceTimersByTime(60_000);
+    expect(said.slice(1)).toEqual(['999 messages: malformed']);
+    vi.advanceTimersByTime(600_000);
+    expect([said.length, counter.total]).toEqual([2, 1_000]);
+  });
+
+  it('P6 says at its end what was not said yet', () => {
+    const counter = counting();
+    counter.add(1, 'a');
+    counter.add(2, 'b');
+    counter.close();
+    expect(said).toEqual(['1 message: a', '2 messages: b']);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('P6 says nothing of nothing', () => {
+    counting().add(0, 'a');
+    expect(said).toEqual([]);
   });
 });

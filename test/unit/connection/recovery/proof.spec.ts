@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, it } from 'vitest';
-import { credentialsOf, mayBecome, type ProofOptions } from '../../../lib/connection/recovery/proof.js';
+import { credentialsOf, mayBecome, type ProofOptions } from '../../../../lib/connection/recovery/proof.js';
 
 const options: ProofOptions = { areHandlersAsked: true, engineCookie: 'io', secret: undefined };
 
