@@ -1,12 +1,17 @@
 import { EventEmitter } from 'node:events';
+import { syncBuiltinESMExports } from 'node:module';
+import timers from 'node:timers/promises';
 import { Server, type Socket } from 'socket.io';
 import type { Log } from '../../lib/common/logger.js';
+import type { Command, RemoteClients } from '../../lib/common/remote-clients.js';
 import { type ClientState, Connection, type Runtime } from '../../lib/context/connection.js';
 import type { SocketRequest } from '../../lib/context/socket-request.js';
 import { SocketSession } from '../../lib/context/socket-session.js';
+import { Executor } from '../../lib/dispatch/executor.js';
+import { Failures } from '../../lib/dispatch/failures.js';
 import type { Handler, HandlerDefinition } from '../../lib/handlers/handler.js';
 import { HandlerRegistry } from '../../lib/handlers/handler.registry.js';
-import { EventRequest } from '../../lib/handlers/scoped-instances.js';
+import { EventRequest, type ScopedInstances } from '../../lib/handlers/scoped-instances.js';
 import { BrokerLink } from '../../lib/queue/broker-link.js';
 import type { Driver, DriverEvents, Listener } from '../../lib/queue/queue.js';
 import { attachConnection } from '../../lib/socketio/socket-internals.js';
@@ -67,12 +72,20 @@ export interface Connected {
   wire: Wire;
 }
 
+/** The engine has a new connection. */
+export function open(server: Server, wire: Wire): void {
+  const { onconnection } = server as unknown as { onconnection(conn: Wire): void }; // typed private
+  onconnection.call(server, wire);
+}
+
+/** Resolves when all promises and ticks that are under way, and those that they begin, have had their turn. */
+export function turns(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
 /** Connects a client to a namespace as socket.io does. */
 export async function connectTo(server: Server, namespace = '/', wire = new Wire()): Promise<Connected> {
-  if (wire.listenerCount('data') === 0) {
-    const { onconnection } = server as unknown as { onconnection(conn: Wire): void }; // typed private
-    onconnection.call(server, wire);
-  }
+  if (wire.listenerCount('data') === 0) open(server, wire);
   const connected = new Promise<Socket>((resolve) => server.of(namespace).once('connection', resolve));
   wire.send(namespace === '/' ? '0' : `0${namespace},`);
   const socket = await connected;
@@ -150,6 +163,24 @@ export function registryOf(
   return registry;
 }
 
+/** An executor without scoped providers. */
+export function executorOf(registry: HandlerRegistry, log: Log): Executor {
+  const scoped = { instancesOf: () => [], durableInstancesOf: () => [] };
+  return new Executor(new Failures(registry, log), scoped as unknown as ScopedInstances, log); // all that it asks it
+}
+
+/** The clients of other processes: what is done to them is noted, and nobody has the one that is asked for. */
+export function remotely(more: Partial<RemoteClients> = {}): { clients: RemoteClients; commands: Command[] } {
+  const commands: Command[] = [];
+  const clients: RemoteClients = {
+    send: (command) => void commands.push(command),
+    call: () => Promise.resolve(undefined),
+    members: () => Promise.resolve([]),
+    ...more,
+  };
+  return { clients, commands };
+}
+
 /** A broker in the test's hands: nothing happens by itself but that what is published is kept. */
 export class FakeDriver implements Driver {
   readonly published: [topic: string, payload: string][] = [];
@@ -211,4 +242,29 @@ export function linkTo(
   const link = new BrokerLink(driver, { url: name, name, channel: 'shop', secret, logger: log });
   link.open();
   return { link, log };
+}
+
+/** From now on `setTimeout` of `node:timers/promises` goes by the global clock, which vitest can turn. */
+export function turnDelays(): void {
+  Object.assign(timers, { setTimeout: delay });
+  syncBuiltinESMExports();
+}
+
+/** The reverse. */
+export function restoreDelays(): void {
+  Object.assign(timers, { setTimeout: usualDelay });
+  syncBuiltinESMExports();
+}
+
+const usualDelay = timers.setTimeout;
+
+function delay<T>(milliseconds?: number, value?: T, { signal }: { signal?: AbortSignal } = {}): Promise<T> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const timer = setTimeout(() => resolve(value as T), milliseconds);
+    signal?.addEventListener('abort', () => {
+      clearTimeout(timer);
+      reject(signal.reason as Error);
+    });
+  });
 }

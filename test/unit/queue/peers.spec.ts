@@ -1,9 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { BrokerLink } from '../../../lib/queue/broker-link.js';
 import { NOT_MINE, Peers } from '../../../lib/queue/peers.js';
-import { FakeDriver, linkTo } from '../../support/units.js';
+import { FakeDriver, linkTo, restoreDelays, turnDelays } from '../../support/units.js';
 
-vi.mock('node:timers/promises', () => import('../../support/fakeable-delay.js'));
+const turnClock = () => {
+  vi.useFakeTimers();
+  turnDelays();
+};
+const restoreClock = () => {
+  vi.useRealTimers();
+  restoreDelays();
+};
 
 /** A process at the broker. */
 interface Joined {
@@ -44,8 +51,8 @@ async function processes(count: number) {
 }
 
 describe('the processes of an application', () => {
-  beforeEach(() => void vi.useFakeTimers());
-  afterEach(() => void vi.useRealTimers());
+  beforeEach(turnClock);
+  afterEach(restoreClock);
 
   it('M6 know each other, from the newest on', async () => {
     const { peers } = await processes(3);

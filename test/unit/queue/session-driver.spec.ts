@@ -1,8 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Session, SessionEvents } from '../../../lib/queue/session-driver.js';
 import { backoff, fitName, SessionDriver, watch } from '../../../lib/queue/session-driver.js';
+import { restoreDelays, turnDelays } from '../../support/units.js';
 
-vi.mock('node:timers/promises', () => import('../../support/fakeable-delay.js'));
+const turnClock = () => {
+  vi.useFakeTimers();
+  turnDelays();
+};
+const restoreClock = () => {
+  vi.useRealTimers();
+  restoreDelays();
+};
 
 /** A broker whose connections the test makes end; it notes what is asked of them. */
 function broken({ connect = () => Promise.resolve() }: { connect?: () => Promise<void> } = {}) {
@@ -31,8 +39,8 @@ function broken({ connect = () => Promise.resolve() }: { connect?: () => Promise
 const settle = () => vi.advanceTimersByTimeAsync(0);
 
 describe('a driver on one connection', () => {
-  beforeEach(() => void vi.useFakeTimers());
-  afterEach(() => void vi.useRealTimers());
+  beforeEach(turnClock);
+  afterEach(restoreClock);
 
   it('P6 says that the broker is there when it listens to all topics, and so again with the next connection', async () => {
     const { driver, steps, sessions, open } = broken();
@@ -116,8 +124,8 @@ describe('the backoff', () => {
 });
 
 describe('the watch over a broker', () => {
-  beforeEach(() => void vi.useFakeTimers());
-  afterEach(() => void vi.useRealTimers());
+  beforeEach(turnClock);
+  afterEach(restoreClock);
 
   it.each([
     ['answers', () => Promise.resolve(), 0],
