@@ -5,7 +5,7 @@ import type { Namespace, Socket } from 'socket.io';
 /*
  * How events of socket.io 4.8 reach the listeners that an application has added. Private in its types:
  * - emitReserved(event, ...values) of a namespace and a socket: `connection`, `disconnecting`, `disconnect`, `error`;
- * - Socket.onevent(packet): calls what `onAny()` has added, then `dispatch`; Socket._anyListeners, Socket.ack(id).
+ * - Socket.onevent(packet): calls what `onAny()` has added, then `dispatch`; Socket.ack(id).
  */
 
 type Listener = (this: unknown, ...values: unknown[]) => unknown;
@@ -23,10 +23,11 @@ interface EmitterInternals {
 }
 
 interface SocketInternals extends EmitterInternals {
-  readonly _anyListeners?: readonly Listener[];
   onevent(packet: EventPacket): void;
   ack(id: number): Listener;
   dispatch(event: unknown[]): void;
+  /** Public; said here again. */
+  listenersAny(): readonly Listener[];
 }
 
 /**
@@ -67,15 +68,14 @@ export function contained(failed: (socket: Socket, ...what: Parameters<Failed>) 
     },
     onevent(this: SocketInternals, { data = [], id }) {
       if (id !== undefined && id !== null) data.push(this.ack(id));
-      if (this._anyListeners?.length) callAny(this, data, failedOn(this));
+      const listeners = [...this.listenersAny()];
+      if (listeners.length > 0) {
+        const call = { on: this, name: data[0], values: data, failed: failedOn(this) };
+        for (const listener of listeners) callListener(listener, call);
+      }
       this.dispatch(data);
     },
   };
-}
-
-function callAny(socket: SocketInternals, values: readonly unknown[], failed: Failed): void {
-  const listeners = [...(socket._anyListeners ?? [])];
-  for (const listener of listeners) callListener(listener, { on: socket, name: values[0], values, failed });
 }
 
 function callListener(

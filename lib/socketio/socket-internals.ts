@@ -20,6 +20,11 @@ export interface Packet {
   problem?: string;
 }
 
+/** A packet with an event: its name, then its arguments. */
+export interface EventPacket extends Packet {
+  data: readonly unknown[];
+}
+
 /** A namespace middleware. */
 export type NamespaceMiddleware = (socket: Socket, next: (error?: Error) => void) => unknown;
 
@@ -30,8 +35,6 @@ interface SocketInternals {
   readonly client: {
     readonly nsps: Map<string, Socket>;
   };
-  readonly _anyOutgoingListeners?: readonly unknown[];
-  notifyOutgoingListeners(packet: Packet): void;
   dispatch(event: unknown[]): void;
   packet(packet: Packet, flags?: object): void;
   readonly fns: readonly SocketMiddleware[];
@@ -160,10 +163,9 @@ export function keepEvent(socket: Socket, data: readonly unknown[], flags: EmitF
 }
 
 /** Sends a packet to one socket, held or not, and tells `onAnyOutgoing` listeners. */
-export function sendPacket(socket: Socket, packet: Packet, flags: EmitFlags): void {
-  const internals = inner(socket);
-  if (internals._anyOutgoingListeners?.length) internals.notifyOutgoingListeners(packet);
-  internals.packet(packet, flagsOf(flags));
+export function sendPacket(socket: Socket, packet: EventPacket, flags: EmitFlags): void {
+  for (const listener of socket.listenersAnyOutgoing().slice()) listener.apply(socket, [...packet.data]);
+  inner(socket).packet(packet, flagsOf(flags));
 }
 
 /** Drops a socket that was never connected: no rooms, no answer to its client. */

@@ -204,43 +204,6 @@ export const sockets: PrivateMember[] = [
     },
   },
   {
-    member: 'Socket._anyListeners',
-    kind: 'property',
-    serves: 'the listeners of `onAny()`: part of `onevent`',
-    instead: '`listenersAny()` makes a list for each event where there is none',
-    async check(bench) {
-      const { socket } = await bench.pair();
-      const listener = () => {};
-      socket.onAny(listener);
-      expect(inside(socket, '_anyListeners')).toEqual([listener]);
-    },
-  },
-  {
-    member: 'Socket._anyOutgoingListeners',
-    kind: 'property',
-    serves: 'the listeners of `onAnyOutgoing()` hear what is sent past `emit()`',
-    instead: '`listenersAnyOutgoing()` makes a list for each event where there is none',
-    async check(bench) {
-      const { socket } = await bench.pair();
-      const listener = () => {};
-      socket.onAnyOutgoing(listener);
-      expect(inside(socket, '_anyOutgoingListeners')).toEqual([listener]);
-    },
-  },
-  {
-    member: 'Socket.notifyOutgoingListeners',
-    kind: 'method',
-    serves: 'the listeners of `onAnyOutgoing()` hear what is sent past `emit()`',
-    instead: 'there is none',
-    async check(bench) {
-      const { socket } = await bench.pair();
-      const sent: unknown[][] = [];
-      socket.onAnyOutgoing((...values) => sent.push(values));
-      call(socket, 'notifyOutgoingListeners', { type: EVENT, data: ['news', 1] });
-      expect(sent).toEqual([['news', 1]]);
-    },
-  },
-  {
     member: 'Socket._onclose',
     kind: 'method',
     serves: 'however a socket ends, its disconnect handler runs, with the reason, before it leaves its rooms',

@@ -14,6 +14,7 @@ function clientOf(state: Partial<ClientState>) {
     nsp: { server: { opts: {} } },
     client: { nsps },
     packet: ({ type }: { type: number }) => void sent.push(String(type)),
+    listenersAnyOutgoing: () => [],
     _onclose(reason: string) {
       sent.push(reason);
       this.connected = false;
