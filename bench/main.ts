@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { measure, serversOf, type Result } from './harness/measure.js';
@@ -23,6 +24,7 @@ import { SERVERS, type ServerName } from './servers.js';
  * npm run bench -- echo --servers bare,ours      single servers
  * npm run bench -- --quick                       everything at a glance, two minutes; printed only
  * npm run bench -- echo --rounds 60 --ms 500     more and longer rounds
+ * npm run bench -- echo --against ../before      with the same server of another checkout, in which `prebench` was run
  * npm run bench -- echo --profile                where the time goes, in ours and in bare socket.io
  */
 
@@ -34,16 +36,18 @@ const { values: options, positionals: names } = parseArgs({
     rounds: { type: 'string' },
     ms: { type: 'string' },
     servers: { type: 'string' },
+    against: { type: 'string' },
     quick: { type: 'boolean', default: false },
     profile: { type: 'boolean', default: false },
   },
 });
 
-const { quick } = options;
+const { quick, against } = options;
+if (against !== undefined) process.env['BENCH_AGAINST'] = resolve(against);
 const command = ['npm run bench', ...process.argv.slice(2)].join(' ').replace('bench -', 'bench -- -');
 const rounds = Number(options.rounds ?? (quick ? 6 : 30));
 const milliseconds = Number(options.ms ?? (options.profile ? 4_000 : quick ? 150 : 300));
-const isWhole = names.length === 0 && !quick && !options.servers;
+const isWhole = names.length === 0 && !quick && !options.servers && against === undefined;
 const questions = chosen(
   names,
   QUESTIONS.map(({ name }) => name),
@@ -56,7 +60,8 @@ function chosen<Name extends string>(wanted: readonly string[], known: readonly 
 }
 
 function serversFor(question: Question): ServerName[] {
-  const wanted = options.servers?.split(',') ?? (options.profile ? ['bare', 'ours'] : []);
+  const few = against === undefined ? ['bare', 'ours'] : ['bare', 'ours', 'against'];
+  const wanted = options.servers?.split(',') ?? (options.profile || against !== undefined ? few : []);
   return serversOf(question, chosen(wanted, Object.keys(SERVERS) as ServerName[]));
 }
 

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** How a server is started, and what it is called. */
@@ -19,6 +20,9 @@ function node(name: string, title: string): ServerKind {
   };
 }
 
+/** The folder of another checkout that is to be measured, too. */
+const against = () => process.env['BENCH_AGAINST'];
+
 /** What is compared, in the order of the tables. The first one is what the others are compared with. */
 export const SERVERS = {
   bare: node('bare', 'socket.io'),
@@ -26,6 +30,12 @@ export const SERVERS = {
   'nest-staged': node('nest-staged', 'Nest gateway, with guard, pipe and interceptor'),
   'nest-scoped': node('nest-scoped', 'Nest gateway, request-scoped'),
   ours: node('ours', 'nestjs-flask-socket'),
+  /** The one of another checkout, whose folder `--against` names. */
+  against: {
+    title: 'nestjs-flask-socket, the other checkout',
+    command: (flags) => [process.execPath, ...flags, join(against()!, 'bench/.dist/servers/ours.js')],
+    isThere: () => against() !== undefined,
+  },
   'ours-staged': node('ours-staged', '… with guard, pipe and interceptor'),
   'ours-scoped-1': node('ours-scoped-1', '… request-scoped, one scoped provider'),
   'ours-scoped-3': node('ours-scoped-3', '… request-scoped, three scoped providers'),

@@ -5,7 +5,7 @@ export const boot: Question = {
   title: 'Boot',
   about:
     'From the start of the process until it listens; 10 gateways with 20 handlers each. (Bare socket.io has nothing to set up: its handlers are registered when clients connect.)',
-  servers: ['bare', 'nest', 'ours'],
+  servers: ['bare', 'nest', 'ours', 'against'],
   metrics: [
     { key: 'cpu', title: 'CPU', unit: 'ms', digits: 0 },
     { key: 'listening', title: 'until it listens', unit: 'ms', digits: 0 },
