@@ -39,7 +39,7 @@ const parse = (given: readonly string[]) =>
 const DASHED_VALUE = /^-(?:|[\w-]{19}|\.?\d.*)$/;
 
 /** `--queue` for `--queue` and for `-q`; options that take no value have none here. */
-const LONG_NAMES = new Map(
+const LONG_NAMES: ReadonlyMap<string, string> = new Map(
   Object.entries(OPTIONS)
     .filter(([, option]) => option.type === 'string')
     .flatMap(([name, option]) =>

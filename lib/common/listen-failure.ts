@@ -1,6 +1,6 @@
 import { failureFrom } from './errors.js';
 
-const REASONS = new Map<unknown, string>([
+const REASONS: ReadonlyMap<unknown, string> = new Map([
   ['EADDRINUSE', 'the port is taken, another process listens there'],
   ['EACCES', 'this user may not, ports below 1024 are for root'],
   ['EADDRNOTAVAIL', 'this machine has no such address'],

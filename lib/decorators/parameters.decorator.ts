@@ -12,11 +12,11 @@ interface ParameterOptions {
   pipes?: Pipe[];
 }
 
-const KINDS = new WeakMap<object, ParameterKind>();
+const KIND = Symbol('nestjs-flask-socket parameter');
 
 /** What the factory of a parameter decorator stands for, if the decorator is one of ours. */
 export function parameterKind(factory: object): ParameterKind | undefined {
-  return KINDS.get(factory);
+  return (factory as { [KIND]?: ParameterKind })[KIND];
 }
 
 type Decorate = (...pipes: (Pipe | ParameterOptions)[]) => ParameterDecorator;
@@ -29,8 +29,7 @@ function parameter(kind: ParameterKind, decorator: string): Decorate {
       'a handler that is not a Socket.IO handler of this library',
     );
   };
-  KINDS.set(factory, kind);
-  return createParamDecorator<unknown>(factory) as Decorate;
+  return createParamDecorator<unknown>(Object.assign(factory, { [KIND]: kind })) as Decorate;
 }
 
 /**

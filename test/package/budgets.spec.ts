@@ -17,6 +17,16 @@ const mayHaveMoreParameters: Record<string, string> = {
   'server/flask-socket.runtime.ts#FlaskSocketRuntime.constructor': 'dependency injection is by parameter',
 };
 
+/** What a module or a class keeps, with the reason why nobody else can. */
+const mayKeep: Record<string, string> = {
+  'testing/tested-app.ts##known': 'an application is all that a test has; what is known of it goes with it',
+};
+
+/** Where a prototype is altered, with the reason why there is no other way. */
+const mayAlter: Record<string, string> = {
+  'server/nest-gateways.ts': 'Nest makes one object of the class for each method, where nobody can reach it',
+};
+
 interface Rule {
   rule: string;
   /** The places in the file that break the rule. */
@@ -81,6 +91,28 @@ const rules: Rule[] = [
       // @ts-expect-error Socket.IO declares it private.
     `,
   },
+  {
+    rule: 'no module has state',
+    breaks: (file) =>
+      kept(file)
+        .filter(({ name }) => !Object.hasOwn(mayKeep, name))
+        .map(({ where }) => where),
+    example: `
+      const A: ReadonlyMap<string, number> = new Map([['a', 1]]);
+      const B = ['b'];
+      class C { readonly #d = new Map(); }
+      const e = new WeakMap<object, number>();
+    `,
+  },
+  {
+    rule: 'no prototype is altered',
+    breaks: (file) => (Object.hasOwn(mayAlter, file.fileName) ? [] : alteredPrototypes(file)),
+    example: `
+      const { prototype } = A;
+      prototype.b.call(1);
+      Object.defineProperty(A.prototype, 'b', {});
+    `,
+  },
 ];
 
 describe('the budgets of lib', () => {
@@ -105,6 +137,10 @@ describe('the budgets of lib', () => {
   it('keep no exemption that nothing needs', () => {
     const needed = files.flatMap(withManyParameters).map(({ name }) => name);
     expect(Object.keys(mayHaveMoreParameters).filter((name) => !needed.includes(name))).toEqual([]);
+    const state = files.flatMap(kept).map(({ name }) => name);
+    expect(Object.keys(mayKeep).filter((name) => !state.includes(name))).toEqual([]);
+    const altering = files.filter((file) => alteredPrototypes(file).length > 0).map((file) => file.fileName);
+    expect(Object.keys(mayAlter).filter((name) => !altering.includes(name))).toEqual([]);
   });
 
   it(`half of the functions that have a name have at most ${budget.function.median} lines`, () => {
@@ -167,4 +203,37 @@ function isDeclaredInLib(symbol: ts.Symbol): boolean {
   return (
     symbol.declarations?.some((node) => node.getSourceFile().fileName.startsWith(`${root}lib/`)) ?? false
   );
+}
+
+/** What outlives the calls of a module: variables, and collections that can grow, also as static parts of a class. */
+function kept(file: ts.SourceFile): { name: string; where: string }[] {
+  const variables = file.statements
+    .filter(ts.isVariableStatement)
+    .flatMap(({ declarationList }) => declarationList.declarations)
+    .filter((each) => (each.parent.flags & ts.NodeFlags.Const) === 0 || canGrow(each));
+  const statics = [...walk(file)]
+    .filter(ts.isPropertyDeclaration)
+    .filter((each) => each.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.StaticKeyword))
+    .filter(canGrow);
+  return [...variables, ...statics].map((each) => ({
+    name: `${file.fileName}#${each.name.getText()}`,
+    where: place(file, each.getStart()),
+  }));
+}
+
+function canGrow({ type, initializer }: ts.VariableDeclaration | ts.PropertyDeclaration): boolean {
+  if (!initializer || type?.getText().startsWith('Readonly') || type?.getText().startsWith('readonly'))
+    return false;
+  const isEmpty = ts.isArrayLiteralExpression(initializer) && initializer.elements.length === 0;
+  return isEmpty || /^new (Weak)?(Map|Set)\b/.test(initializer.getText());
+}
+
+/** Assignments to a part of a prototype, and definitions of one. */
+function alteredPrototypes(file: ts.SourceFile): string[] {
+  const altering =
+    /^((Object|Reflect)\.(defineProperty|set|assign)\(\s*)([\w.]+\.)?prototype,|^([\w.]+\.)?prototype(\.\w+|\[[^\]]+\]) = /;
+  return [...walk(file)]
+    .filter((node) => ts.isCallExpression(node) || ts.isBinaryExpression(node))
+    .filter((node) => altering.test(node.getText()))
+    .map((node) => place(file, node.getStart()));
 }
