@@ -20,30 +20,30 @@ import {
   onEvents,
   socketsOf,
 } from '../socketio/socket-internals.js';
-import { broken, type Decision, lateRefusal, toldOf } from './decision.js';
+import { middlewareFailed, type Decision, lateRefusal, sendableRefusal } from './decision.js';
 import type { Departure } from './departure.js';
 import type { GatewayHooks } from './gateway-hooks.js';
 import { watchExpiry } from './identification.js';
 import type { Recovery } from './recovery/recovery.js';
 
-/** Tells socket.io whether a client is connected: with an error it is refused. */
+/** Passes the decision to socket.io: accepted, or with an error refused. */
 type Done = (error?: Error) => void;
 
-/** What admission has to know of the application. */
-export interface Rules {
-  /** No new clients: the application is stopping. */
+/** The state and options of the application that admission depends on. */
+export interface AdmissionRules {
+  /** Whether the application is stopping and accepts no new clients. */
   isStopping(): boolean;
-  /** Whether a namespace takes clients. */
+  /** Whether a namespace accepts clients. */
   isOpen(namespace: Namespace): boolean;
-  /** Whether clients are connected before `@OnConnect()` is asked. */
+  /** Whether clients are accepted before `@OnConnect()` runs. */
   alwaysConnect(): boolean;
 }
 
-/** How a client gets into a namespace, from its question to its first event (promises C1 to C6). */
+/** Accepts clients into a namespace or refuses them (promises C1 to C6). */
 export class Admission {
   constructor(
     private readonly parts: {
-      rules: Rules;
+      rules: AdmissionRules;
       attachment: Attachment;
       decision: Decision;
       departure: Departure;
@@ -52,16 +52,16 @@ export class Admission {
     },
   ) {}
 
-  /** A client asks for a namespace: the namespace's middlewares, the decision, then `done` accepts or refuses it. */
+  /** A client connects to a namespace: runs the middlewares, decides, then calls `done` to accept or refuse it. */
   admit(socket: Socket, done: Done): void {
     const { rules, attachment, decision, recovery } = this.parts;
-    if (rules.isStopping()) return sendElsewhere(socket);
+    if (rules.isStopping()) return closeBecauseStopping(socket);
     if (!rules.isOpen(socket.nsp)) return done(new Error(INVALID_NAMESPACE));
     const connection = attachment.attach(socket);
-    if (isAskedTwice(connection)) return forget(socket);
-    if (!recovery.skips(connection)) return this.#runMiddlewares(connection, done);
-    void chain(decision.isBack(connection), (isSame) =>
-      isSame ? this.#welcome(connection, done) : this.#runMiddlewares(connection, done),
+    if (isAlreadyConnecting(connection)) return forget(socket);
+    if (!recovery.skipsHandlers(connection)) return this.#runMiddlewares(connection, done);
+    void chain(decision.isSameClient(connection), (isSame) =>
+      isSame ? this.#acceptRecovered(connection, done) : this.#runMiddlewares(connection, done),
     );
   }
 
@@ -70,112 +70,112 @@ export class Admission {
     runMiddlewares(
       middlewaresOf(socket.nsp).map((middleware) => (next) => middleware(socket, next)),
       {
-        failed: (thrown) => broken(connection, thrown),
+        failed: (thrown) => middlewareFailed(connection, thrown),
         done: (error) =>
           void (error ? this.#refuse(connection, error, done) : this.#decide(connection, done)),
       },
     );
   }
 
-  /** A client that is back is asked nothing more; its time may have come meanwhile. */
-  #welcome(connection: Connection, done: Done): void {
+  /** Accepts a recovered client without middlewares and handlers, unless its connection has expired. */
+  #acceptRecovered(connection: Connection, done: Done): void {
     void connection.socket.join(connection.socket.id);
-    this.parts.recovery.settle(connection);
+    this.parts.recovery.restoreOrReset(connection);
     adoptExpiry(connection);
     const refusal = lateRefusal(connection);
     return refusal ? this.#refuse(connection, refusal, done) : done();
   }
 
-  /** From here on the client has its place: others find it, and it is in the room of its sid. */
+  /** The client joins the room of its sid before the decision, so that others can already send to it. */
   #decide(connection: Connection, done: Done): void | PromiseLike<void> {
     const { rules, decision, recovery } = this.parts;
     void connection.socket.join(connection.socket.id);
     if (rules.alwaysConnect()) return this.#acceptFirst(connection, done);
-    return chain(decision.about(connection), (refusal) => {
+    return chain(decision.decide(connection), (refusal) => {
       if (refusal) return this.#refuse(connection, refusal, done);
-      this.#checkArrival(connection);
-      recovery.settle(connection);
+      this.#checkStillOpen(connection);
+      recovery.restoreOrReset(connection);
       done();
-      process.nextTick(() => this.#checkArrival(connection)); // after socket.io's own, which connects the client
+      process.nextTick(() => this.#checkStillOpen(connection)); // after socket.io's own, which connects the client
     });
   }
 
-  /** With `alwaysConnect` a returning client proves who it is before, as far as no handler says so. */
+  /** With `alwaysConnect` a returning client is identified before it is accepted. */
   #acceptFirst(connection: Connection, done: Done): void | PromiseLike<void> {
     const { decision, recovery } = this.parts;
     if (!recovery.isReturning(connection)) return done();
-    return chain(decision.isBack(connection), () => {
-      recovery.settle(connection);
+    return chain(decision.isSameClient(connection), () => {
+      recovery.restoreOrReset(connection);
       done();
     });
   }
 
   #refuse(connection: Connection, refusal: Error, done: Done): void {
     connection.state = 'refused';
-    connection.client.asking?.delete(connection.socket.nsp.name);
+    connection.client.connectingSockets?.delete(connection.socket.nsp.name);
     releasePackets(connection, { send: false });
     this.parts.departure.refused(connection);
-    done(toldOf(refusal, connection.runtime));
+    done(sendableRefusal(refusal, connection.runtime));
   }
 
-  /** The client may have gone while it was being accepted; as long as it can be, while its rooms still exist. */
-  #checkArrival(connection: Connection): void {
+  /** A client that disconnected while it was being accepted gets its `@OnDisconnect()` while its rooms still exist. */
+  #checkStillOpen(connection: Connection): void {
     const { socket, state } = connection;
     if (state !== 'connecting' || socket.conn.readyState === 'open') return;
-    this.parts.departure.leave(connection, 'transport close');
+    this.parts.departure.disconnect(connection, 'transport close');
   }
 
-  /** The client has just been told that it is connected. */
+  /** Called when the CONNECT packet has been sent. */
   connected(socket: Socket): void {
     const { rules, attachment, hooks } = this.parts;
     const connection = connectionOf(socket) ?? attachment.attach(socket);
-    const isEnded = connection.state === 'refused';
+    const isRefused = connection.state === 'refused';
     connection.state = 'connected';
-    connection.client.asking?.delete(socket.nsp.name);
+    connection.client.connectingSockets?.delete(socket.nsp.name);
     releasePackets(connection, { send: true });
-    if (isEnded) return this.#endAtOnce(connection);
+    if (isRefused) return this.#disconnectAtOnce(connection);
     if (connection.client.expiresAt !== undefined) watchExpiry(socket.client);
     if (rules.alwaysConnect()) this.#decideAfterwards(connection);
     else void hooks.connected(connection);
   }
 
-  /** Somebody has disconnected the client between the decision and the acceptance. */
-  #endAtOnce(connection: Connection): void {
-    if (this.parts.rules.alwaysConnect()) connection.state = 'refused'; // nobody has asked `@OnConnect()`
+  /** The application disconnected the client between the decision and the acceptance. */
+  #disconnectAtOnce(connection: Connection): void {
+    if (this.parts.rules.alwaysConnect()) connection.state = 'refused'; // `@OnConnect()` did not run
     connection.socket.disconnect();
   }
 
   #decideAfterwards(connection: Connection): void {
-    const verdict = chain(this.parts.decision.about(connection), (refusal) => {
-      connection.ready = undefined;
+    const verdict = chain(this.parts.decision.decide(connection), (refusal) => {
+      connection.connectHandled = undefined;
       if (!refusal) return this.parts.hooks.connected(connection);
       connection.state = 'refused';
       connection.socket.disconnect();
     });
-    if (isThenable(verdict)) connection.ready = verdict;
+    if (isThenable(verdict)) connection.connectHandled = verdict;
   }
 }
 
 /**
- * The server stops. A refusal would be final: socket.io's clients do not try again then, but they come back to another
- * process when their connection ends; it ends now, or when the handlers of the client's other namespaces have ended.
+ * Closes the connection instead of refusing the client: socket.io's clients reconnect, to another process, only after a
+ * close. If the client is in other namespaces, the shutdown closes it when their handlers have ended.
  */
-function sendElsewhere(socket: Socket): void {
+function closeBecauseStopping(socket: Socket): void {
   forget(socket);
   if (socketsOf(socket.client).length === 0) closeForReconnect(socket.client.conn);
 }
 
-/** Whether the client waits for an answer from the namespace already; the first answer serves both. */
-function isAskedTwice({ client, socket }: Connection): boolean {
-  const asking = (client.asking ??= new Map());
-  if (asking.has(socket.nsp.name)) return true;
-  asking.set(socket.nsp.name, socket);
+/** Whether the client has already sent a CONNECT packet for the namespace; the first one decides. */
+function isAlreadyConnecting({ client, socket }: Connection): boolean {
+  const sockets = (client.connectingSockets ??= new Map());
+  if (sockets.has(socket.nsp.name)) return true;
+  sockets.set(socket.nsp.name, socket);
   return false;
 }
 
-/** Makes sockets ours: what they receive goes to the dispatcher, and what they are sent waits for their acceptance. */
+/** Prepares sockets: received events go to the dispatcher, and outgoing packets are held until acceptance. */
 export class Attachment {
-  /** How a socket ends; one function for all of them. It is no listener: an application may remove those. */
+  /** Closes a socket; all sockets share it. It is not a listener, because applications can remove listeners. */
   readonly #close: (this: Socket, reason: string, description?: unknown) => void;
 
   constructor(
@@ -191,12 +191,12 @@ export class Attachment {
     const { departure } = parts;
     this.#close = function close(reason, description) {
       const connection = this.connected && connectionOf(this);
-      if (connection) departure.closed(connection, reason, description);
+      if (connection) departure.socketClosed(connection, reason, description);
       closeAsUsual(this, reason, description);
     };
   }
 
-  /** The connection of a socket that nobody knows yet. */
+  /** Creates the connection of a new socket. */
   attach(socket: Socket): Connection {
     const { runtime, registry, dispatcher, sessions, recovery } = this.parts;
     const client = sessions.of(socket.client);
@@ -208,7 +208,7 @@ export class Attachment {
     onClose(socket, this.#close);
     containSocketListeners(socket, dispatcher.contained);
     holdPackets(connection);
-    recovery.begin(connection);
+    recovery.prepare(connection);
     return connection;
   }
 }

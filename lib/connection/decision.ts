@@ -11,7 +11,7 @@ import {
   type Runtime,
 } from '../context/connection.js';
 import { authOf } from '../context/socket-request.js';
-import type { Executor, Outcome, Run } from '../dispatch/executor.js';
+import type { Executor, Outcome, HandlerRun } from '../dispatch/executor.js';
 import { safeError } from '../dispatch/failures.js';
 import type { Handler } from '../handlers/handler.js';
 import type { HandlerRegistry } from '../handlers/handler.registry.js';
@@ -19,10 +19,10 @@ import { EventRequest } from '../handlers/scoped-instances.js';
 import type { Identification } from './identification.js';
 import type { Recovery } from './recovery/recovery.js';
 
-/** Why a client is refused, if it is. */
-export type Verdict = Error | undefined | PromiseLike<Error | undefined>;
+/** Why a client is refused; `undefined` if it is accepted. */
+export type Refusal = Error | undefined | PromiseLike<Error | undefined>;
 
-/** Decides whether a client is connected to a namespace: `@OnConnect()`, option `identify`, and the time (promises C1 to C6). */
+/** Decides whether a client is accepted, by `@OnConnect()`, option `identify` and the expiry (promises C1 to C6). */
 export class Decision {
   constructor(
     private readonly registry: HandlerRegistry,
@@ -30,47 +30,47 @@ export class Decision {
     private readonly parts: { identification: Identification; recovery: Recovery },
   ) {}
 
-  /** Guards, option `identify`, `@OnConnect()`: nothing, or why the client is refused. Never throws or rejects. */
-  about(connection: Connection): Verdict {
+  /** Runs guards, option `identify` and `@OnConnect()`; returns why the client is refused, if it is. Never throws or rejects. */
+  decide(connection: Connection): Refusal {
     const handler = this.registry.hook(connection.socket.nsp.name, 'connect');
     return guarded<Error | undefined>(
       () => {
         adoptExpiry(connection);
-        const refusal = handler && this.#ask(handler, connection);
+        const refusal = handler && this.#runConnectHandler(handler, connection);
         return chain<Error | undefined, Error | undefined>(
           refusal,
-          (error) => error ?? this.#settled(connection),
+          (error) => error ?? this.#identifyIfNeeded(connection),
         );
       },
-      (thrown) => (thrown instanceof ConnectionRefusedError ? thrown : broken(connection, thrown)),
+      (thrown) => (thrown instanceof ConnectionRefusedError ? thrown : middlewareFailed(connection, thrown)),
     );
   }
 
-  /** Whether a returning client has proved to be the one that it was, without asking handlers (promise N4). */
-  isBack(connection: Connection): boolean | PromiseLike<boolean> {
+  /** Whether a returning client proves to be the same without running handlers (promise N4). */
+  isSameClient(connection: Connection): boolean | PromiseLike<boolean> {
     const { identification, recovery } = this.parts;
     const proved = guarded<boolean>(
-      () => chain(identification.settle(connection), () => recovery.isProved(connection)),
+      () => chain(identification.ensureIdentified(connection), () => recovery.isProven(connection)),
       () => false,
     );
     return chain(proved, (isProved) => {
-      if (!isProved) connection.identity = undefined; // to be asked again, when handlers have said who it is
+      if (!isProved) connection.identity = undefined; // handlers run now, so `identify` is called again after them
       return isProved;
     });
   }
 
-  /** Nobody is connected whom option `identify` has not been asked about. */
-  #settled(connection: Connection): Verdict {
-    return chain(this.parts.identification.settle(connection), () => lateRefusal(connection));
+  /** Calls option `identify` if the connect handler did not: no client is accepted without it. */
+  #identifyIfNeeded(connection: Connection): Refusal {
+    return chain(this.parts.identification.ensureIdentified(connection), () => lateRefusal(connection));
   }
 
-  #ask(handler: Handler, connection: Connection): Verdict {
+  #runConnectHandler(handler: Handler, connection: Connection): Refusal {
     const values = toArguments(authOf(connection));
     const request = new EventRequest(connection, { message: 'connect', args: values });
-    const run: Run = { request, handler, values, afterGuards: () => this.#identify(connection) };
+    const run: HandlerRun = { request, handler, values, afterGuards: () => this.#identify(connection) };
     let refusal: Error | undefined | 'undecided' = 'undecided';
     const running = this.executor.runForOutcome(run, (_, outcome) =>
-      chain(this.#refusal(run, outcome), (error) => {
+      chain(this.#refusalFrom(run, outcome), (error) => {
         refusal = error ?? (connection.state === 'refused' ? new ConnectionRefusedError() : undefined);
       }),
     );
@@ -78,25 +78,25 @@ export class Decision {
     return chain(running as PromiseLike<void>, failed);
   }
 
-  /** The guards may have set user and expiry, and the handler may emit to the user. */
+  /** Runs between guards and handler: guards may set user and expiry, and the handler may emit to the user's room. */
   #identify(connection: Connection): void | PromiseLike<void> {
     if (isExpired(connection.client)) throw expiredRefusal();
-    return this.parts.identification.ask(connection);
+    return this.parts.identification.identify(connection);
   }
 
-  #refusal(run: Run, outcome: Outcome): Verdict {
+  #refusalFrom(run: HandlerRun, outcome: Outcome): Refusal {
     if ('result' in outcome) return outcome.result === false ? new ConnectionRefusedError() : undefined;
     const { error } = outcome;
     if (error instanceof ConnectionRefusedError) return error;
-    return this.executor.answerTo(run, error).then((answer) => {
+    return this.executor.handleError(run, error).then((answer) => {
       if (answer === true && !run.request.denied) return undefined;
       return refusalFor(error);
     });
   }
 }
 
-/** Something that decides has thrown: the log says what, and the client hears that something failed. */
-export function broken({ runtime, socket }: Connection, thrown: unknown): Error {
+/** Logs what a middleware threw; returns the refusal for the client, which does not contain it. */
+export function middlewareFailed({ runtime, socket }: Connection, thrown: unknown): Error {
   runtime.logger.error(
     `Error in a middleware of ${printable(socket.nsp.name)}: ${describeThrown(thrown)}`,
     `namespace middleware ${nameOfThrown(thrown)}`,
@@ -104,8 +104,8 @@ export function broken({ runtime, socket }: Connection, thrown: unknown): Error 
   return new Error(INTERNAL_ERROR);
 }
 
-/** What a refused client is told: never nothing, and nothing that cannot be read or sent. */
-export function toldOf(refusal: Error, { server, logger }: Runtime): Error {
+/** The refusal as it is sent: with a message, and with `data` only if that can be encoded. */
+export function sendableRefusal(refusal: Error, { server, logger }: Runtime): Error {
   let message: string | undefined;
   try {
     const { message: text, data } = refusal as Error & { data?: unknown };
@@ -120,26 +120,26 @@ export function toldOf(refusal: Error, { server, logger }: Runtime): Error {
 }
 
 /**
- * The refusal of a client whose `@OnConnect()` failed. It tells as much as {@link safeError}: its text, and where
- * there is more, all of it as `data`.
+ * The refusal of a client whose `@OnConnect()` threw: the message of {@link safeError}, and as `data` the whole payload
+ * if it has more than a message.
  */
 export function refusalFor(error: unknown): ConnectionRefusedError {
-  const told = safeError(error) as { message?: unknown };
-  const message = textOf(Array.isArray(told) ? told : told.message);
-  const isText = Object.keys(told).every((key) => key === 'status' || key === 'message');
-  return new ConnectionRefusedError(message, isText || isListOfTexts(told) ? undefined : told);
+  const payload = safeError(error) as { message?: unknown };
+  const message = refusalMessage(Array.isArray(payload) ? payload : payload.message);
+  const isText = Object.keys(payload).every((key) => key === 'status' || key === 'message');
+  return new ConnectionRefusedError(message, isText || isStringArray(payload) ? undefined : payload);
 }
 
-function textOf(message: unknown): string {
-  if (isListOfTexts(message)) return message.join(', ');
+function refusalMessage(message: unknown): string {
+  if (isStringArray(message)) return message.join(', ');
   return typeof message === 'string' && message !== '' ? message : CONNECTION_REJECTED;
 }
 
-function isListOfTexts(words: unknown): words is string[] {
+function isStringArray(words: unknown): words is string[] {
   return Array.isArray(words) && words.every((word) => typeof word === 'string');
 }
 
-/** Why a client is refused although all have agreed: its time has come meanwhile, or it has been disconnected. */
+/** Why an accepted client is refused after all: it has expired, or the application disconnected it meanwhile. */
 export function lateRefusal({ client, state }: Connection): ConnectionRefusedError | undefined {
   if (isExpired(client)) return expiredRefusal();
   return state === 'refused' ? new ConnectionRefusedError() : undefined;

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import type { HttpAdapterHost } from '@nestjs/core';
 
-/** A request as its client sees it. */
+/** Protocol, host and address of a request as its client sees them. */
 export interface ClientView {
   protocol: string;
   host: string | undefined;
@@ -12,8 +12,8 @@ export interface ClientView {
 type RequestConstructor = new (...values: unknown[]) => ClientView;
 
 /**
- * How a request looks from outside: behind a proxy that the application trusts (Express `trust proxy`, Fastify
- * `trustProxy`), as the proxy's headers say. The platform's own request class decides.
+ * A request as its client sees it: behind a trusted proxy (Express `trust proxy`, Fastify `trustProxy`) from the
+ * forwarded headers. The platform's own request class evaluates them.
  */
 export function clientView(host: HttpAdapterHost, request: IncomingMessage): ClientView {
   const platform: unknown = host.httpAdapter?.getInstance?.();

@@ -17,24 +17,24 @@ import { type ClientState, type Connection, isExpired } from '../context/connect
 import { authOf } from '../context/socket-request.js';
 import { storage } from '../context/storage.js';
 import { EventRequest } from '../handlers/scoped-instances.js';
-import { endHere } from '../messaging/clients.js';
+import { disconnectSocket } from '../messaging/clients.js';
 import { connectionOf, disconnectFor, sendLast, socketsOf } from '../socketio/socket-internals.js';
 
-/** Finds out whose a connection is, and keeps it in that user's room (promise A3). */
+/** Calls option `identify` and keeps each connection in the room of its user (promise A3). */
 export class Identification {
   constructor(private readonly parts: { identify: () => Identify | undefined; logger: Log }) {}
 
-  /** Asks option `identify`. What it throws is logged, and refuses the client. */
-  ask(connection: Connection): void | PromiseLike<void> {
+  /** Calls option `identify`. If it throws, the error is logged and the client is refused. */
+  identify(connection: Connection): void | PromiseLike<void> {
     const identify = this.parts.identify();
     if (!identify) return;
     const identity: Connection['identity'] = (connection.identity = {});
     const asked = guarded<void>(
       () => {
-        const answer = answerOf(identify, connection);
-        if (isThenable(answer)) leave(connection); // it may be somebody else's by now
+        const answer = callIdentify(identify, connection);
+        if (isThenable(answer)) leaveUserRoom(connection); // the user may have changed
         return chain(answer, (id) => {
-          if (connection.identity === identity) enter(connection, id); // else it has been asked again since
+          if (connection.identity === identity) joinUserRoom(connection, id); // else it was called again since
         });
       },
       (thrown) => (connection.identity === identity ? this.#refuse(connection, thrown) : undefined),
@@ -43,20 +43,20 @@ export class Identification {
     return asked;
   }
 
-  /** Waits for an answer, or asks if nobody has: a client is never connected without. */
-  settle(connection: Connection): void | PromiseLike<void> {
-    return connection.identity ? connection.identity.pending : this.ask(connection);
+  /** Waits for a pending `identify`, or calls it if it was not called yet. */
+  ensureIdentified(connection: Connection): void | PromiseLike<void> {
+    return connection.identity ? connection.identity.pending : this.identify(connection);
   }
 
-  /** Asks again for all namespaces of a client. One that cannot be identified is disconnected. */
-  askAgain(connection: Connection): void {
+  /** Calls `identify` again for all namespaces of a client, and disconnects it from those where that throws. */
+  identifyAgain(connection: Connection): void {
     if (!this.parts.identify()) return;
     for (const socket of new Set([connection.socket, ...socketsOf(connection.socket.client)])) {
       const other = connectionOf(socket);
-      if (!other?.identity) continue; // one that is being decided about is asked in its turn
+      if (!other?.identity) continue; // a connecting one calls it later
       void guarded<void>(
-        () => this.ask(other),
-        () => endHere(socket),
+        () => this.identify(other),
+        () => disconnectSocket(socket),
       );
     }
   }
@@ -70,30 +70,30 @@ export class Identification {
   }
 }
 
-const late = () => failure('FSK_IDENTIFY_TIMEOUT', IDENTIFY_TIMEOUT);
+const timeoutError = () => failure('FSK_IDENTIFY_TIMEOUT', IDENTIFY_TIMEOUT);
 
 type Answer = UserId | null | undefined;
 
-/** In a context of its own, so that `request` and `session` mean this connection. */
-function answerOf(identify: Identify, connection: Connection): Answer | PromiseLike<Answer> {
+/** Calls it in a context of its own, so that `request` and `session` belong to this connection. */
+function callIdentify(identify: Identify, connection: Connection): Answer | PromiseLike<Answer> {
   const args = toArguments(authOf(connection));
   const request = new EventRequest(connection, { message: 'connect', args });
-  request.identifies = true;
+  request.isIdentifying = true;
   const answer = storage.run(request, identify, request);
-  return isThenable(answer) ? withinTime(answer, IDENTIFY_TIMEOUT, late) : answer;
+  return isThenable(answer) ? withinTime(answer, IDENTIFY_TIMEOUT, timeoutError) : answer;
 }
 
-/** The socket's data travel with it to other processes. */
-function enter(connection: Connection, id: Answer): void {
+/** Stores the user's id in `socket.data`, which other processes can read. */
+function joinUserRoom(connection: Connection, id: Answer): void {
   const room = id === undefined || id === null ? undefined : String(user(id));
-  leave(connection, room);
+  leaveUserRoom(connection, room);
   if (room === undefined) return;
   const { socket } = connection;
   (socket.data as Record<string, unknown>)[USER_ID] = id;
   void socket.join(room);
 }
 
-function leave({ socket }: Connection, except?: string): void {
+function leaveUserRoom({ socket }: Connection, except?: string): void {
   const data = socket.data as Record<string, unknown>;
   const id = data[USER_ID] as UserId | undefined;
   if (id === undefined) return;
@@ -102,29 +102,30 @@ function leave({ socket }: Connection, except?: string): void {
   if (room !== except) void socket.leave(room);
 }
 
-/** Ends the connection if its time has come, else looks again then. One timer, whatever the namespaces. */
+/** Disconnects an expired client, or sets the timer that will. All namespaces of a client share one timer. */
 export function watchExpiry(client: Connection['socket']['client']): void {
   const sockets = socketsOf(client);
   const state = sockets[0] && connectionOf(sockets[0])?.client;
-  if (!state) return; // a client that is still connecting is looked at when it has been decided about
-  forgetExpiry(state);
+  if (!state) return; // admission checks a client that is still connecting
+  clearExpiryTimer(state);
   if (state.expiresAt === undefined) return;
   if (isExpired(state)) return sockets.forEach(expire);
   const left = Math.min(Number(state.expiresAt) - Date.now(), LONGEST_TIMER);
   state.expiryTimer = setTimeout(watchExpiry, left, client).unref();
 }
 
-/** A client leaves a namespace: with the last one goes the timer. */
-export function leaveExpiry({ socket, client }: Connection): void {
-  if (client.expiryTimer && socketsOf(socket.client).every((other) => other === socket)) forgetExpiry(client);
+/** Clears the timer when the client disconnects from its last namespace. */
+export function stopExpiryTimer({ socket, client }: Connection): void {
+  if (client.expiryTimer && socketsOf(socket.client).every((other) => other === socket))
+    clearExpiryTimer(client);
 }
 
-function forgetExpiry(state: ClientState): void {
+function clearExpiryTimer(state: ClientState): void {
   clearTimeout(state.expiryTimer);
   state.expiryTimer = undefined;
 }
 
-/** The client learns why, then that it is disconnected. */
+/** Sends the reason as an exception event, then disconnects. */
 function expire(socket: Connection['socket']): void {
   sendLast(socket, [EXCEPTION_EVENT, EXPIRED]);
   disconnectFor(socket, EXPIRED_REASON);

@@ -25,26 +25,26 @@ import {
 } from '../socketio/namespace-internals.js';
 import { onAdmission } from '../socketio/socket-internals.js';
 import type { HandlerRegistry } from '../handlers/handler.registry.js';
-import { followOthers } from '../messaging/disconnect.js';
+import { listenToOtherProcesses } from '../messaging/disconnect.js';
 import type { Recovery } from './recovery/recovery.js';
 import type { Admission } from './admission.js';
 import type { Departure } from './departure.js';
 
 const MAIN = '/';
 
-/** Ties the namespaces of a server to the handlers, as they come and go. */
+/** Connects the namespaces of a server to admission and dispatch as they are created and removed. */
 export class Namespaces {
-  /** The parent of the namespaces that are opened because handlers, or option `namespaces`, are for them. */
+  /** The parent of the namespaces that exist because of handlers or option `namespaces`. */
   #dynamic: ParentNamespace | undefined;
-  /** Those of patterns whose gateways have middlewares for them (`afterInit()`); they open nothing by themselves. */
+  /** The parents of patterns, for the middlewares that gateways add in `afterInit()`; they create no namespaces. */
   readonly #patterns = new Map<string, ParentNamespace>();
   #areAdaptersFinal = false;
-  /** Whether it is we who make a namespace right now, and not the application. */
-  #isOurs = false;
-  /** Who lets a client into the namespace that is being opened for it. */
-  #asked: readonly ParentNamespace[] | undefined;
-  /** Those that the application made: they take clients, whoever handles their events. */
-  readonly #applications = new WeakSet<Namespace>();
+  /** Whether the library, not the application, is creating a namespace right now. */
+  #isCreatedByLibrary = false;
+  /** The parents that matched the namespace that is being created for a client. */
+  #openingParents: readonly ParentNamespace[] | undefined;
+  /** Namespaces that the application created: they accept clients even without handlers. */
+  readonly #applicationNamespaces = new WeakSet<Namespace>();
 
   constructor(
     private readonly parts: {
@@ -58,27 +58,29 @@ export class Namespaces {
     },
   ) {}
 
-  /** Every namespace of the server, present and future, whoever made it. */
+  /** Attaches every namespace of the server, existing and future. */
   install(server: Server): void {
-    onNamespaceMade(server, (namespace) => this.#take(server, namespace));
-    onNamespaceAsked(server, (name, parents) => this.#opened(server, name, parents));
-    this.ours(() => this.#take(server, server.of(MAIN)));
-    followOthers(server);
+    onNamespaceMade(server, (namespace) => this.#attach(server, namespace));
+    onNamespaceAsked(server, (name, parents) => this.#openFor(server, name, parents));
+    this.asLibrary(() => this.#attach(server, server.of(MAIN)));
+    listenToOtherProcesses(server);
     const dynamic = server.of((name, _auth, next) => next(null, this.#serves(name)));
     this.#dynamic = dynamic as unknown as ParentNamespace; // typed private
   }
 
-  /** Opens the namespaces that are known by name, so that they exist before their first client. */
+  /** Creates the namespaces that have a fixed name before their first client. */
   open(server: Server, names: Iterable<string>): void {
-    this.ours(() => {
+    this.asLibrary(() => {
       for (const name of names) server.of(name);
     });
   }
 
-  /** What a gateway of a namespace speaks through; that of a pattern, to all namespaces that fit. */
+  /** The `@WebSocketServer()` of a gateway: for a pattern, the parent of all matching namespaces. */
   serverFor(server: Server, namespace: string): Server | Namespace {
     if (namespace === MAIN || namespace === ANY) return server;
-    return isPattern(namespace) ? this.#patternFor(server, namespace) : this.ours(() => server.of(namespace));
+    return isPattern(namespace)
+      ? this.#patternFor(server, namespace)
+      : this.asLibrary(() => server.of(namespace));
   }
 
   #patternFor(server: Server, pattern: string): Namespace {
@@ -90,68 +92,70 @@ export class Namespaces {
     return parent as unknown as Namespace; // it is one
   }
 
-  /** What is made meanwhile is not the application's: it takes clients as long as something is there for them. */
-  ours<T>(make: () => T): T {
-    const before = this.#isOurs;
-    this.#isOurs = true;
+  /** Namespaces created in `make` count as the library's: they accept clients only while they have handlers. */
+  asLibrary<T>(make: () => T): T {
+    const before = this.#isCreatedByLibrary;
+    this.#isCreatedByLibrary = true;
     try {
       return make();
     } finally {
-      this.#isOurs = before;
+      this.#isCreatedByLibrary = before;
     }
   }
 
-  /** Whether a namespace takes clients: something is there for them (promise C5), or it is the application's. */
+  /** Whether a namespace accepts clients: it has handlers or listeners (promise C5), or the application created it. */
   isOpen(namespace: Namespace): boolean {
-    return this.#serves(namespace.name) || this.#applications.has(namespace) || hasListeners(namespace);
+    return (
+      this.#serves(namespace.name) || this.#applicationNamespaces.has(namespace) || hasListeners(namespace)
+    );
   }
 
-  /** Whether a namespace stands in option `namespaces`, or has handlers. */
+  /** Whether a namespace has handlers or is listed in option `namespaces`. */
   #serves(name: string): boolean {
     const { namespaces } = this.parts.options();
     return namespaces === ANY || namespaces.includes(name) || this.parts.registry.serves(name);
   }
 
-  /** The adapters will not be changed any more. */
-  keepAdapters(server: Server): void {
+  /** Called when the adapters are final. */
+  prepareAdapters(server: Server): void {
     this.#areAdaptersFinal = true;
-    for (const namespace of server._nsps.values()) this.#dress(namespace);
+    for (const namespace of server._nsps.values()) this.#prepareAdapter(namespace);
   }
 
-  /** What its adapter is to know of clients. */
-  #dress(namespace: Namespace): void {
-    seeConnecting(namespace, this.parts.departure.leaving);
+  /** Adds to a namespace's adapter what admission and recovery need. */
+  #prepareAdapter(namespace: Namespace): void {
+    seeConnecting(namespace, this.parts.departure.disconnectingSockets);
     refuseSidsAsRooms(namespace, this.parts.logger);
     forgetLateAnswers(namespace);
     this.parts.recovery.watch(namespace);
   }
 
-  /** A client asked for a namespace that does not exist, and these parents, in their order, let it in. */
-  #opened(server: Server, name: string, parents: readonly ParentNamespace[]): Namespace | false {
+  /** A client connects to a namespace that does not exist yet and that these parents accept, in their order. */
+  #openFor(server: Server, name: string, parents: readonly ParentNamespace[]): Namespace | false {
     const patterns = new Set(this.#patterns.values());
     const opening = parents.filter((parent) => !patterns.has(parent));
     if (opening.length === 0) return false;
     const isOurs = opening.every((parent) => parent === this.#dynamic);
-    this.#asked = parents;
+    this.#openingParents = parents;
     const make = () => server._nsps.get(name) ?? opening[0]!.createChild(name);
-    const namespace = isOurs ? this.ours(make) : make();
-    this.#asked = undefined;
-    if (!isOurs) this.#applications.add(namespace);
-    adoptAll(parents, namespace); // if another client has opened it meanwhile
+    const namespace = isOurs ? this.asLibrary(make) : make();
+    this.#openingParents = undefined;
+    if (!isOurs) this.#applicationNamespaces.add(namespace);
+    adoptAll(parents, namespace); // another client may have created it meanwhile
     return namespace;
   }
 
-  #take(server: Server, namespace: Namespace): void {
+  #attach(server: Server, namespace: Namespace): void {
     const { admission, receiver } = this.parts;
-    const isOurs = this.#isOurs;
-    if (!isOurs) this.#applications.add(namespace);
-    if (this.#areAdaptersFinal) this.#dress(namespace);
-    adoptAll(this.#asked ?? parentsOf(server, namespace), namespace);
+    const isOurs = this.#isCreatedByLibrary;
+    if (!isOurs) this.#applicationNamespaces.add(namespace);
+    if (this.#areAdaptersFinal) this.#prepareAdapter(namespace);
+    adoptAll(this.#openingParents ?? parentsOf(server, namespace), namespace);
     receivePackets(namespace, receiver);
-    containListeners(namespace, (event, thrown) => this.#listenerFailed(namespace, event, thrown));
+    containListeners(namespace, (event, thrown) => this.#logListenerError(namespace, event, thrown));
     onAdmission(namespace, (socket, done) => {
       const parents = parentsOf(server, namespace);
-      if (parents.length > 0 && (isOurs || this.#serves(namespace.name))) adoptAll(parents, namespace); // what came later
+      if (parents.length > 0 && (isOurs || this.#serves(namespace.name))) adoptAll(parents, namespace); // parents that were added later
       admission.admit(socket, (refusal) => {
         if (refusal) dropEarly(socket);
         done(refusal);
@@ -161,17 +165,17 @@ export class Namespaces {
       admission.connected(socket);
       receiveEarly(socket);
     });
-    if (this.#isCleanedUp(namespace)) onEmptied(namespace, () => this.#emptied(server, namespace));
+    if (this.#isCleanedUp(namespace)) onEmptied(namespace, () => this.#dropWhenUnused(server, namespace));
   }
 
-  /** Unless the raw option says otherwise, a namespace that was opened for a client goes with its last one. */
+  /** Whether a namespace that was created for a client is removed after its last one; socket.io's option can disable it. */
   #isCleanedUp(namespace: Namespace): boolean {
     const { server: raw } = this.parts.options();
     return raw?.cleanupEmptyChildNamespaces !== false && this.#dynamic?.children.has(namespace) === true;
   }
 
-  /** It goes now, or when its last client cannot come back any more. */
-  #emptied(server: Server, namespace: Namespace): void {
+  /** Removes it now, or when its last client can no longer be recovered. */
+  #dropWhenUnused(server: Server, namespace: Namespace): void {
     const { window } = this.parts.recovery;
     if (window === 0) return this.#drop(server, namespace);
     setTimeout(() => {
@@ -185,7 +189,7 @@ export class Namespaces {
     this.parts.registry.forget(namespace.name);
   }
 
-  #listenerFailed({ name }: Namespace, event: unknown, thrown: unknown): void {
+  #logListenerError({ name }: Namespace, event: unknown, thrown: unknown): void {
     this.parts.logger.error(
       `Error in a listener of ${printable(event)} in ${printable(name)}: ${describeThrown(thrown)}`,
       `listener ${nameOfThrown(thrown)}`,
@@ -201,7 +205,7 @@ function adoptAll(parents: readonly ParentNamespace[], namespace: Namespace): vo
   for (const parent of parents) adopt(parent, namespace);
 }
 
-/** The main namespace is there before any parent, and is nobody's child; in socket.io, too. */
+/** As in socket.io, the main namespace has no parents. */
 function parentsOf(server: Server, { name }: Namespace): ParentNamespace[] {
   return name === MAIN ? [] : parentsFor(server, name);
 }

@@ -8,15 +8,15 @@ import { allowsOrigin, originOf } from '../common/origins.js';
 import { isThenable } from '../common/thenable.js';
 import { clientView } from './http-platform.js';
 
-/** So many origins of a list are shown. */
-const SHOWN = 10;
+/** The most origins that a warning lists. */
+const MAX_SHOWN = 10;
 
 type Decide = (error: string | null, success: boolean) => void;
 type CorsOptions = { origin: string | false; credentials: boolean };
 
-/** Which pages may connect: those of the own origin, and those that option `corsAllowedOrigins` adds (N1). */
+/** Decides which pages may connect: those of the same origin and of option `corsAllowedOrigins` (promise N1). */
 export class OriginPolicy {
-  readonly #reported = new Set<string>();
+  readonly #warnedOrigins = new Set<string>();
 
   constructor(
     private readonly options: ResolvedOptions,
@@ -24,16 +24,16 @@ export class OriginPolicy {
     private readonly logger: Log,
   ) {}
 
-  /** Decides about a handshake, on either transport. A client that names no origin is no browser page. */
+  /** engine.io's `allowRequest`. A request without an Origin header does not come from another site's page. */
   readonly allowRequest = (request: IncomingMessage, decide: Decide): void => {
     const { origin } = request.headers;
     if (origin === undefined) return decide(null, true);
     const allowed = this.#allows(origin, request);
-    if (!isThenable(allowed)) return this.#answer(request, allowed, decide);
-    void allowed.then((verdict) => this.#answer(request, verdict, decide));
+    if (!isThenable(allowed)) return this.#decide(request, allowed, decide);
+    void allowed.then((verdict) => this.#decide(request, verdict, decide));
   };
 
-  /** The CORS headers of an answer; none without foreign origins. */
+  /** Options for the CORS headers of a response. */
   readonly cors = async (
     request: IncomingMessage,
     decide: (error: null, options: CorsOptions) => void,
@@ -43,17 +43,17 @@ export class OriginPolicy {
     decide(null, { origin: allowed ? origin : false, credentials: this.#credentials });
   };
 
-  /** Whether pages of other origins can be allowed at all. */
+  /** Whether other origins may be allowed. */
   get hasForeignOrigins(): boolean {
     return this.options.corsAllowedOrigins !== undefined;
   }
 
-  /** Logs that a check of the application threw. */
-  reportBroken(check: string, thrown: unknown): void {
+  /** Logs that a function of the application that checks origins or requests threw. */
+  logCheckError(check: string, thrown: unknown): void {
     this.logger.error(`${check} threw, the client is refused: ${describeThrown(thrown)}`, check);
   }
 
-  /** For the boot log. */
+  /** The allowed origins, for the log line at start. */
   describe(): string {
     const { corsAllowedOrigins: allowed, server } = this.options;
     if (server?.cors !== undefined) return 'as server.cors says';
@@ -69,9 +69,9 @@ export class OriginPolicy {
     return corsCredentials ?? !everyone;
   }
 
-  #answer(request: IncomingMessage, allowed: boolean, decide: Decide): void {
+  #decide(request: IncomingMessage, allowed: boolean, decide: Decide): void {
     const { origin = '' } = request.headers;
-    if (!allowed) this.#report(origin, request);
+    if (!allowed) this.#warnOnce(origin, request);
     decide(allowed ? null : 'Origin not allowed', allowed);
   }
 
@@ -79,12 +79,12 @@ export class OriginPolicy {
     if (this.#isOwn(origin, request)) return true;
     const { corsAllowedOrigins: allowed } = this.options;
     if (typeof allowed !== 'function') return allowsOrigin(listOf(allowed), origin);
-    return this.#ask(() => allowed(origin, request));
+    return this.#runCheck(() => allowed(origin, request));
   }
 
-  #ask(check: () => unknown): boolean | Promise<boolean> {
+  #runCheck(check: () => unknown): boolean | Promise<boolean> {
     const failed = (error: unknown) => {
-      this.reportBroken('corsAllowedOrigins', error);
+      this.logCheckError('corsAllowedOrigins', error);
       return false;
     };
     try {
@@ -107,24 +107,24 @@ export class OriginPolicy {
     return host ? originOf(`${protocol}://${host}`) : undefined;
   }
 
-  #report(origin: string, request: IncomingMessage): void {
-    if (this.#reported.size >= 100 || this.#reported.has(origin)) return;
-    this.#reported.add(origin);
+  #warnOnce(origin: string, request: IncomingMessage): void {
+    if (this.#warnedOrigins.size >= 100 || this.#warnedOrigins.has(origin)) return;
+    this.#warnedOrigins.add(origin);
     const own = this.#ownOrigin(request);
     this.logger.warn(
       `Refused a client from origin ${printable(origin)}: as the server sees it, its own is ${own ? printable(own) : 'unknown'}, ` +
-        `and corsAllowedOrigins ${this.#allowedOnes}. If the page is yours, add its origin to corsAllowedOrigins; ${remedyFor(origin, own)}.`,
+        `and corsAllowedOrigins ${this.#allowedDescription}. If the page is yours, add its origin to corsAllowedOrigins; ${proxyAdvice(origin, own)}.`,
     );
   }
 
-  /** What an origin was held against, besides the own one. */
-  get #allowedOnes(): string {
+  /** Describes `corsAllowedOrigins` for the warning. */
+  get #allowedDescription(): string {
     const { corsAllowedOrigins: allowed } = this.options;
     if (typeof allowed === 'function') return 'is a function that says no';
     const list = listOf(allowed);
     if (list.length === 0) return 'names no other';
-    const more = list.length > SHOWN ? `, and ${list.length - SHOWN} more` : '';
-    return `names ${list.slice(0, SHOWN).map(printable).join(', ')}${more}`;
+    const more = list.length > MAX_SHOWN ? `, and ${list.length - MAX_SHOWN} more` : '';
+    return `names ${list.slice(0, MAX_SHOWN).map(printable).join(', ')}${more}`;
   }
 }
 
@@ -132,8 +132,8 @@ function listOf(allowed: string | readonly string[] | undefined): readonly strin
   return typeof allowed === 'string' ? [allowed] : (allowed ?? []);
 }
 
-/** What may be wrong with a proxy before the server: a host that arrives without its port tells which. */
-function remedyFor(origin: string, own: string | undefined): string {
+/** What to check in a proxy's configuration; a Host header without its port is a common mistake. */
+function proxyAdvice(origin: string, own: string | undefined): string {
   const [theirs, ours] = [origin, own ?? ''].map((text) => (URL.canParse(text) ? new URL(text) : undefined));
   const isPortLost = theirs && theirs.hostname === ours?.hostname && theirs.port !== '' && ours.port === '';
   return isPortLost

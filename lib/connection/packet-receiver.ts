@@ -9,7 +9,7 @@ import { answerRefused } from '../socketio/acknowledgements.js';
 import { type Arrival, handlePacket, type PacketReceiver } from '../socketio/decoder-internals.js';
 import { cutOff, failTransport, sizeOfRefused } from '../socketio/engine-internals.js';
 
-/** Takes packets from clients' decoders to their sockets. Whatever one holds, no more than its client goes. */
+/** Passes decoded packets to their sockets. A packet that fails disconnects its client and affects no other. */
 export class Receiver implements PacketReceiver {
   constructor(private readonly parts: { executor: Executor; logger: Log; harmlessLength: () => number }) {}
 
@@ -19,13 +19,13 @@ export class Receiver implements PacketReceiver {
 
   #harmlessLength: number | undefined;
 
-  /** A packet is handled in a tick of its own, as in socket.io, when those that came with it are decoded. */
+  /** Handles each packet in its own tick, as socket.io does, after those of the same payload are decoded. */
   take(arrival: Arrival): void {
     process.nextTick(this.#deliver, arrival);
   }
 
   dropped(reason: string): void {
-    this.parts.executor.observer?.dropped(reason);
+    this.parts.executor.observer?.eventDropped(reason);
   }
 
   failed(client: Socket['client'], error: unknown): void {
@@ -49,7 +49,7 @@ export class Receiver implements PacketReceiver {
     }
   };
 
-  /** A packet that holds more than is taken of one. */
+  /** Refuses a packet that exceeds a limit. */
   #refuse(arrival: Arrival, message: string): void {
     const { connection, packet } = arrival;
     const { socket } = connection;
@@ -62,43 +62,43 @@ export class Receiver implements PacketReceiver {
   }
 }
 
-/** What ws, and we, say of a message that is larger than option `maxHttpBufferSize`. */
+/** The error text of ws, and of the library, for a message larger than option `maxHttpBufferSize`. */
 const TOO_LARGE = 'Max payload size exceeded';
 
-/** HTTP's "Content Too Large". */
-const STATUS = 413;
+const CONTENT_TOO_LARGE = 413;
 
-/** Sees to clients that send a message of more bytes than are taken: they are disconnected, and the log says why. */
+/** Disconnects clients that send a message larger than `maxHttpBufferSize`, and logs it. */
 export class OversizedMessages {
-  /** The errors that have been told: a client that is in several namespaces leaves each of them for the same. */
-  readonly #told = new WeakSet<object>();
+  /** Errors already logged: the sockets of one client in several namespaces close with the same error. */
+  readonly #logged = new WeakSet<object>();
 
   constructor(private readonly logger: Log) {}
 
   /**
-   * Over polling engine.io refuses the request and keeps the client, whose message is lost: it would be noticed, and
-   * its disconnect handler run, when it misses its heartbeat. Here it ends at once, as over WebSocket.
+   * Over polling, engine.io answers 413 but keeps the client until its heartbeat times out. This closes it at once, as
+   * over WebSocket.
    */
   watch({ engine }: { engine?: Server['engine'] }): void {
     if (!engine) return; // no HTTP server, no clients
     const handle = engine.handleRequest.bind(engine);
     engine.handleRequest = (request: Parameters<typeof handle>[0], response: ServerResponse) => {
-      if (request.method === 'POST') response.once('finish', () => this.#answered(engine, request, response));
+      if (request.method === 'POST')
+        response.once('finish', () => this.#requestRefused(engine, request, response));
       handle(request, response);
     };
   }
 
-  #answered(engine: Server['engine'], request: IncomingMessage, { statusCode }: ServerResponse): void {
-    if (statusCode !== STATUS) return;
+  #requestRefused(engine: Server['engine'], request: IncomingMessage, { statusCode }: ServerResponse): void {
+    if (statusCode !== CONTENT_TOO_LARGE) return;
     const { sid = '' } = (request as { _query?: { sid?: string } })._query ?? {};
     failTransport(engine, sid, { message: TOO_LARGE, size: Number(request.headers['content-length']) });
   }
 
-  /** A socket closes; `description` is the error that ended its transport, if one did. */
-  closed(socket: Socket, description: unknown): void {
+  /** A socket closes; `description` is the transport's error, if there was one. */
+  socketClosed(socket: Socket, description: unknown): void {
     if (!(description instanceof Error) || !description.message.includes(TOO_LARGE)) return;
-    if (this.#told.has(description)) return;
-    this.#told.add(description);
+    if (this.#logged.has(description)) return;
+    this.#logged.add(description);
     const limit = socket.nsp.server.engine.opts.maxHttpBufferSize;
     const size = sizeOfRefused(socket.conn, description);
     const bytes = size && size > (limit ?? 0) ? `${size} bytes` : `more than ${limit} bytes`;

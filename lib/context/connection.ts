@@ -10,40 +10,40 @@ import type { RemoteClients } from '../common/remote-clients.js';
 import type { SessionKeeper } from './session-copy.js';
 import type { SocketSession } from './socket-session.js';
 
-/** A function of the application, whatever it takes. */
+/** A function of the application, with any parameters. */
 export type AnyFunction = (...values: never[]) => unknown;
 
-/** What is being handled: an event's name and arguments. In a callback the name is `null`. */
+/** The event being handled: its name and arguments. In a callback the name is `null`. */
 export interface SocketEvent {
   readonly message: string | null;
   readonly args: readonly unknown[];
 }
 
-/** One engine connection of a client: what all its namespaces share. */
+/** What all namespaces of one engine connection share. */
 export interface ClientState {
   session: SocketSession;
-  /** Which session of the HTTP side that is, if it is one that a store keeps. */
+  /** Identifies the HTTP session, if a store has it. */
   sessionKey?: string | undefined;
-  /** Keeps the session in step with its store, if it has one. */
+  /** Reads the session from its store and saves it, if it has a store. */
   keeper?: SessionKeeper | undefined;
-  /** What a handler or guard set as `request.user`; the HTTP request's is seen until then. */
+  /** What a handler or guard set as `request.user`; until then that is the HTTP request's user. */
   user?: unknown;
-  /** When the client's connection ends by itself; the timer that sees to it, while it is connected. */
+  /** When the connection expires; the timer runs while the client is connected. */
   expiresAt?: Date | number | undefined;
   expiryTimer?: NodeJS.Timeout | undefined;
-  /** The query parameters that it repeated when it connected; looked for when somebody asks. */
+  /** The repeated query parameters of the handshake, parsed on first use. */
   repeatedQuery?: ReadonlyMap<string, string[]>;
-  /** Its sockets in the namespaces that decide about it right now. */
-  asking?: Map<string, Socket>;
-  /** The events that are handled one after the other; there if there was one. */
+  /** Its sockets that are not accepted yet, by namespace. */
+  connectingSockets?: Map<string, Socket>;
+  /** Runs the serial events one after another; created by the first. */
   serialEvents?: SerialQueue;
-  /** How many events wait for those before them, or for `@OnConnect()`. */
-  waiting?: number;
+  /** The number of events that wait for earlier ones or for `@OnConnect()`. */
+  waitingEvents?: number;
 }
 
-/** The running application as a handler sees it. */
+/** The running application, as `currentApp` gives it to handlers. */
 export interface CurrentApp {
-  /** The instance of a provider, wherever it is provided. */
+  /** The instance of a provider of any module. */
   get<T>(token: Token<T>): T;
   /** A new instance of a transient or request-scoped provider. */
   resolve<T>(token: Token<T>): Promise<T>;
@@ -51,58 +51,57 @@ export interface CurrentApp {
   getHttpServer(): unknown;
 }
 
-/** What a provider is found by. */
+/** The injection token of a provider. */
 export type Token<T> = (abstract new (...values: never[]) => T) | string | symbol;
 
 /** What the context needs of the running server. */
 export interface Runtime {
   readonly server: Server;
-  /** What a gateway of a namespace speaks through: the namespace, or the server. */
+  /** What `@WebSocketServer()` is in a gateway of this namespace: the namespace, or the server. */
   serverFor(namespace: string): Server | Namespace;
   readonly app: CurrentApp;
   readonly logger: Log;
-  /** The clients of other processes, if a message queue reaches any. */
+  /** The clients of other processes, if there is a message queue. */
   readonly remoteClients: RemoteClients | undefined;
-  /** Calls a callback in a context of its own, if it is a client's; what it throws goes to the error handlers. */
-  callBack(connection: Connection | undefined, values: readonly unknown[], callback: AnyFunction): void;
-  /** The client's address, behind a trusted proxy the forwarded one. */
+  /** Runs an emit callback, in a context of its own if there is a connection; errors go to the error handlers. */
+  runCallback(connection: Connection | undefined, values: readonly unknown[], callback: AnyFunction): void;
+  /** The client's address; behind a trusted proxy, the forwarded one. */
   addressOf(request: IncomingMessage): string | undefined;
   /** Nest's context id of an event. */
   contextIdOf(request: object): object;
-  /** Asks again for all namespaces of a client: its user has changed. */
+  /** Calls option `identify` again for all namespaces of a client whose user has changed. */
   userChanged(connection: Connection): void;
-  /** Looks again when a client's connection is to end: that time has been set, or has come. */
+  /** Restarts the expiry timer of a client, or disconnects it if it has expired. */
   expiryChanged(connection: Connection): void;
-  /** Warns once per subject. */
   warnOnce(subject: string, text: string): void;
 }
 
-/** A packet that waits until its client has been told that it is connected. */
+/** Sends a packet that was held back until the client had its CONNECT packet. */
 export type HeldPacket = () => void;
 
-/** One client in one namespace, from the first check to the last disconnect handler. */
+/** One client in one namespace, from the first middleware to the last disconnect handler. */
 export class Connection {
-  /** `connecting` until the client is told; `refused` and `gone` are final. */
-  state: 'connecting' | 'connected' | 'leaving' | 'refused' | 'gone' = 'connecting';
-  /** What was sent to this client before it was told that it is connected. */
-  held: HeldPacket[] | undefined;
-  /** How much of that others have sent: it has a limit. */
-  heldOfOthers: { packets: number; bytes: number } | undefined;
-  /** A digest of what the client has connected with, where that is to tell it from others when it comes back. */
+  /** `connecting` until the client is accepted; `refused` and `disconnected` are final. */
+  state: 'connecting' | 'connected' | 'disconnecting' | 'refused' | 'disconnected' = 'connecting';
+  /** Packets for this client while it is connecting; `undefined` once they are released. */
+  heldPackets: HeldPacket[] | undefined;
+  /** The size of the held packets that broadcasts added, which is limited. */
+  heldBroadcasts: { packets: number; bytes: number } | undefined;
+  /** A digest of the handshake's credentials, to recognize the client when it returns. */
   credentials: string | undefined;
-  /** What of it is for a returning client as the one that it was. */
-  heldForReturn: Set<HeldPacket> | undefined;
-  /** Rooms of a returning client that it gets back once it is known to be the same user's. */
-  withheld: ReadonlySet<string> | undefined;
-  /** Ends the calls that wait for this client. */
-  readonly calls = new LazySet<() => void>();
-  /** Ends when `@OnConnect()` has, where the client was accepted before (`alwaysConnect`). */
-  ready: PromiseLike<void> | undefined;
-  /** Set once option `identify` has been asked; `pending` as long as it has not answered. */
+  /** Those held packets that are sent only if a returning client proves to be the same. */
+  heldForRecovery: Set<HeldPacket> | undefined;
+  /** Rooms that a returning client gets back once it proves to be the same. */
+  roomsToRestore: ReadonlySet<string> | undefined;
+  /** Rejects the calls that wait for an acknowledgement of this client. */
+  readonly pendingCalls = new LazySet<() => void>();
+  /** Settles when `@OnConnect()` (with `alwaysConnect`) and `handleConnection()` have ended; events wait for it. */
+  connectHandled: PromiseLike<void> | undefined;
+  /** Set once option `identify` was called; `pending` until it has resolved. */
   identity: { pending?: PromiseLike<void> } | undefined;
-  /** Gateways have been told that the client has come (`handleConnection()`), and will be told when it has gone. */
-  isGreeted = false;
-  /** Where its durable providers live. */
+  /** `handleConnection()` of the gateways was called, so `handleDisconnect()` will be. */
+  areGatewaysNotified = false;
+  /** The context of its durable providers. */
   durable: object | undefined;
 
   readonly runtime: Runtime;
@@ -119,7 +118,7 @@ export class Connection {
   }
 }
 
-/** A Set that costs nothing while it is empty: most connections never wait for anything. */
+/** A Set that allocates nothing while empty: most connections never have a pending call. */
 class LazySet<T> {
   #set: Set<T> | undefined;
 
@@ -139,39 +138,39 @@ class LazySet<T> {
   }
 }
 
-/** Seconds since 1970 are in this range until the year 5138; as milliseconds they would lie before 1974. */
-const SECONDS = { from: 10 ** 8, to: 10 ** 11 };
+/** Times in seconds lie in this range until the year 5138; read as milliseconds they lie before 1974. */
+const SECONDS_RANGE = { from: 10 ** 8, to: 10 ** 11 };
 
-const IN_SECONDS =
+const SECONDS_WARNING =
   'request.expiresAt was set to a time before 1974, so the connection ends now. It takes milliseconds: ' +
   'the exp of a JWT counts seconds and has to be multiplied by 1000.';
 
-/** Sets when a client's connection ends by itself. A time that has passed ends it now. */
+/** Sets when a client's connection expires. A time in the past disconnects it now. */
 export function setExpiry(connection: Connection, time: unknown): void {
   const { client, runtime } = connection;
-  client.expiresAt = checkedTime(time);
-  if (typeof time === 'number' && time > SECONDS.from && time < SECONDS.to)
-    runtime.warnOnce('expiresAt', IN_SECONDS);
+  client.expiresAt = checkTime(time);
+  if (typeof time === 'number' && time > SECONDS_RANGE.from && time < SECONDS_RANGE.to)
+    runtime.warnOnce('expiresAt', SECONDS_WARNING);
   runtime.expiryChanged(connection);
 }
 
-/** Takes over what a middleware set on the HTTP request, unless a handler or guard has set it. */
+/** Takes over the expiry that a middleware set on the HTTP request, unless a handler or guard has set one. */
 export function adoptExpiry(connection: Connection): void {
   const { expiresAt } = connection.socket.request as { expiresAt?: unknown };
   if (expiresAt !== undefined && !('expiresAt' in connection.client)) setExpiry(connection, expiresAt);
 }
 
-/** Whether the time of a client's connection has come, whatever its timer does. */
+/** Whether a client's connection has expired; its timer may be late. */
 export function isExpired({ expiresAt }: ClientState): boolean {
   return expiresAt !== undefined && Number(expiresAt) <= Date.now();
 }
 
-/** The refusal of a client whose time had come before it was connected. */
+/** The refusal of a client whose connection expired before it was accepted. */
 export function expiredRefusal(): ConnectionRefusedError {
   return new ConnectionRefusedError(EXPIRED.message, { code: EXPIRED.code });
 }
 
-function checkedTime(time: unknown): Date | number | undefined {
+function checkTime(time: unknown): Date | number | undefined {
   if (time === undefined || time === null) return undefined;
   const isTime = time instanceof Date || typeof time === 'number';
   if (!isTime || Number.isNaN(Number(time))) throw failure('FSK_INVALID_EXPIRY', printableValue(time));

@@ -4,10 +4,10 @@ import type { SocketSession } from './socket-session.js';
 import { currentRequest } from './storage.js';
 
 /**
- * The request of the event being handled, wherever the code of a handler reaches: `request.sid`, `request.event`,
- * `request.headers` and so on.
+ * The request of the event being handled: `request.sid`, `request.event`, `request.headers` and so on. It works in all
+ * code that a handler calls, also after an `await`.
  *
- * @throws FSK_NO_CONTEXT where it is used outside of a handler
+ * @throws FSK_NO_CONTEXT outside of a handler
  * @see docs/getting-started.md#context
  * @example
  * ```ts
@@ -16,11 +16,11 @@ import { currentRequest } from './storage.js';
  * const who = () => `${request.sid} in ${request.namespace} sent ${request.event.message}`;
  * ```
  */
-export const request: SocketRequest = viewOf(() => currentRequest('request'));
+export const request: SocketRequest = lazyProxy(() => currentRequest('request'));
 
 /**
- * The session of the connection whose event is being handled. What a handler writes, later handlers of the same
- * connection read, in all its namespaces; HTTP and other connections only with `manageSession: false`.
+ * The session of the connection whose event is being handled. Later handlers of the connection, in all its namespaces,
+ * read what a handler writes; HTTP requests and other connections do so only with `manageSession: false`.
  *
  * @throws FSK_NO_CONTEXT outside of a handler
  * @throws FSK_SESSION_NOT_USED in a handler with `session: false`
@@ -38,10 +38,10 @@ export const request: SocketRequest = viewOf(() => currentRequest('request'));
  * }
  * ```
  */
-export const session: SocketSession = viewOf(() => currentRequest('session').session);
+export const session: SocketSession = lazyProxy(() => currentRequest('session').session);
 
 /**
- * A fresh bag for each event (Flask's `g`).
+ * An object for the application's own values, new for each event (Flask's `g`).
  *
  * @throws FSK_NO_CONTEXT outside of a handler
  * @see docs/getting-started.md#context
@@ -52,7 +52,7 @@ export const session: SocketSession = viewOf(() => currentRequest('session').ses
  * const start = () => (g.startedAt = Date.now());
  * ```
  */
-export const g: EventGlobals = viewOf(() => currentRequest('g').globals);
+export const g: EventGlobals = lazyProxy(() => currentRequest('g').globals);
 
 /**
  * The application whose handler runs: `currentApp.get(Service)` resolves a provider.
@@ -66,10 +66,10 @@ export const g: EventGlobals = viewOf(() => currentRequest('g').globals);
  * const everywhere = () => currentApp.get(SocketIO).emit('hello');
  * ```
  */
-export const currentApp: CurrentApp = viewOf(() => currentRequest('currentApp').connection.runtime.app);
+export const currentApp: CurrentApp = lazyProxy(() => currentRequest('currentApp').connection.runtime.app);
 
-/** An object that is, at each use, the one that `current` returns. */
-function viewOf<T extends object>(current: () => T): T {
+/** A proxy that passes each access to the object that `current` returns at that moment. */
+function lazyProxy<T extends object>(current: () => T): T {
   return new Proxy({} as T, {
     get: (_, key) => Reflect.get(current(), key),
     set: (_, key, value) => Reflect.set(current(), key, value),

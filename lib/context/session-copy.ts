@@ -2,19 +2,19 @@ import { failure } from '../common/errors.js';
 import { printable } from '../common/printable.js';
 import { SocketSession } from './socket-session.js';
 
-/** What was written: each key's value as JSON, or `undefined` where the key was deleted. */
+/** The changed keys of a session: the new value as JSON, or `undefined` for a deleted key. */
 export type SessionChanges = ReadonlyMap<string, string | undefined>;
 
-/** Told of what is written to a session, and of its event's end. */
+/** Observes writes to a session; `end` is called when its event has ended. */
 export interface SessionWatcher extends ProxyHandler<object> {
   end(place: string): void;
 }
 
-/** A session as handlers see it, and what it was when they got it. Writes deep inside a value count as writes. */
+/** An event's copy of a session, with a snapshot to find changes; changes inside nested values are found, too. */
 export class SessionCopy {
   readonly session: SocketSession;
-  /** The session as its event sees it. */
-  readonly seen: SocketSession;
+  /** What handlers get as `session`: the copy, behind the watcher's proxy. */
+  readonly view: SocketSession;
   #before: SessionChanges;
 
   constructor(
@@ -22,27 +22,26 @@ export class SessionCopy {
     private readonly watcher?: SessionWatcher,
   ) {
     this.session = SocketSession.from(data);
-    this.seen = watcher ? new Proxy<SocketSession>(this.session, watcher) : this.session;
+    this.view = watcher ? new Proxy<SocketSession>(this.session, watcher) : this.session;
     this.#before = snapshot(this.session);
   }
 
-  /** The event is over, its error handlers included: what is written from now on is lost. `place`: its handler. */
+  /** The event has ended, error handlers included: later writes are lost. `place` names its handler. */
   end(place: string): void {
     this.watcher?.end(place);
   }
 
-  /** Whether handlers have written to it. */
   get isChanged(): boolean {
     return differences(this.#before, snapshot(this.session)).size > 0;
   }
 
-  /** Whether it began as the other did. */
-  beganAs(other: SessionCopy): boolean {
+  /** Whether both copies were made from the same content. */
+  startedEqualTo(other: SessionCopy): boolean {
     return differences(this.#before, other.#before).size === 0;
   }
 
-  /** Takes over what handlers have written to another copy, and says whether they have. */
-  takeFrom(other: SessionCopy): boolean {
+  /** Applies the changes of another copy; returns whether there were any. */
+  mergeFrom(other: SessionCopy): boolean {
     const changes = differences(other.#before, snapshot(other.session));
     for (const key of changes.keys()) {
       if (changes.get(key) === undefined) Reflect.deleteProperty(this.session, key);
@@ -51,7 +50,7 @@ export class SessionCopy {
     return changes.size > 0;
   }
 
-  /** What handlers have written since the last time, as a store can take it. Throws what it cannot. */
+  /** The changes since the last call, as JSON. Throws for a value that cannot be serialized. */
   takeChanges(): SessionChanges {
     const now = snapshot(this.session);
     const changes = differences(this.#before, now);
@@ -70,20 +69,20 @@ export function applyChanges(changes: SessionChanges, session: object): void {
   }
 }
 
-/** Stands for what JSON cannot say. No JSON is equal to it. */
+/** Marks a value that JSON cannot represent. No JSON text is empty. */
 const UNSERIALIZABLE = '';
 
 function snapshot(session: SocketSession): SessionChanges {
   const values = new Map<string, string>();
   for (const key of Object.keys(session)) {
     if (key === 'cookie') continue; // express-session's own
-    const json = jsonOf(session[key]);
+    const json = toJson(session[key]);
     if (json !== undefined) values.set(key, json);
   }
   return values;
 }
 
-function jsonOf(value: unknown): string | undefined {
+function toJson(value: unknown): string | undefined {
   try {
     return JSON.stringify(value);
   } catch {
@@ -98,22 +97,22 @@ function differences(before: SessionChanges, now: SessionChanges): SessionChange
   return changes;
 }
 
-/** An event, as far as its session goes. */
-export interface SessionUser {
-  /** What its handlers see; without one, the session of its connection. */
+/** The session fields of an event's request. */
+export interface EventSession {
+  /** The event's copy; without one, handlers get the connection's session. */
   sessionCopy: SessionCopy | undefined;
-  /** Where its writes go when it ends. */
+  /** Saves the copy when the event ends. */
   sessionKeeper: SessionKeeper | undefined;
 }
 
-/** What stands between the events of a client and the store of its session. */
+/** Gives the events of a client their session and saves it to the store. */
 export interface SessionKeeper {
-  /** Whether the session is the connection's own, and not to be found in the store. */
+  /** Whether the session belongs to the connection alone and is not in the store. */
   readonly isOwn: boolean;
-  /** Gives an event its session: at once, or when it has been read and all earlier events have theirs. */
-  open(event: SessionUser): Promise<void> | undefined;
-  /** The event goes without its session; it keeps its turn. */
+  /** Gives an event its session: at once, or when it has been read and earlier events have theirs. */
+  open(event: EventSession): Promise<void> | undefined;
+  /** For an event that does not use its session: it only waits for earlier events. */
   skip(): Promise<void> | undefined;
-  /** Keeps what the event has written. A promise where that goes to the store. */
-  close(event: SessionUser): Promise<void> | undefined;
+  /** Saves what the event has written; a promise if it goes to the store. */
+  close(event: EventSession): Promise<void> | undefined;
 }

@@ -7,15 +7,15 @@ import type { SessionCopy, SessionKeeper } from './session-copy.js';
 import type { SocketSession } from './socket-session.js';
 
 declare module '../common/options.js' {
-  // oxlint-disable-next-line typescript/no-empty-object-type -- fills in what the options, a level below, cannot import
+  // oxlint-disable-next-line typescript/no-empty-object-type -- the options, a level below, cannot import this class
   interface IdentifiedRequest extends SocketRequest {}
 }
 
-/** Answers the client that asked for an acknowledgement. */
+/** Sends the acknowledgement that the client asked for. */
 export type Acknowledge = (...values: unknown[]) => void;
 
 declare global {
-  // where the types of passport say who a user is
+  // where the types of passport declare the user
   namespace Express {
     // oxlint-disable-next-line typescript/no-empty-object-type -- empty without them
     interface User {}
@@ -23,8 +23,8 @@ declare global {
 }
 
 /**
- * What `request.user` is, to be typed by the application: `unknown` until declared here, or as passport's types want it
- * (`Express.User`). It may always be missing.
+ * The type of `request.user`, for the application to declare: `unknown` until declared here or, for passport, as
+ * `Express.User`. It may always be missing.
  * @see docs/getting-started.md#knowing-the-user
  *
  * @example
@@ -41,7 +41,7 @@ declare global {
 // oxlint-disable-next-line typescript/no-empty-object-type -- applications fill it in
 export interface RequestUser {}
 
-/** The first of these that the application has declared. */
+/** The application's type of a user, or `unknown`. */
 type DeclaredUser = keyof RequestUser extends never
   ? keyof Express.User extends never
     ? unknown
@@ -49,7 +49,7 @@ type DeclaredUser = keyof RequestUser extends never
   : RequestUser | null | undefined;
 
 /**
- * A bag for one event (Flask's `g`), to be typed by the application. Undeclared keys are `unknown`.
+ * The type of `g`, for the application to declare. Undeclared keys are `unknown`.
  * @see docs/getting-started.md#context
  *
  * @example
@@ -68,8 +68,8 @@ export interface EventGlobals {
 }
 
 /**
- * The request of the event being handled: the HTTP request that opened the connection, with the event added. Injectable
- * in request-scoped providers, one instance per event; `request` is the same object.
+ * The request of the event being handled: the HTTP request that opened the connection, with the event added. There is
+ * one per event, injectable in request-scoped providers; `request` gives access to it elsewhere.
  *
  * @see docs/getting-started.md#context
  * @example
@@ -89,25 +89,25 @@ export abstract class SocketRequest {
   #globals: EventGlobals | undefined;
   #cookies: Record<string, string | undefined> | undefined;
 
-  /** @internal The client's acknowledgement, where it asked for one. */
+  /** @internal Sends the acknowledgement, if the client asked for one. */
   acknowledge: Acknowledge | undefined;
-  /** @internal A guard said no: at connect this is final. */
+  /** @internal A guard denied the event: on connect, no error handler can accept the client then. */
   denied = false;
-  /** @internal The request that option `identify` is asked about: the user that it sets is no change. */
-  identifies = false;
-  /** @internal The session as this event sees it, where that is kept in a store. */
+  /** @internal The request is an argument of option `identify`, which is not called again if that sets the user. */
+  isIdentifying = false;
+  /** @internal The event's copy of a session that is in a store. */
   sessionCopy: SessionCopy | undefined;
-  /** @internal Takes what this event writes to it. */
+  /** @internal Saves that copy. */
   sessionKeeper: SessionKeeper | undefined;
-  /** @internal The handler that says that it needs no session. */
+  /** @internal The handler, if it is declared with `session: false`. */
   withoutSession: string | undefined;
-  /** @internal The rooms of a client that is leaving. */
-  roomsLeft: ReadonlySet<string> | undefined;
+  /** @internal On disconnect, the rooms that the client was in. */
+  roomsAtDisconnect: ReadonlySet<string> | undefined;
   /** @internal The request-scoped instances of this event, by slot. */
   instances: unknown[] | undefined;
-  /** @internal Instances that Nest's container built for this event. */
-  loaded: Set<unknown> | undefined;
-  /** @internal Nest's context id, where its container built them. */
+  /** @internal Instances that Nest's container created for this event. */
+  nestInstances: Set<unknown> | undefined;
+  /** @internal Nest's context id, if its container created instances. */
   contextId: { readonly id: number } | undefined;
   /** @internal Nest's view of this event, for guards, pipes and interceptors. */
   execution: { getHandler(): unknown; getArgByIndex(index: number): unknown } | undefined;
@@ -119,7 +119,7 @@ export abstract class SocketRequest {
     readonly event: SocketEvent,
   ) {}
 
-  /** The client's id in this namespace, and the name of the room that it is in from the start. */
+  /** The client's id in this namespace, and the name of its own room. */
   get sid(): string {
     return this.connection.socket.id;
   }
@@ -130,7 +130,7 @@ export abstract class SocketRequest {
   }
 
   /**
-   * Whether the client came back in time and has its rooms, its session and what it missed.
+   * Whether the client reconnected in time and got back its rooms, its session and the events it missed.
    * @see docs/deployment.md#clients-that-come-back
    */
   get recovered(): boolean {
@@ -142,67 +142,67 @@ export abstract class SocketRequest {
     return this.connection.params;
   }
 
-  /** What the client passed as `auth` when it connected to this namespace; `undefined` if nothing. */
+  /** What the client passed as `auth` when it connected to this namespace, or `undefined`. */
   get auth(): unknown {
     return authOf(this.connection);
   }
 
-  /** The HTTP request that opened the connection, with whatever middleware put on it. */
+  /** The HTTP request that opened the connection, with what middlewares added to it. */
   get http(): IncomingMessage {
     return this.connection.socket.request;
   }
 
-  /** Its headers, names in lower case. */
+  /** The headers of the HTTP request, names in lower case. */
   get headers(): IncomingHttpHeaders {
     return this.http.headers;
   }
 
-  /** Its cookies, by name. */
+  /** The cookies of the HTTP request, by name. */
   get cookies(): Readonly<Record<string, string | undefined>> {
     return (this.#cookies ??= parse(this.headers.cookie ?? ''));
   }
 
-  /** Its query parameters, by name; one that is repeated is a list, as in Express. */
+  /** The query parameters of the HTTP request, by name; a repeated one is an array, as in Express. */
   get query(): Readonly<Record<string, string | string[] | undefined>> {
     const { client, socket } = this.connection;
     const { query, url } = socket.handshake;
-    client.repeatedQuery ??= repeatedIn(url);
+    client.repeatedQuery ??= repeatedParameters(url);
     return client.repeatedQuery.size === 0
       ? query
       : { ...query, ...Object.fromEntries(client.repeatedQuery) };
   }
 
-  /** Its path and query, as the client sent them. */
+  /** The path and query of the HTTP request, as the client sent them. */
   get url(): string {
     return this.connection.socket.handshake.url;
   }
 
-  /** The client's address; behind a proxy that the application trusts, the one that the proxy forwards. */
+  /** The client's address; behind a trusted proxy, the forwarded one. */
   get address(): string {
     return this.connection.runtime.addressOf(this.http) ?? this.connection.socket.handshake.address;
   }
 
-  /** `'polling'` or `'websocket'`: what carries the connection right now. */
+  /** The connection's current transport: `'polling'`, `'websocket'` or `'webtransport'`. */
   get transport(): string {
     return this.connection.socket.conn.transport.name;
   }
 
-  /** Who the client is: what a middleware set on the HTTP request, or a handler or guard here. */
+  /** The user: what a middleware set on the HTTP request, or a handler or guard here. */
   get user(): DeclaredUser {
     const { client, socket } = this.connection;
     const holder: object = 'user' in client ? client : socket.request;
     return (holder as { user?: DeclaredUser }).user;
   }
 
-  /** Stays for the connection, in all its namespaces; option `identify` is asked again. */
+  /** Sets the user of the connection, in all its namespaces; option `identify` is called again. */
   set user(user: DeclaredUser) {
     this.connection.client.user = user;
-    if (!this.identifies) this.connection.runtime.userChanged(this.connection);
+    if (!this.isIdentifying) this.connection.runtime.userChanged(this.connection);
   }
 
   /**
-   * When the connection ends by itself, in all its namespaces: what was set here, or on the HTTP request. A Date or
-   * milliseconds since 1970; a time that has passed ends it now, a later one extends it, `undefined` means never.
+   * When the connection expires, in all its namespaces: what was set here, or on the HTTP request. A Date or
+   * milliseconds since 1970; a time in the past ends it now, a later one extends it, `undefined` means never.
    * @throws FSK_INVALID_EXPIRY for anything else
    * @see docs/authentication.md#connections-that-expire
    */
@@ -214,26 +214,26 @@ export abstract class SocketRequest {
     setExpiry(this.connection, time);
   }
 
-  /** The session of the connection; `session` is the same. */
+  /** The session of the connection, the same as `session`. */
   get session(): SocketSession {
     if (this.withoutSession !== undefined) throw failure('FSK_SESSION_NOT_USED', this.withoutSession);
-    return this.sessionCopy?.seen ?? this.connection.client.session;
+    return this.sessionCopy?.view ?? this.connection.client.session;
   }
 
-  /** A bag for this event; `g` is the same. */
+  /** An object for the application's own values of this event, the same as `g`. */
   get globals(): EventGlobals {
     return (this.#globals ??= {});
   }
 }
 
-/** What a client passed as `auth`; socket.io makes an empty object of nothing. */
+/** What a client passed as `auth`; socket.io replaces nothing by an empty object. */
 export function authOf({ socket }: Connection): unknown {
   const { auth } = socket.handshake;
   return Object.keys(auth).length > 0 ? auth : undefined;
 }
 
-/** The parameters that a URL's query repeats, of which the engine keeps the last. */
-function repeatedIn(url: string): ReadonlyMap<string, string[]> {
+/** The query parameters that a URL repeats; engine.io keeps only the last value. */
+function repeatedParameters(url: string): ReadonlyMap<string, string[]> {
   const all = new Map<string, string[]>();
   for (const [name, value] of new URLSearchParams(url.slice(url.indexOf('?') + 1 || url.length))) {
     const values = all.get(name);

@@ -1,6 +1,6 @@
 /**
- * The session's keys, to be typed by the application; those that it declares in `SessionData` of `express-session`
- * need not be declared again. Undeclared keys are `unknown`.
+ * The type of the session, for the application to declare. What it declares in `SessionData` of `express-session` is
+ * included. Undeclared keys are `unknown`.
  *
  * @example
  * ```ts
@@ -18,26 +18,26 @@ export interface SessionData {
 }
 
 declare global {
-  // where the types of express-session say what they add to requests
+  // where the types of express-session declare `session`
   namespace Express {
     // oxlint-disable-next-line typescript/no-empty-object-type -- empty without them
     interface Request {}
   }
 }
 
-/** What express-session's own session is made of. */
+/** The members of express-session's session that are not the application's. */
 type ExpressSessionMethods =
   'id' | 'cookie' | 'regenerate' | 'destroy' | 'reload' | 'resetMaxAge' | 'save' | 'touch';
 
-/** The keys that the application has declared in `SessionData` of express-session, if it has. */
+/** The keys that the application has declared in `SessionData` of express-session. */
 export type ExpressSessionData = Express.Request extends { session: infer Session }
   ? Omit<Session, ExpressSessionMethods>
   : object;
 
 /**
- * The session of a connection, injectable in request-scoped providers; `session` is the same object. It is a copy of
- * HTTP's, or HTTP's own: options `session` and `manageSession` decide. Handlers of all namespaces of a connection share
- * it.
+ * The session of a connection, injectable in request-scoped providers; `session` gives access to it elsewhere. All
+ * namespaces of a connection share it. Options `session` and `manageSession` decide whether it is the HTTP session or a
+ * copy of it.
  *
  * @see docs/sessions.md
  * @example
@@ -53,13 +53,13 @@ export type ExpressSessionData = Express.Request extends { session: infer Sessio
  */
 // oxlint-disable-next-line typescript/no-unsafe-declaration-merging -- the keys are the application's
 export class SocketSession {
-  /** A session that starts with a copy of the HTTP session, if there is one. */
+  /** Creates a session with a copy of the HTTP session's values, if there is one. */
   static from(httpSession: unknown): SocketSession {
     const session = new SocketSession();
     if (typeof httpSession !== 'object' || httpSession === null) return session;
     for (const [key, value] of Object.entries(httpSession)) {
       if (key !== 'cookie' && key !== '__proto__' && typeof value !== 'function')
-        session[key] = copied(value);
+        session[key] = cloneIfPossible(value);
     }
     return session;
   }
@@ -67,7 +67,7 @@ export class SocketSession {
 
 export interface SocketSession extends SessionData, ExpressSessionData {}
 
-function copied(value: unknown): unknown {
+function cloneIfPossible(value: unknown): unknown {
   try {
     return structuredClone(value);
   } catch {

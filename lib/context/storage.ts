@@ -3,26 +3,26 @@ import { copyThatHandles, twoCopies } from '../common/copies.js';
 import { failure } from '../common/errors.js';
 import type { SocketRequest } from './socket-request.js';
 
-/** Follows one event through awaits, timers and promises. The only one in the library. */
+/** The request of the current event, through awaits, timers and promises. The library's only AsyncLocalStorage. */
 export const storage = new AsyncLocalStorage<SocketRequest>();
 
 /**
- * Calls a function in an async resource of its own: what it writes with `enterWith()`, into whichever AsyncLocalStorage,
- * ends with it and what it has started.
+ * Calls a function in a new async resource: what it sets with `enterWith()`, in any AsyncLocalStorage, is visible only
+ * to it and to what it starts.
  */
-export function inOwnResource<Argument>(action: (argument: Argument) => void, argument: Argument): void {
-  new AsyncResource('FLASKSOCKETEVENT', MANUAL).runInAsyncScope(action, undefined, argument);
+export function runInAsyncResource<Argument>(action: (argument: Argument) => void, argument: Argument): void {
+  new AsyncResource('FLASKSOCKETEVENT', ASYNC_RESOURCE_OPTIONS).runInAsyncScope(action, undefined, argument);
 }
 
-/** Nobody is told when such a resource is collected: telling costs more than all else about it. */
-const MANUAL = { requireManualDestroy: true };
+/** Without this option Node emits `destroy` on garbage collection, which costs more than the rest. */
+const ASYNC_RESOURCE_OPTIONS = { requireManualDestroy: true };
 
-/** The event being handled, or an error that names what was used outside of a handler. */
-export function currentRequest(user: string): SocketRequest {
+/** The request of the current event; throws if there is none. `caller` is named in the error. */
+export function currentRequest(caller: string): SocketRequest {
   const request = storage.getStore();
   if (request) return request;
   const place = copyThatHandles();
   throw place === undefined
-    ? failure('FSK_NO_CONTEXT', user)
-    : twoCopies(`the handler that uses ${user}`, place);
+    ? failure('FSK_NO_CONTEXT', caller)
+    : twoCopies(`the handler that uses ${caller}`, place);
 }

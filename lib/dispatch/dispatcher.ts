@@ -14,12 +14,12 @@ import { callListeners, contained } from '../socketio/listeners.js';
 import { runMiddlewares } from '../socketio/middlewares.js';
 import { pauseReading, resumeReading } from '../socketio/reading.js';
 import { connectionOf, reportSocketError, socketMiddlewaresOf } from '../socketio/socket-internals.js';
-import type { Executor, Run } from './executor.js';
-import { safeError, type Unhandled } from './failures.js';
+import type { Executor, HandlerRun } from './executor.js';
+import { safeError, type UnhandledEvents } from './failures.js';
 
-/** Takes events from sockets to their handlers. */
+/** Dispatches the events that sockets receive to their handlers. */
 export class Dispatcher {
-  /** What a socket calls for each decoded event; one function for all sockets. */
+  /** Called by each socket for each decoded event. All sockets share this function. */
   readonly listener: (this: Socket, event: unknown[]) => void;
 
   constructor(
@@ -27,9 +27,9 @@ export class Dispatcher {
       registry: HandlerRegistry;
       executor: Executor;
       logger: Log;
-      /** Whether a client's events wait for each other where a handler does not say. */
+      /** Whether a client's events run one after another, unless a handler sets `ordering`. */
       serial: () => boolean;
-      unhandled: Unhandled;
+      unhandled: UnhandledEvents;
     },
   ) {
     const receive = (socket: Socket, event: unknown[]) => this.#receive(socket, event);
@@ -38,21 +38,21 @@ export class Dispatcher {
     };
   }
 
-  /** The socket's own middlewares, then the handlers. `event` starts with the name. */
+  /** Runs the socket's own middlewares, then dispatches. `event` starts with the event name. */
   #receive(socket: Socket, event: unknown[]): void {
     const middlewares = socketMiddlewaresOf(socket);
-    if (middlewares.length === 0) return this.#deliver(socket, event);
+    if (middlewares.length === 0) return this.#dispatch(socket, event);
     runMiddlewares(
       middlewares.map((middleware) => (next) => middleware(event, next)),
       {
-        failed: (thrown) => this.#broken(event, thrown),
-        done: (error) => (error ? this.#refused(socket, error) : this.#deliver(socket, event)),
+        failed: (thrown) => this.#middlewareThrew(event, thrown),
+        done: (error) => (error ? this.#middlewareRefused(socket, error) : this.#dispatch(socket, event)),
       },
     );
   }
 
-  /** A socket middleware threw: the event goes no further, and its client hears so. */
-  #broken(event: unknown[], thrown: unknown): Error {
+  /** A socket middleware threw: the event is not dispatched, and its acknowledgement is a generic error. */
+  #middlewareThrew(event: unknown[], thrown: unknown): Error {
     const acknowledge = event.at(-1);
     this.parts.logger.error(
       `Error in a socket middleware, at ${printable(event[0])}: ${describeThrown(thrown)}`,
@@ -62,91 +62,91 @@ export class Dispatcher {
     return new Error(INTERNAL_ERROR);
   }
 
-  /** A socket middleware refused the event: that is socket.io's to report, which may read what throws. */
-  #refused(socket: Socket, error: unknown): void {
+  /** A socket middleware passed an error to `next`. Reporting it, as socket.io does, may throw: the error is the application's. */
+  #middlewareRefused(socket: Socket, error: unknown): void {
     try {
       reportSocketError(socket, error);
     } catch (thrown) {
-      this.#listenerFailed(socket, 'error', thrown);
+      this.#logListenerError(socket, 'error', thrown);
     }
   }
 
-  #deliver(socket: Socket, event: unknown[]): void {
+  #dispatch(socket: Socket, event: unknown[]): void {
     const connection = connectionOf(socket);
     const [name] = event;
     if (!connection || !socket.connected) return;
-    if (!isDispatchable(name)) return this.parts.executor.observer?.dropped('invalid_name');
+    if (!isDispatchable(name)) return this.parts.executor.observer?.eventDropped('invalid_name');
     if (isExpired(connection.client)) return connection.runtime.expiryChanged(connection);
-    const isHeard = socket.listenerCount(name) > 0;
-    const handler = this.#handlerFor(socket.nsp.name, name, isHeard);
-    if (handler) this.#toHandler(handler, connection, event);
-    if (isHeard) this.#toListeners(socket, event, handler !== undefined);
-    else if (!handler) this.#unknown(connection, name, typeof event.at(-1) === 'function');
+    const hasListeners = socket.listenerCount(name) > 0;
+    const handler = this.#handlerFor(socket.nsp.name, name, hasListeners);
+    if (handler) this.#handle(handler, connection, event);
+    if (hasListeners) this.#callListeners(socket, event, handler !== undefined);
+    else if (!handler) this.#reportUnhandled(connection, name, typeof event.at(-1) === 'function');
   }
 
-  /** `'*'` is for events that nobody handles: one that a listener waits for is none of its own. */
-  #handlerFor(namespace: string, name: string, isHeard: boolean): Handler | undefined {
+  /** A catch-all (`'*'`) handler does not get events that a listener of the application handles. */
+  #handlerFor(namespace: string, name: string, hasListeners: boolean): Handler | undefined {
     const handler = this.parts.registry.eventHandler(namespace, name);
-    if (!isHeard || !handler?.catchAll) return handler;
+    if (!hasListeners || !handler?.catchAll) return handler;
     return this.parts.registry.namedHandler(namespace, name);
   }
 
-  #toHandler(handler: Handler, connection: Connection, event: readonly unknown[]): void {
+  #handle(handler: Handler, connection: Connection, event: readonly unknown[]): void {
     const name = event[0] as string;
-    this.parts.executor.observer?.arrived(connection.socket, handler.catchAll ? ANY : name);
+    this.parts.executor.observer?.eventReceived(connection.socket, handler.catchAll ? ANY : name);
     const last = event.at(-1);
     const acknowledge = typeof last === 'function' ? (last as Acknowledge) : undefined;
     const args = event.slice(1, acknowledge ? -1 : undefined);
     const request = new EventRequest(connection, { message: name, args });
     request.acknowledge = acknowledge;
-    this.#start(connection, { request, handler, values: handler.catchAll ? [name, ...args] : args });
+    this.#runInOrder(connection, { request, handler, values: handler.catchAll ? [name, ...args] : args });
   }
 
-  /** Now, or after what the event has to wait for: its connection's `@OnConnect()`, earlier serial events. */
-  #start(connection: Connection, run: Run): void {
-    const { client, ready } = connection;
+  /** Runs at once, or after the connection's `@OnConnect()` and, where events are serial, after the client's earlier ones. */
+  #runInOrder(connection: Connection, run: HandlerRun): void {
+    const { client, connectHandled } = connection;
     const serial = run.handler.ordering ? run.handler.ordering === 'serial' : this.parts.serial();
     const queue = serial ? (client.serialEvents ??= new SerialQueue()) : undefined;
-    const waits = ready !== undefined || queue?.last !== undefined;
+    const waits = connectHandled !== undefined || queue?.last !== undefined;
     if (waits) this.#countWaiting(connection);
-    const start = () => (waits ? this.#startLater(connection, run) : this.parts.executor.handleEvent(run));
+    const start = () => (waits ? this.#runLater(connection, run) : this.parts.executor.handleEvent(run));
     void (queue ? queue.run(start) : start());
   }
 
   #countWaiting({ client, socket }: Connection): void {
-    client.waiting = (client.waiting ?? 0) + 1;
-    if (client.waiting === MOST_WAITING) pauseReading(socket);
+    client.waitingEvents = (client.waitingEvents ?? 0) + 1;
+    if (client.waitingEvents === MOST_WAITING) pauseReading(socket);
   }
 
-  /** What has not started when its client has gone is thrown away: `@OnDisconnect()` has run by then. */
-  async #startLater(connection: Connection, run: Run): Promise<void> {
+  /** An event whose client has disconnected meanwhile is dropped: `@OnDisconnect()` has run by then. */
+  async #runLater(connection: Connection, run: HandlerRun): Promise<void> {
     const { client, socket } = connection;
-    await connection.ready;
-    if (client.waiting!-- === MOST_WAITING) resumeReading(socket);
-    if (connection.state !== 'connected') return this.parts.executor.observer?.dropped('client_gone');
+    await connection.connectHandled;
+    if (client.waitingEvents!-- === MOST_WAITING) resumeReading(socket);
+    if (connection.state !== 'connected') return this.parts.executor.observer?.eventDropped('client_gone');
     if (!isExpired(client)) await this.parts.executor.handleEvent(run);
   }
 
-  /** Listeners of Nest's own gateways and of the application. */
-  #toListeners(socket: Socket, event: unknown[], handled: boolean): void {
-    if (!handled) this.parts.executor.observer?.arrived(socket, event[0] as string);
-    callListeners(socket, event, (name, thrown) => this.#listenerFailed(socket, name, thrown));
+  /** Calls the listeners of Nest's own gateways and of the application. */
+  #callListeners(socket: Socket, event: unknown[], handled: boolean): void {
+    if (!handled) this.parts.executor.observer?.eventReceived(socket, event[0] as string);
+    callListeners(socket, event, (name, thrown) => this.#logListenerError(socket, name, thrown));
   }
 
-  /** What a socket calls instead of its own functions, so that no listener of the application ends the process. */
-  readonly contained = contained((socket, name, thrown) => this.#listenerFailed(socket, name, thrown));
+  /** Replaces functions of a socket, so that an error in a listener of the application does not end the process. */
+  readonly contained = contained((socket, name, thrown) => this.#logListenerError(socket, name, thrown));
 
-  #listenerFailed({ nsp, id }: Socket, name: unknown, thrown: unknown): void {
+  #logListenerError({ nsp, id }: Socket, name: unknown, thrown: unknown): void {
     this.parts.logger.error(
       `Error in a listener of ${printable(name)} in ${printable(nsp.name)}, sid ${id}: ${describeThrown(thrown)}`,
       `listener ${nameOfThrown(thrown)}`,
     );
   }
 
-  #unknown({ socket }: Connection, name: string, isAsked: boolean): void {
+  #reportUnhandled({ socket }: Connection, name: string, expectsAck: boolean): void {
     const { executor, unhandled } = this.parts;
-    executor.observer?.arrived(socket, 'unknown');
-    executor.observer?.dropped('no_handler');
-    unhandled.report(socket, name, isAsked);
+    executor.observer?.eventReceived(socket, 'unknown');
+    executor.observer?.eventDropped('no_handler');
+    unhandled.report(socket, name, expectsAck);
   }
 }

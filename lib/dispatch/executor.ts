@@ -12,29 +12,29 @@ import { whileThere } from '../handlers/results.js';
 import type { ScopedInstances } from '../handlers/scoped-instances.js';
 import { type Failures, safeError } from './failures.js';
 import { InFlight } from './in-flight.js';
-import { endInstances } from './instance-hooks.js';
-import { type Observer, watched } from './observer.js';
+import { callEndHooks } from './instance-hooks.js';
+import { type Observer, runObserved } from './observer.js';
 
 /** A handler about to run. */
-export interface Run {
+export interface HandlerRun {
   request: SocketRequest;
   handler: Handler;
   values: readonly unknown[];
-  /** What has to be settled between the guards and the function. */
+  /** Called between the guards and the handler. */
   afterGuards?: () => void | PromiseLike<void>;
 }
 
-/** What came of a handler that ran: its result, or what it threw. */
+/** What a handler returned or threw. */
 export type Outcome = { result: unknown } | { error: unknown };
 
-/** What is done with an outcome. */
-type Finish = (run: Run, outcome: Outcome) => void | PromiseLike<void>;
+/** Uses the outcome of a handler: acknowledges, reports the error. */
+type Finish = (run: HandlerRun, outcome: Outcome) => void | PromiseLike<void>;
 
-/** Runs handlers in their context. Whatever they do, nothing is thrown and no promise rejects. */
+/** Runs handlers in their context. It never throws, and its promises never reject. */
 export class Executor {
-  /** The handlers that are running. */
+  /** The handlers that are running, for a shutdown to wait for. */
   readonly inFlight = new InFlight();
-  /** Who watches, if anybody does. */
+  /** Set if the application collects metrics. */
   observer: Observer | undefined;
 
   constructor(
@@ -43,117 +43,117 @@ export class Executor {
     private readonly logger: Log,
   ) {}
 
-  /** Handles an event: the result, or what an error handler makes of an error, becomes the acknowledgement. */
-  handleEvent(run: Run): void | Promise<void> {
+  /** Runs the handler of an event and acknowledges with its result, or with what an error handler returns. */
+  handleEvent(run: HandlerRun): void | Promise<void> {
     return this.#run(run, this.#acknowledge);
   }
 
-  /** Runs a handler whose result nobody waits for; errors go to the error handlers. */
-  runWithoutResult(run: Run): void | Promise<void> {
-    return this.#run(run, this.#ignore);
+  /** Runs a handler and ignores its result; errors go to the error handlers. */
+  runWithoutResult(run: HandlerRun): void | Promise<void> {
+    return this.#run(run, this.#discardResult);
   }
 
-  /** Runs a handler and hands its outcome on. */
-  runForOutcome(run: Run, finish: Finish): void | Promise<void> {
+  /** Runs a handler and passes its outcome to `finish`. */
+  runForOutcome(run: HandlerRun, finish: Finish): void | Promise<void> {
     return this.#run(run, finish);
   }
 
-  #run(run: Run, finish: Finish): void | Promise<void> {
+  #run(run: HandlerRun, finish: Finish): void | Promise<void> {
     const { observer } = this;
     if (!observer) return storage.run(run.request, this.#execute, run, finish);
-    return watched(observer, run, () => storage.run(run.request, this.#execute, run, finish));
+    return runObserved(observer, run, () => storage.run(run.request, this.#execute, run, finish));
   }
 
-  /** From the opening of the session to the end of the instances, in this order. Never throws, never rejects. */
-  readonly #execute = (run: Run, finish: Finish): void | Promise<void> => {
+  /** Opens the session, runs the handler, finishes, ends the event's instances. Never throws or rejects. */
+  readonly #execute = (run: HandlerRun, finish: Finish): void | Promise<void> => {
     const ended = guarded<void>(
-      () => chain(this.#outcomeOf(run), (outcome) => this.#finish(run, finish, outcome)),
-      (error) => this.#lost(run, error),
+      () => chain(this.#runHandler(run), (outcome) => this.#finish(run, finish, outcome)),
+      (error) => this.#handleUnexpected(run, error),
     );
     if (isThenable(ended)) return this.inFlight.track(ended as Promise<void>, run.request.connection.client);
   };
 
-  /** The result of a handler when its session is saved, or what it, or the session, threw. */
-  #outcomeOf(run: Run): Outcome | PromiseLike<Outcome> {
+  /** The outcome of guards, handler and session: the result is there once the session is saved. */
+  #runHandler(run: HandlerRun): Outcome | PromiseLike<Outcome> {
     return guarded<Outcome>(
       () => {
         const opening = openSession(run);
-        if (!opening) return resultOf(run);
-        // Nothing in between: what the handler writes at once, the client's next event is to find in its session.
+        if (!opening) return runAndSaveSession(run);
+        // Runs in the same microtask: the client's next event must find what the handler writes synchronously.
         return opening.then(
-          () => resultOf(run),
-          (error: unknown) => this.#unopened(run, error),
+          () => runAndSaveSession(run),
+          (error: unknown) => this.#sessionUnavailable(run, error),
         );
       },
       (error) => ({ error }),
     );
   }
 
-  /** Without its session an event is not handled, and its error handlers see none; a client that leaves keeps the old one. */
-  #unopened(run: Run, error: unknown): Outcome | PromiseLike<Outcome> {
+  /** An event whose session cannot be read is not handled; its error handlers see an empty one. A disconnect is handled anyway. */
+  #sessionUnavailable(run: HandlerRun, error: unknown): Outcome | PromiseLike<Outcome> {
     if (run.request.event.message !== 'disconnect') {
       run.request.sessionCopy = new SessionCopy(undefined);
       throw error;
     }
-    this.#reportSession(run, error);
-    return resultOf(run);
+    this.#logSessionError(run, error);
+    return runAndSaveSession(run);
   }
 
-  #finish(run: Run, finish: Finish, outcome: Outcome): void | PromiseLike<void> {
+  #finish(run: HandlerRun, finish: Finish, outcome: Outcome): void | PromiseLike<void> {
     return chain(finish(run, outcome), () =>
-      chain(this.#endInstances(run), () =>
-        chain(this.#keepSession(run), () => run.request.sessionCopy?.end(run.handler.place)),
+      chain(this.#endEventInstances(run), () =>
+        chain(this.#saveSession(run), () => run.request.sessionCopy?.end(run.handler.place)),
       ),
     );
   }
 
-  /** What the error handlers answer to an error, when their session is saved. Never rejects. */
-  async answerTo(run: Run, error: unknown): Promise<unknown> {
+  /** Passes an error to the error handlers, saves their session, and resolves with what they return. Never rejects. */
+  async handleError(run: HandlerRun, error: unknown): Promise<unknown> {
     const { request, handler } = run;
-    this.observer?.failed(run);
+    this.observer?.handlerFailed(run);
     try {
-      return await settled(this.failures.handle(request, handler, error));
+      return await resolveResult(this.failures.handle(request, handler, error));
     } catch (second) {
-      return this.failures.twice(request, handler, { first: error, second });
+      return this.failures.errorHandlerFailed(request, handler, { first: error, second });
     } finally {
-      await this.#keepSession(run);
+      await this.#saveSession(run);
     }
   }
 
-  /** Saves what error handlers and instances that end have written to the session besides. */
-  #keepSession(run: Run): void | PromiseLike<void> {
+  /** Saves what error handlers and end hooks have written to the session. */
+  #saveSession(run: HandlerRun): void | PromiseLike<void> {
     if (!run.request.sessionKeeper) return;
     return guarded<void>(
-      () => closeSession(run),
-      (error) => this.#reportSession(run, error),
+      () => saveSession(run),
+      (error) => this.#logSessionError(run, error),
     );
   }
 
-  #reportSession({ request, handler }: Run, error: unknown): void {
+  #logSessionError({ request, handler }: HandlerRun, error: unknown): void {
     const line = `Session of ${handler.place}, sid ${request.sid}: ${describeThrown(error)}`;
     this.logger.error(line, `session of ${handler.place} ${nameOfThrown(error)}`);
   }
 
-  #endInstances({ request }: Run): void | Promise<void> {
-    if (!request.instances && !request.loaded) return;
-    return endInstances(this.scoped.instancesOf(request), 'onEventEnd', this.logger);
+  #endEventInstances({ request }: HandlerRun): void | Promise<void> {
+    if (!request.instances && !request.nestInstances) return;
+    return callEndHooks(this.scoped.instancesOf(request), 'onEventEnd', this.logger);
   }
 
-  /** Tells a connection's durable instances that it is over. */
-  endConnection(connection: Connection): void {
+  /** Calls the end hooks of the connection's durable instances. */
+  endConnectionInstances(connection: Connection): void {
     if (!connection.durable) return;
-    const ending = endInstances(this.scoped.durableInstancesOf(connection), 'onConnectionEnd', this.logger);
+    const ending = callEndHooks(this.scoped.durableInstancesOf(connection), 'onConnectionEnd', this.logger);
     if (ending) void this.inFlight.track(ending, connection.client);
   }
 
-  /** Nothing else has taken care of an error: it goes no further, and the client hears that there was one. */
-  #lost({ request, handler }: Run, error: unknown): void {
+  /** An error outside of handlers and error handlers: it is logged, and the client gets a generic error. */
+  #handleUnexpected({ request, handler }: HandlerRun, error: unknown): void {
     const line = `Error after ${handler.place}, sid ${request.sid}: ${describeThrown(error)}`;
     this.logger.error(line, `after ${handler.place} ${nameOfThrown(error)}`);
     try {
       acknowledge(request, safeError(undefined));
     } catch {
-      // it cannot even be told
+      // the acknowledgement itself fails
     }
   }
 
@@ -167,60 +167,60 @@ export class Executor {
     }
   };
 
-  async #acknowledgeError(run: Run, error: unknown): Promise<void> {
-    const answer = await this.answerTo(run, error);
+  async #acknowledgeError(run: HandlerRun, error: unknown): Promise<void> {
+    const answer = await this.handleError(run, error);
     try {
       acknowledge(run.request, answer);
     } catch (second) {
       const { request, handler } = run;
-      const safe = this.failures.twice(request, handler, { first: error, second });
+      const safe = this.failures.errorHandlerFailed(request, handler, { first: error, second });
       acknowledgeSafely(request, safe);
     }
   }
 
-  readonly #ignore: Finish = (run, outcome) => {
-    if ('error' in outcome) return this.answerTo(run, outcome.error).then(() => undefined);
+  readonly #discardResult: Finish = (run, outcome) => {
+    if ('error' in outcome) return this.handleError(run, outcome.error).then(() => undefined);
   };
 }
 
-/** What comes of guards and function, when the session is saved. */
-function resultOf(run: Run): Outcome | PromiseLike<Outcome> {
-  return chain(settledNow(guardedRun(run), run.request), (result) =>
-    chain(closeSession(run), () => ({ result })),
+function runAndSaveSession(run: HandlerRun): Outcome | PromiseLike<Outcome> {
+  return chain(resolveIfAsync(runGuardsAndHandler(run), run.request), (result) =>
+    chain(saveSession(run), () => ({ result })),
   );
 }
 
-/** Guards, then the function with all that is around it. */
-function guardedRun(run: Run): unknown {
-  const passed = run.handler.guard?.(run.request);
-  return isThenable(passed) ? passed.then((later) => passedRun(run, later)) : passedRun(run, passed);
+function runGuardsAndHandler(run: HandlerRun): unknown {
+  const allowed = run.handler.guard?.(run.request);
+  return isThenable(allowed)
+    ? allowed.then((later) => runAfterGuards(run, later))
+    : runAfterGuards(run, allowed);
 }
 
-function passedRun({ request, handler, values, afterGuards }: Run, passed: Passed): unknown {
-  if (passed === false) return undefined;
+function runAfterGuards({ request, handler, values, afterGuards }: HandlerRun, allowed: Passed): unknown {
+  if (allowed === false) return undefined;
   if (!afterGuards) return handler.run(request, values);
   return chain(afterGuards(), () => handler.run(request, values));
 }
 
-/** Gives an event its session; a promise where that is in a store. */
-function openSession({ request, handler }: Run): Promise<void> | undefined {
+/** Opens the event's session; a promise if it is read from a store. */
+function openSession({ request, handler }: HandlerRun): Promise<void> | undefined {
   const { keeper } = request.connection.client;
   if (handler.session !== false) return keeper?.open(request);
   request.withoutSession = handler.place;
   return keeper?.skip();
 }
 
-/** Keeps what has been written to the session; a promise where that goes to a store. */
-function closeSession({ request }: Run): Promise<void> | undefined {
+/** Saves what was written to the session; a promise if it goes to a store. */
+function saveSession({ request }: HandlerRun): Promise<void> | undefined {
   return request.sessionKeeper?.close(request);
 }
 
-/** Answers the client, if it asked and is still here. Throws what cannot be encoded. */
+/** Acknowledges the event, if its client asked for it and is still connected. Throws if the result cannot be encoded. */
 function acknowledge({ acknowledge: answer, connection }: SocketRequest, result: unknown): void {
   if (answer && connection.socket.connected) answer(...toArguments(result));
 }
 
-/** Answers with what may be told of an error; where not even that can be encoded, with less. */
+/** Acknowledges with an error payload, or with a generic one if that cannot be encoded. */
 function acknowledgeSafely(request: SocketRequest, safe: unknown): void {
   try {
     acknowledge(request, safe);
@@ -230,17 +230,17 @@ function acknowledgeSafely(request: SocketRequest, safe: unknown): void {
 }
 
 /**
- * The value of a promise, the last one of an observable; of a promise of an observable, too. One of a handler (whose
- * event it is) ends with its client.
+ * Awaits a promise, and takes the last value of an observable. With a `request` the observable is unsubscribed when its
+ * client disconnects.
  */
-async function settled(result: unknown, request?: SocketRequest): Promise<unknown> {
+async function resolveResult(result: unknown, request?: SocketRequest): Promise<unknown> {
   const value = await result;
   if (!isObservable(value)) return value;
   const stream = request ? whileThere(value, request) : value;
   return lastValueFrom(stream, { defaultValue: undefined });
 }
 
-/** The same; at once where nothing has to be waited for. */
-function settledNow(result: unknown, request: SocketRequest): unknown {
-  return isThenable(result) || isObservable(result) ? settled(result, request) : result;
+/** Like {@link resolveResult}, but returns a plain value at once. */
+function resolveIfAsync(result: unknown, request: SocketRequest): unknown {
+  return isThenable(result) || isObservable(result) ? resolveResult(result, request) : result;
 }

@@ -1,26 +1,25 @@
-/** Counts what is running, so that a shutdown can wait for it. */
+/** Tracks running handlers, so that a shutdown can wait for them. */
 export class InFlight {
   readonly #running = new Map<Promise<void>, object | undefined>();
 
-  /** Counts a promise until it settles; `owner` is for whom it runs. */
+  /** Tracks a promise until it settles; `owner` groups them for {@link of}. */
   track(promise: Promise<void>, owner?: object): Promise<void> {
-    const over = () => this.#running.delete(promise);
+    const untrack = () => this.#running.delete(promise);
     this.#running.set(promise, owner);
-    promise.then(over, over);
+    promise.then(untrack, untrack);
     return promise;
   }
 
-  /** How many there are. */
   get size(): number {
     return this.#running.size;
   }
 
-  /** What runs for an owner. */
+  /** The promises of an owner. */
   of(owner: object): Promise<void>[] {
     return [...this.#running].filter(([, each]) => each === owner).map(([promise]) => promise);
   }
 
-  /** Resolves when nothing runs any more, with true; or after `timeout` milliseconds, with false. */
+  /** Resolves with true when nothing runs any more, with false after `timeout` milliseconds. */
   idle(timeout: number): Promise<boolean> {
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, timeout, false);

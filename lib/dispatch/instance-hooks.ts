@@ -5,19 +5,19 @@ type EndHook = 'onEventEnd' | 'onConnectionEnd';
 type Hook = (this: unknown) => unknown;
 
 /**
- * Tells instances that their time is over; an error of one is logged and keeps no other from hearing it. Those that
- * have no hook, which is most, cost a look.
+ * Calls the end hook and the disposal of each instance, one after another; errors are logged. Most instances have
+ * neither, and then no promise is made.
  */
-export function endInstances(instances: Iterable<unknown>, hook: EndHook, logger: Log): void | Promise<void> {
-  let concerned: [instance: object, hooks: Hook[]][] | undefined;
+export function callEndHooks(instances: Iterable<unknown>, hook: EndHook, logger: Log): void | Promise<void> {
+  let hooked: [instance: object, hooks: Hook[]][] | undefined;
   for (const instance of instances) {
     const hooks = hooksOf(instance, hook);
-    if (hooks) (concerned ??= []).push([instance as object, hooks]);
+    if (hooks) (hooked ??= []).push([instance as object, hooks]);
   }
-  return concerned && tell(concerned, hook, logger);
+  return hooked && callHooks(hooked, hook, logger);
 }
 
-/** The hook of an instance and its disposal. One that will not be looked at, a proxy for example, has none. */
+/** The hook of an instance and its disposal; none if reading them throws, as with some proxies. */
 function hooksOf(instance: unknown, hook: EndHook): Hook[] | undefined {
   try {
     const own = hookOf(instance, hook);
@@ -29,7 +29,7 @@ function hooksOf(instance: unknown, hook: EndHook): Hook[] | undefined {
   }
 }
 
-/** Only what is there: a stub may make something of whatever it is asked for. */
+/** Checks with `in` first: test doubles return a function for every key that is read. */
 function hookOf(
   instance: unknown,
   key: EndHook | typeof Symbol.asyncDispose | typeof Symbol.dispose,
@@ -39,14 +39,14 @@ function hookOf(
   return typeof hook === 'function' ? (hook as Hook) : undefined;
 }
 
-async function tell(
-  concerned: readonly [instance: object, hooks: readonly Hook[]][],
+async function callHooks(
+  hooked: readonly [instance: object, hooks: readonly Hook[]][],
   name: EndHook,
   logger: Log,
 ): Promise<void> {
-  for (const [instance, hooks] of concerned) {
+  for (const [instance, hooks] of hooked) {
     for (const hook of hooks) {
-      await call(hook, instance).catch((error: unknown) => {
+      await callHook(hook, instance).catch((error: unknown) => {
         const place =
           hook.name === name ? `${classOf(instance)}.${name}()` : `disposing of ${classOf(instance)}`;
         logger.error(`Error in ${place}: ${describeThrown(error)}`, place);
@@ -55,7 +55,7 @@ async function tell(
   }
 }
 
-async function call(hook: Hook, instance: object): Promise<void> {
+async function callHook(hook: Hook, instance: object): Promise<void> {
   await hook.call(instance);
 }
 

@@ -3,44 +3,42 @@ import { isThenable } from '../common/thenable.js';
 import type { SocketRequest } from '../context/socket-request.js';
 import type { Handler } from '../handlers/handler.js';
 
-/** What runs or has run. */
+/** A handler that runs or has run, and its event. */
 export interface Observed {
   readonly request: SocketRequest;
   readonly handler: Handler;
 }
 
-/** Watches a server, for metrics. Most applications have none, and what it would be told is not even computed. */
+/** Observes a server for metrics. Without one nothing is measured. */
 export interface Observer {
-  /** The server has been made. */
-  opened(server: Server): void;
-  /** An event has arrived; `name` is that of its handler, `*` or `unknown` where the client's could be anything. */
-  arrived(socket: Socket, name: string): void;
-  /** Something is thrown away. */
-  dropped(reason: string): void;
-  /** A handler has ended, whatever came of it; `started` is on the clock of `performance.now()`. */
-  handled(observed: Observed, started: number): void;
-  /** A handler failed, or what it goes through. */
-  failed(observed: Observed): void;
+  serverCreated(server: Server): void;
+  /** An event was received. `name` is `*` for a catch-all handler, `unknown` without a handler: clients choose names. */
+  eventReceived(socket: Socket, name: string): void;
+  /** An event or packet was dropped. */
+  eventDropped(reason: string): void;
+  /** A handler ended, with or without an error; `started` comes from `performance.now()`. */
+  handlerEnded(observed: Observed, started: number): void;
+  /** A handler, or an enhancer or the session around it, threw. */
+  handlerFailed(observed: Observed): void;
 }
 
-/** Runs a handler and tells the observer when it is over. */
-export function watched(
+export function runObserved(
   observer: Observer,
   observed: Observed,
   run: () => void | Promise<void>,
 ): void | Promise<void> {
   const started = performance.now();
   const running = run();
-  const over = () => tell(observer, observed, started);
-  if (isThenable(running)) void running.then(over);
-  else over();
+  const notify = () => notifyEnded(observer, observed, started);
+  if (isThenable(running)) void running.then(notify);
+  else notify();
   return running;
 }
 
-/** Who watches changes nothing: what it throws least of all. */
-function tell(observer: Observer, observed: Observed, started: number): void {
+/** An error of the observer must not reach the handler. */
+function notifyEnded(observer: Observer, observed: Observed, started: number): void {
   try {
-    observer.handled(observed, started);
+    observer.handlerEnded(observed, started);
   } catch {
     // a metric is missing
   }

@@ -39,8 +39,8 @@ export function whileThere(stream: Observable<unknown>, request: SocketRequest):
     if (hasLeft(connection)) return subscriber.complete();
     const scope = new AsyncResource('Stream'); // what the stream tidies up, it does in the context of its event
     const left = () => ended(request, () => scope.runInAsyncScope(() => subscriber.complete()));
-    connection.calls.add(left);
-    subscriber.add(() => connection.calls.delete(left));
+    connection.pendingCalls.add(left);
+    subscriber.add(() => connection.pendingCalls.delete(left));
     stream.subscribe(subscriber);
   });
 }

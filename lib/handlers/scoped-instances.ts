@@ -107,7 +107,7 @@ export class ScopedInstances {
 
   /** The instances of an event, for their hooks at its end. */
   instancesOf(request: SocketRequest): Iterable<unknown> {
-    const { instances = [], loaded: more } = request;
+    const { instances = [], nestInstances: more } = request;
     return more ? new Set([...instances, ...more]) : instances;
   }
 
@@ -174,7 +174,7 @@ function note(wrapper: InstanceWrapper, request: SocketRequest): void {
   const instance: unknown = loaded(wrapper, request);
   if (instance === undefined || instance === request || instance === request.session) return;
   if (wrapper.isDependencyTreeDurable()) durableInstances(request.connection).instances.add(instance);
-  else (request.loaded ??= new Set()).add(instance);
+  else (request.nestInstances ??= new Set()).add(instance);
 }
 
 /** The providers among these and their dependencies that differ from event to event. */

@@ -11,12 +11,12 @@ import { emitWithAck, type CallOptions, type Message, originOf } from './deliver
 import { isRoom, singleClient } from './emit-event.js';
 
 /**
- * Sends an event and resolves with the client's acknowledgement: its value, or an array of several. Asks the sender, or
- * `to` one sid.
+ * Sends an event to the sender, or `to` one sid, and resolves with the client's acknowledgement: its value, or an array
+ * of several.
  *
  * @throws FSK_CALL_TIMEOUT after `timeout` (60 s)
- * @throws FSK_CALL_DISCONNECTED when the client leaves
- * @throws FSK_CALL_NO_RECIPIENT where there is none
+ * @throws FSK_CALL_DISCONNECTED when the client disconnects
+ * @throws FSK_CALL_NO_RECIPIENT if there is no such client
  * @throws FSK_CALL_MANY_RECIPIENTS for a broadcast or a room
  * @see docs/getting-started.md#asking-the-client
  * @example
@@ -41,7 +41,7 @@ export async function call<E extends EventName<ServerEvents>>(
   return answer as EventAnswer<ServerEvents, E>;
 }
 
-/** Asks one client and waits for its acknowledgement. The one implementation of every `call`. */
+/** Sends an event to one client and waits for its acknowledgement. All `call` functions use it. */
 export async function callClient(
   runtime: Runtime,
   message: Message<CallOptions>,
@@ -54,22 +54,22 @@ export async function callClient(
     throw failure('FSK_CALL_MANY_RECIPIENTS', printable(message.event));
   const socket = singleClient(runtime.server, address, sender);
   const connection = socket && connectionOf(socket);
-  if (connection) return fromArguments(await valuesOf(connection, outgoing, options));
+  if (connection) return fromArguments(await callLocalClient(connection, outgoing, options));
   return fromArguments(await callRemoteClient(runtime, { address, outgoing }, options));
 }
 
-/** The values that a client of this process acknowledges with. */
-export function valuesOf(
+/** Calls a client of this process; resolves with the values of its acknowledgement. */
+export function callLocalClient(
   connection: Connection,
   outgoing: Outgoing,
   options: CallOptions,
 ): Promise<readonly unknown[]> {
-  if (isItsOwn(connection)) throw failure('FSK_CALL_BEFORE_CONNECT', printable(outgoing[0]));
+  if (isConnectingItself(connection)) throw failure('FSK_CALL_BEFORE_CONNECT', printable(outgoing[0]));
   const { timeout = CALL_TIMEOUT } = options;
   return new Promise((resolve, reject) => {
     const end = () => {
       clearTimeout(timer);
-      connection.calls.delete(left);
+      connection.pendingCalls.delete(left);
       forget();
     };
     const give = (error: FlaskSocketError) => {
@@ -85,16 +85,16 @@ export function valuesOf(
     const refused = () => give(failure('FSK_CALL_ANSWER_TOO_LARGE', printable(outgoing[0])));
     const forget = emitWithAck(connection.socket, outgoing, { ...options, expected: { answered, refused } });
     const timer = setTimeout(late, Math.min(timeout, LONGEST_TIMER));
-    connection.calls.add(left);
+    connection.pendingCalls.add(left);
   });
 }
 
-/** Whoever is asked by its own `@OnConnect()` would be waited for by that, and wait for it. */
-function isItsOwn(connection: Connection): boolean {
-  return connection.held !== undefined && storage.getStore()?.connection === connection;
+/** A call from a client's own `@OnConnect()` would deadlock: its packets are held until that has ended. */
+function isConnectingItself(connection: Connection): boolean {
+  return connection.heldPackets !== undefined && storage.getStore()?.connection === connection;
 }
 
-/** The values that a client of another process acknowledges with. */
+/** Calls a client of another process; resolves with the values of its acknowledgement. */
 async function callRemoteClient(
   { server, remoteClients }: Runtime,
   { address, outgoing }: { address: Address; outgoing: Outgoing },

@@ -11,7 +11,7 @@ import { endConnecting } from '../socketio/held-packets.js';
 import { connectionOf, existingNamespace, siblingOf } from '../socketio/socket-internals.js';
 import type { ClientOptions } from './deliver.js';
 
-/** A client that was named: here (`socket`), or perhaps on another process (`sid` alone). */
+/** A client that options name: of this process (`socket`), or perhaps of another one (only `sid`). */
 interface Client {
   runtime: Runtime;
   nsp: string;
@@ -19,7 +19,7 @@ interface Client {
   socket: Socket | undefined;
 }
 
-/** The client that `sid` and `namespace` name; without `sid` the sender's own connection (promise E4). */
+/** The client of `sid` and `namespace`; without `sid`, the sender (promise E4). */
 export function findClient(runtime: Runtime, options: ClientOptions, sender?: Connection): Client {
   const { sid } = options;
   const nsp = namespaceOf(options, sender);
@@ -29,8 +29,8 @@ export function findClient(runtime: Runtime, options: ClientOptions, sender?: Co
   return { runtime, nsp, sid, socket };
 }
 
-/** Puts a client into a room: at once where it is here, through the queue where it is not. */
-export function join(client: Client, room: Room): void | Promise<void> {
+/** Adds a client to a room: at once if it is of this process, else through the message queue. */
+export function joinRoomFor(client: Client, room: Room): void | Promise<void> {
   const name = roomName(room);
   const namespace = existingNamespace(client.runtime.server, client.nsp);
   if (isSidOfAnother(namespace, name, client.socket?.id ?? client.sid))
@@ -39,31 +39,31 @@ export function join(client: Client, room: Room): void | Promise<void> {
   runRemotely(client, (to) => ({ kind: 'join', to, rooms: [name] }));
 }
 
-/** Puts a client out of a room. */
-export function leave(client: Client, room: Room): void | Promise<void> {
+/** Removes a client from a room. */
+export function leaveRoomFor(client: Client, room: Room): void | Promise<void> {
   const name = roomName(room);
   if (client.socket) return client.socket.leave(name);
   runRemotely(client, (to) => ({ kind: 'leave', to, rooms: [name] }));
 }
 
-/** Ends a client's connection to a namespace; its other namespaces stay. */
-export function end(client: Client): void {
-  if (client.socket) endHere(client.socket);
+/** Disconnects a client from a namespace; its other namespaces stay connected. */
+export function disconnectClient(client: Client): void {
+  if (client.socket) disconnectSocket(client.socket);
   else runRemotely(client, (to) => ({ kind: 'disconnect', to, close: false }));
 }
 
-/** Ends the connection of a client of this process; one that is still being decided about is refused. */
-export function endHere(socket: Socket): void {
+/** Disconnects a client of this process; one that is still connecting is refused. */
+export function disconnectSocket(socket: Socket): void {
   const connection = connectionOf(socket);
   if (!connection || !endConnecting(connection)) socket.disconnect();
 }
 
-function runRemotely({ runtime, nsp, sid }: Client, action: (to: Audience) => Action): void {
+function runRemotely({ runtime, nsp, sid }: Client, action: (to: Audience) => ClientCommand): void {
   if (sid !== undefined) runCommand(runtime, action({ nsp, rooms: [sid], except: [] }));
 }
 
-/** Puts everybody out of a room. */
-export function close(
+/** Removes all clients from a room. */
+export function closeRoomFor(
   runtime: Runtime,
   { room, namespace }: { room: Room; namespace?: string },
   sender?: Connection,
@@ -75,11 +75,11 @@ export function close(
 
 /** The rooms of a client, its own first. */
 export function roomsOf({ socket }: Pick<Client, 'socket'>): string[] {
-  return socket ? listed(socket.id, socket.rooms) : [];
+  return socket ? listRooms(socket.id, socket.rooms) : [];
 }
 
-/** A client's rooms in order. That of its user is not the application's to list and leave. */
-export function listed(sid: string, rooms: ReadonlySet<string>): string[] {
+/** A client's rooms, its own first, without the room of its user, which the library manages. */
+export function listRooms(sid: string, rooms: ReadonlySet<string>): string[] {
   const others = [...rooms].filter((room) => room !== sid && !isUserRoom(room));
   return rooms.has(sid) ? [sid, ...others] : others;
 }
@@ -89,11 +89,11 @@ function namespaceOf({ namespace }: ClientOptions, sender?: Connection): string 
   return sender?.socket.nsp.name ?? DEFAULT_NAMESPACE;
 }
 
-/** What may be done to clients wherever they are, other than to speak to them. */
-export type Action = Exclude<Command, { kind: 'emit' }>;
+/** A command for clients on any process that is not an emit. */
+export type ClientCommand = Exclude<Command, { kind: 'emit' }>;
 
-/** Does something to clients on every process: through the adapter, or where the namespace has nobody here, past it. */
-export function runCommand(runtime: Runtime, action: Action): void {
+/** Runs a command on every process: through the adapter, or directly if the namespace does not exist here. */
+export function runCommand(runtime: Runtime, action: ClientCommand): void {
   const { nsp, rooms } = action.to;
   const clients = existingNamespace(runtime.server, nsp)?.in([...rooms]);
   if (!clients) runtime.remoteClients?.send(action);

@@ -39,7 +39,7 @@ export interface CallOptions
   timeout?: number;
 }
 
-/** Another client, another namespace: for `joinRoom`, `leaveRoom`, `rooms` and `disconnect`. */
+/** Which client `joinRoom`, `leaveRoom`, `rooms` and `disconnect` are for. Default: the sender. */
 export interface ClientOptions {
   /** A client other than the one whose event is handled. */
   sid?: string;
@@ -54,13 +54,13 @@ export interface Message<Options> {
   options: Options;
 }
 
-/** Where a sender speaks from; its sid is the one that it has where it speaks to. */
+/** The origin of an emit: the sender's namespace, and its sid in the namespace `to`. */
 export function originOf({ socket }: Connection, to = socket.nsp.name): Origin {
   const { id: sid } = siblingOf(socket, to) ?? socket;
   return { namespace: socket.nsp.name, sid };
 }
 
-/** Sends an event to one client, whose acknowledgement goes to `expected`; what it returns forgets it. */
+/** Sends an event to one client; its acknowledgement goes to `expected`. Returns a function that stops waiting. */
 export function emitWithAck(
   socket: Socket,
   outgoing: Outgoing,
@@ -73,13 +73,13 @@ export function emitWithAck(
   }
 }
 
-/** How an emit travels, and how far. */
+/** How an emit is delivered, and to which processes. */
 export interface DeliveryOptions extends EmitFlags {
   /** Only to clients of this process. Default: false. */
   ignoreQueue?: boolean;
 }
 
-/** Sends an event to an address. `sender` is the connection whose handler speaks, if one does. */
+/** Sends an event to an address. `sender` is the connection whose handler emits, if there is one. */
 export function deliver(
   runtime: Runtime,
   { address, outgoing, options = {} }: { address: Address; outgoing: Outgoing; options?: DeliveryOptions },
@@ -102,23 +102,23 @@ interface Delivery {
   options: DeliveryOptions;
 }
 
-/** To the sender itself, in the namespace that the address names. */
+/** Sends to the sender itself, in the namespace of the address. */
 function replyTo(sender: Connection | undefined, { address, outgoing, options }: Delivery): void {
-  const socket = sender && recipient(sender, address.namespace);
+  const socket = sender && writableSibling(sender, address.namespace);
   if (socket && !address.except.includes(socket.id)) sendEvent(socket, outgoing, options);
-  else if (sender?.state === 'gone' && sender.socket.nsp.name === address.namespace)
-    keepEvent(sender.socket, outgoing, options); // it may come back
+  else if (sender?.state === 'disconnected' && sender.socket.nsp.name === address.namespace)
+    keepEvent(sender.socket, outgoing, options); // for connection state recovery
 }
 
-/** The sender's socket in a namespace, as long as it may be written to. */
-export function recipient(sender: Connection, namespace: string): Socket | undefined {
+/** The sender's socket in a namespace, if it is connecting or connected. */
+export function writableSibling(sender: Connection, namespace: string): Socket | undefined {
   const socket = siblingOf(sender.socket, namespace);
   const state = socket && connectionOf(socket)?.state;
   return state === 'connected' || state === 'connecting' ? socket : undefined;
 }
 
 function broadcast(namespace: Namespace, { address, outgoing, options }: Delivery): void {
-  let operator = namespace.to([...address.rooms]); // each step is a new operator: none without need
+  let operator = namespace.to([...address.rooms]); // each modifier creates an operator, so only those needed
   if (address.except.length > 0) operator = operator.except([...address.except]);
   if (options.compress === false) operator = operator.compress(false);
   if (options.volatile) operator = operator.volatile;
@@ -126,7 +126,7 @@ function broadcast(namespace: Namespace, { address, outgoing, options }: Deliver
   operator.emit(...(outgoing as [string, ...unknown[]]));
 }
 
-/** A namespace that nobody here is connected to may have clients on other processes. */
+/** A namespace that does not exist here may have clients on other processes. */
 function broadcastRemotely({ remoteClients }: Runtime, { address, outgoing, options }: Delivery): void {
   const { namespace: nsp, rooms, except } = address;
   remoteClients?.send({

@@ -3,12 +3,12 @@ import { Adapter } from 'socket.io-adapter';
 import { user, type UserId } from '../common/address.js';
 import { currentRequest } from '../context/storage.js';
 import { onServerSideEvent } from '../socketio/namespace-internals.js';
-import { end, findClient } from './clients.js';
+import { disconnectClient, findClient } from './clients.js';
 import type { ClientOptions } from './deliver.js';
 
 /**
- * Ends the sender's connection to this namespace, or that of the client `sid`: the client is told, its disconnect
- * handler runs, and the calling handler goes on. In `@OnConnect()` it refuses the client.
+ * Disconnects the sender, or the client `sid`, from this namespace. Its disconnect handler runs, and the calling handler
+ * continues. In `@OnConnect()` it refuses the client.
  *
  * @see docs/getting-started.md#connection-events
  * @example
@@ -26,25 +26,25 @@ import type { ClientOptions } from './deliver.js';
  */
 export function disconnect(options: ClientOptions = {}): void {
   const { connection } = currentRequest('disconnect()');
-  end(findClient(connection.runtime, options, connection));
+  disconnectClient(findClient(connection.runtime, options, connection));
 }
 
-/** What processes tell each other: the connections of a user end. */
+/** The server-side event with which processes disconnect a user everywhere. */
 const END_USER = 'flask-socket:end user';
 
-/** Ends the connections of a user: in every namespace, on every process. */
-export function endUser(server: Server, id: UserId): void {
+/** Disconnects a user from every namespace, on every process. */
+export function disconnectUser(server: Server, id: UserId): void {
   const room = String(user(id));
   for (const namespace of server._nsps.values()) {
     namespace.in(room).disconnectSockets();
   }
-  // Another process may have namespaces that are not open here.
+  // Another process may have namespaces that do not exist here.
   const main = server.of('/');
   if (crossesProcesses(main)) main.serverSideEmit(END_USER, room);
 }
 
-/** Does what another process asks for. */
-export function followOthers(server: Server): void {
+/** Disconnects users on behalf of other processes. */
+export function listenToOtherProcesses(server: Server): void {
   onServerSideEvent(server.of('/'), END_USER, (room: string) => {
     for (const namespace of server._nsps.values()) {
       namespace.local.in(room).disconnectSockets();
@@ -52,7 +52,7 @@ export function followOthers(server: Server): void {
   });
 }
 
-/** The adapter of a single process only warns when it is asked to tell others. */
+/** The in-memory adapter's `serverSideEmit` only logs a warning. */
 function crossesProcesses({ adapter }: Namespace): boolean {
   return adapter.serverSideEmit !== Adapter.prototype.serverSideEmit;
 }

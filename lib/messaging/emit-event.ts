@@ -8,13 +8,20 @@ import { guarded } from '../common/thenable.js';
 import type { Connection, Runtime } from '../context/connection.js';
 import { clientIn } from '../socketio/adapter-internals.js';
 import { connectionOf, existingNamespace } from '../socketio/socket-internals.js';
-import { emitWithAck, deliver, type EmitOptions, type Message, originOf, recipient } from './deliver.js';
+import {
+  emitWithAck,
+  deliver,
+  type EmitOptions,
+  type Message,
+  originOf,
+  writableSibling,
+} from './deliver.js';
 
-const CALLBACK_FOR_MANY =
+const CALLBACK_WARNING =
   'emit() with a callback asks one client: for a broadcast or a room the callback is never called. ' +
   'Use call() to ask one client, and members(room) to ask each.';
 
-/** Emits; `sender` is the connection whose handler speaks. The one implementation of every `emit`. */
+/** Emits an event; `sender` is the connection whose handler emits. All `emit` functions use it. */
 export function emitEvent(runtime: Runtime, message: Message<EmitOptions>, sender?: Connection): void {
   const { options } = message;
   const address = resolveAddress(options, sender && originOf(sender, options.namespace));
@@ -23,9 +30,9 @@ export function emitEvent(runtime: Runtime, message: Message<EmitOptions>, sende
 
   const socket = singleClient(runtime.server, address, sender);
   if (socket) return emitWithCallback(socket, { outgoing, options, sender });
-  if (mayBeElsewhere(runtime, address, options))
+  if (mayBeRemoteClient(runtime, address, options))
     return void callRemoteClient(runtime, { address, outgoing, options }, sender);
-  if (address.kind !== 'self') runtime.warnOnce('callback', CALLBACK_FOR_MANY);
+  if (address.kind !== 'self') runtime.warnOnce('callback', CALLBACK_WARNING);
   deliver(runtime, { address, outgoing, options }, sender);
 }
 
@@ -41,13 +48,13 @@ function emitWithCallback(
   const { callback } = options;
   const owner = sender ?? connectionOf(socket);
   if (!callback || !owner) return;
-  const answered = (values: readonly unknown[]) => owner.runtime.callBack(owner, values, callback);
-  const refused = () => noCallback(owner.runtime, outgoing, failure('FSK_CALL_ANSWER_TOO_LARGE', printable(outgoing[0]))); // prettier-ignore
+  const answered = (values: readonly unknown[]) => owner.runtime.runCallback(owner, values, callback);
+  const refused = () => logNoCallback(owner.runtime, outgoing, failure('FSK_CALL_ANSWER_TOO_LARGE', printable(outgoing[0]))); // prettier-ignore
   emitWithAck(socket, outgoing, { ...options, expected: { answered, refused } });
 }
 
-/** One name that is no room here may be a client of another process. */
-function mayBeElsewhere(
+/** A single name that is not a room of this process may be the sid of a client of another one. */
+function mayBeRemoteClient(
   { server, remoteClients }: Runtime,
   address: Address,
   { ignoreQueue }: EmitOptions,
@@ -56,7 +63,7 @@ function mayBeElsewhere(
   return remoteClients !== undefined && !ignoreQueue && isOne && !isRoom(server, address);
 }
 
-/** Asks a client of another process for its callback. If nobody has it, it is a room: they get the event alone. */
+/** Emits with a callback to a client of another process. If no process has that sid, it is a room: no callback then. */
 async function callRemoteClient(
   runtime: Runtime,
   { address, outgoing, options }: Emission & { address: Address },
@@ -67,37 +74,37 @@ async function callRemoteClient(
   const event = () => deliver(runtime, { address, outgoing, options }, sender);
   try {
     const values = await runtime.remoteClients?.call({ namespace, sid, outgoing, timeout: CALL_TIMEOUT });
-    if (values) return runtime.callBack(sender, values, options.callback ?? (() => {}));
-    runtime.warnOnce('callback', CALLBACK_FOR_MANY);
+    if (values) return runtime.runCallback(sender, values, options.callback ?? (() => {}));
+    runtime.warnOnce('callback', CALLBACK_WARNING);
     event();
   } catch (error) {
-    noCallback(runtime, outgoing, error);
+    logNoCallback(runtime, outgoing, error);
     const isAway = error instanceof FlaskSocketError && error.code === 'FSK_QUEUE_AWAY';
-    if (isAway) guarded(event, (thrown) => noCallback(runtime, outgoing, thrown));
+    if (isAway) guarded(event, (thrown) => logNoCallback(runtime, outgoing, thrown));
   }
 }
 
-function noCallback({ logger }: Runtime, [event]: Outgoing, why: unknown): void {
+function logNoCallback({ logger }: Runtime, [event]: Outgoing, why: unknown): void {
   logger.debug?.(`No callback of ${printable(event)}: ${summarizeThrown(why)}`, 'callback');
 }
 
-/** The client that an address names, if it names one that is here. */
+/** The client of this process that an address names, if it names a single one. */
 export function singleClient(server: Server, address: Address, sender?: Connection): Socket | undefined {
   const socket = namedClient(server, address, sender);
   return socket && !address.except.includes(socket.id) ? socket : undefined;
 }
 
 function namedClient(server: Server, address: Address, sender?: Connection): Socket | undefined {
-  if (address.kind === 'self') return sender && recipient(sender, address.namespace);
+  if (address.kind === 'self') return sender && writableSibling(sender, address.namespace);
   const [sid, ...more] = address.rooms;
   if (sid === undefined || more.length > 0) return undefined;
   const { namespace } = address;
   if (sender && sid === sender.socket.id && namespace === sender.socket.nsp.name)
-    return recipient(sender, namespace);
+    return writableSibling(sender, namespace);
   return clientIn(existingNamespace(server, namespace), sid);
 }
 
-/** Whether an address names a room that has clients. */
+/** Whether an address names a room that has clients on this process. */
 export function isRoom(server: Server, { kind, namespace, rooms: [room = ''] }: Address): boolean {
   const { adapter } = existingNamespace(server, namespace) ?? {};
   return kind === 'rooms' && adapter?.rooms.has(room) === true && !adapter.sids.has(room);

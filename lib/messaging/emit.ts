@@ -8,8 +8,8 @@ import { emitEvent } from './emit-event.js';
  * Sends an event from inside a handler: to the sender, unless `to`, `room` or `broadcast` say otherwise; in the event's
  * namespace, unless `namespace` says otherwise. `args(…)` sends several arguments, an array is one, `undefined` none.
  *
- * @throws FSK_NO_CONTEXT outside of a handler; `SocketIO` speaks there
- * @throws FSK_NOT_SERIALIZABLE for data that cannot be sent
+ * @throws FSK_NO_CONTEXT outside of a handler; use `SocketIO` there
+ * @throws FSK_NOT_SERIALIZABLE for data that cannot be serialized
  * @see docs/getting-started.md#sending
  * @see docs/getting-started.md#broadcasting
  * @example

@@ -7,8 +7,8 @@ import { storage } from '../context/storage.js';
 import { clientIn } from '../socketio/adapter-internals.js';
 import { existingNamespace } from '../socketio/socket-internals.js';
 
-/** Whom to list: those in a room, or without one all of a namespace. */
-interface Wanted {
+/** Which clients to list: those in a room, or all of a namespace. */
+interface MembersQuery {
   nsp: string;
   room: string | undefined;
 }
@@ -20,21 +20,21 @@ export async function membersOf(
 ): Promise<Members> {
   const name = room === undefined ? undefined : roomName(room);
   const wanted = { nsp: checkConcreteNamespace(namespace, 'a namespace option'), room: name };
-  const leaving = leavingMember(runtime, wanted);
+  const leaving = disconnectingMember(runtime, wanted);
   const found = await membersEverywhere(runtime, wanted);
   if (!leaving) return found;
   const others = found.filter(({ sid }) => sid !== leaving.sid);
   return membersFrom([...others, leaving], found.partial);
 }
 
-/** A list of clients, which says so where some may be missing. */
+/** A list of clients, with `partial` set if some may be missing. */
 export function membersFrom(list: readonly Member[], isPartial = false): Members {
   const members: Members = [...list];
   return isPartial ? Object.defineProperty(members, 'partial', { value: true }) : members;
 }
 
-/** Those of this process alone. Asks no adapter: some count the processes first, at the broker. */
-export function membersHere({ server }: Runtime, { nsp, room }: Wanted): Member[] {
+/** The clients of this process. It does not use the adapter's `fetchSockets()`, which may query the broker. */
+export function localMembers({ server }: Runtime, { nsp, room }: MembersQuery): Member[] {
   const namespace = existingNamespace(server, nsp);
   const { rooms, sids } = namespace?.adapter ?? {};
   const all = room === undefined ? sids?.keys() : rooms?.get(room);
@@ -44,27 +44,28 @@ export function membersHere({ server }: Runtime, { nsp, room }: Wanted): Member[
   });
 }
 
-async function membersEverywhere(runtime: Runtime, wanted: Wanted): Promise<Members> {
+async function membersEverywhere(runtime: Runtime, wanted: MembersQuery): Promise<Members> {
   const { remoteClients, server } = runtime;
   if (remoteClients) {
     const others = await remoteClients.members(wanted.nsp, wanted.room);
-    return membersFrom([...membersHere(runtime, wanted), ...others], others.partial);
+    return membersFrom([...localMembers(runtime, wanted), ...others], others.partial);
   }
   const namespace = existingNamespace(server, wanted.nsp);
   const sockets = await namespace?.in(wanted.room ?? []).fetchSockets();
   return (sockets ?? []).map(memberOf);
 }
 
-/** To its own `@OnDisconnect()` a client that leaves is still in its rooms (promise M3). */
-function leavingMember(runtime: Runtime, { nsp, room }: Wanted): Member | undefined {
-  const { connection, roomsLeft } = storage.getStore() ?? {};
-  if (!roomsLeft || connection?.runtime !== runtime || connection.socket.nsp.name !== nsp) return undefined;
+/** In its own `@OnDisconnect()` a client still counts as a member of its rooms (promise M3). */
+function disconnectingMember(runtime: Runtime, { nsp, room }: MembersQuery): Member | undefined {
+  const { connection, roomsAtDisconnect } = storage.getStore() ?? {};
+  if (!roomsAtDisconnect || connection?.runtime !== runtime || connection.socket.nsp.name !== nsp)
+    return undefined;
   const { id, data } = connection.socket;
-  const rooms = new Set(roomsLeft);
+  const rooms = new Set(roomsAtDisconnect);
   return room === undefined || rooms.has(room) ? memberOf({ id, rooms, data }) : undefined;
 }
 
-/** `data` is what a socket, here or on another process, carries along; it may be anything that the application put. */
+/** `data` is `socket.data`, which the application may have replaced by anything. */
 function memberOf({ id, rooms, data }: { id: string; rooms: Set<string>; data: unknown }): Member {
   const userId = (data as Record<string, UserId | undefined> | null | undefined)?.[USER_ID];
   const member = { sid: id, rooms: [...rooms].filter((room) => !isUserRoom(room)) };

@@ -1,11 +1,11 @@
 import type { Room } from '../common/address.js';
 import { currentRequest } from '../context/storage.js';
-import { close, findClient, join, leave, listed, roomsOf } from './clients.js';
+import { closeRoomFor, findClient, joinRoomFor, leaveRoomFor, listRooms, roomsOf } from './clients.js';
 import type { ClientOptions } from './deliver.js';
 
 /**
- * Puts the sender, or the client `sid`, into a room. In force at once; for a client on another process, await what it
- * returns. Rooms are named by strings or numbers.
+ * Adds the sender, or the client `sid`, to a room. It takes effect at once, except for a client of another process.
+ * Rooms are named by strings or numbers.
  *
  * @see docs/getting-started.md#rooms
  * @example
@@ -24,11 +24,11 @@ import type { ClientOptions } from './deliver.js';
  */
 export function joinRoom(room: Room, options: ClientOptions = {}): void | Promise<void> {
   const { connection } = currentRequest('joinRoom()');
-  return join(findClient(connection.runtime, options, connection), room);
+  return joinRoomFor(findClient(connection.runtime, options, connection), room);
 }
 
 /**
- * Puts the sender, or the client `sid`, out of a room; not being in it is fine.
+ * Removes the sender, or the client `sid`, from a room; it does nothing if the client is not in it.
  *
  * @see docs/getting-started.md#rooms
  * @example
@@ -40,11 +40,11 @@ export function joinRoom(room: Room, options: ClientOptions = {}): void | Promis
  */
 export function leaveRoom(room: Room, options: ClientOptions = {}): void | Promise<void> {
   const { connection } = currentRequest('leaveRoom()');
-  return leave(findClient(connection.runtime, options, connection), room);
+  return leaveRoomFor(findClient(connection.runtime, options, connection), room);
 }
 
 /**
- * Puts everybody out of a room.
+ * Removes all clients from a room.
  *
  * @see docs/getting-started.md#rooms
  * @example
@@ -56,7 +56,7 @@ export function leaveRoom(room: Room, options: ClientOptions = {}): void | Promi
  */
 export function closeRoom(room: Room, options: { namespace?: string } = {}): void {
   const { connection } = currentRequest('closeRoom()');
-  close(connection.runtime, { room, ...options }, connection);
+  closeRoomFor(connection.runtime, { room, ...options }, connection);
 }
 
 /**
@@ -71,8 +71,10 @@ export function closeRoom(room: Room, options: { namespace?: string } = {}): voi
  * ```
  */
 export function rooms(options: ClientOptions = {}): string[] {
-  const { connection, roomsLeft } = currentRequest('rooms()');
+  const { connection, roomsAtDisconnect } = currentRequest('rooms()');
   const client = findClient(connection.runtime, options, connection);
   const { socket } = connection;
-  return roomsLeft && client.socket === socket ? listed(socket.id, roomsLeft) : roomsOf(client);
+  return roomsAtDisconnect && client.socket === socket
+    ? listRooms(socket.id, roomsAtDisconnect)
+    : roomsOf(client);
 }

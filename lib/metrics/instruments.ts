@@ -79,26 +79,26 @@ export class Instruments implements Observer {
     this.#queueUp = new Gauge({ ...queueUp, registers, collect: () => this.#lookAtQueue() });
   }
 
-  opened(server: Server): void {
+  serverCreated(server: Server): void {
     server.engine?.on('connection', (client) => {
       client.on('packet', this.#received);
       client.on('packetCreate', this.#sent);
     });
   }
 
-  arrived(socket: Socket, event: string): void {
+  eventReceived(socket: Socket, event: string): void {
     this.#events.inc({ namespace: this.#labelOf(socket.nsp), event });
   }
 
-  dropped(reason: string): void {
+  eventDropped(reason: string): void {
     this.#dropped.inc({ reason });
   }
 
-  handled(observed: Observed, started: number): void {
+  handlerEnded(observed: Observed, started: number): void {
     this.#durations.observe(this.#labelsOf(observed), (performance.now() - started) / 1000);
   }
 
-  failed(observed: Observed): void {
+  handlerFailed(observed: Observed): void {
     this.#errors.inc(this.#labelsOf(observed));
   }
 

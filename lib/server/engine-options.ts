@@ -67,7 +67,7 @@ function survivable(check: AllowRequest, policy: OriginPolicy): AllowRequest {
       decide(...verdict);
     };
     const failed = (thrown: unknown) => {
-      policy.reportBroken('server.allowRequest', thrown);
+      policy.logCheckError('server.allowRequest', thrown);
       once(INTERNAL_ERROR, false);
     };
     void guarded<unknown>(() => check(request, once), failed);

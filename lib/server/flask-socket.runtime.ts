@@ -7,7 +7,7 @@ import { type AdapterFactory, recoveryOf, type ResolvedOptions } from '../common
 import { describeThrown } from '../common/printable.js';
 import type { RemoteClients } from '../common/remote-clients.js';
 import { chain, guarded } from '../common/thenable.js';
-import { Admission, Attachment, type Rules } from '../connection/admission.js';
+import { Admission, Attachment, type AdmissionRules } from '../connection/admission.js';
 import { Decision } from '../connection/decision.js';
 import { Departure } from '../connection/departure.js';
 import { GatewayHooks } from '../connection/gateway-hooks.js';
@@ -21,7 +21,7 @@ import type { AnyFunction, Connection, CurrentApp, Runtime, Token } from '../con
 import type { SocketRequest } from '../context/socket-request.js';
 import { Dispatcher } from '../dispatch/dispatcher.js';
 import { Executor } from '../dispatch/executor.js';
-import { Failures, Unhandled } from '../dispatch/failures.js';
+import { Failures, UnhandledEvents } from '../dispatch/failures.js';
 import type { Observer } from '../dispatch/observer.js';
 import { HandlerCompiler } from '../handlers/handler.compiler.js';
 import type { Handler } from '../handlers/handler.js';
@@ -71,7 +71,7 @@ export class FlaskSocketRuntime implements Runtime {
     this.executor = executor;
     const serial = () => !config.options.asyncHandlers;
     this.sessions = new Sessions({ options, platform, logger });
-    const unhandled = new Unhandled({ registry, logger, debug: () => config.options.debug });
+    const unhandled = new UnhandledEvents({ registry, logger, debug: () => config.options.debug });
     this.#namespaces = this.#namespacesFor(
       new Dispatcher({ registry, executor, logger, serial, unhandled }),
       isStopping,
@@ -90,7 +90,7 @@ export class FlaskSocketRuntime implements Runtime {
     const recovery = new Recovery(options, logger, (client) => sessions.of(client));
     const decision = new Decision(registry, executor, { identification: this.#identification, recovery });
     const attachment = new Attachment({ runtime: this, registry, dispatcher, sessions, recovery, departure });
-    const rules: Rules = {
+    const rules: AdmissionRules = {
       isStopping,
       isOpen: (namespace) => this.#namespaces.isOpen(namespace),
       alwaysConnect: () => config.options.alwaysConnect,
@@ -111,7 +111,7 @@ export class FlaskSocketRuntime implements Runtime {
       created: (server) => {
         this.#namespaces.install(server);
         this.#tooLarge.watch(server);
-        this.executor.observer?.opened(server);
+        this.executor.observer?.serverCreated(server);
       },
     });
   }
@@ -129,12 +129,12 @@ export class FlaskSocketRuntime implements Runtime {
   /** From now on the observer is told what happens. */
   observe(observer: Observer): void {
     this.executor.observer = observer;
-    if (this.host.existing) observer.opened(this.host.existing);
+    if (this.host.existing) observer.serverCreated(this.host.existing);
   }
 
   /** The server has the adapter that it will keep. */
   keepAdapters(): void {
-    this.#namespaces.keepAdapters(this.server);
+    this.#namespaces.prepareAdapters(this.server);
   }
 
   /** Opens namespaces, if there is a server by now. */
@@ -146,14 +146,14 @@ export class FlaskSocketRuntime implements Runtime {
     return this.#namespaces.serverFor(this.server, namespace);
   }
 
-  callBack(connection: Connection | undefined, values: readonly unknown[], callback: AnyFunction): void {
+  runCallback(connection: Connection | undefined, values: readonly unknown[], callback: AnyFunction): void {
     if (!connection) return this.#callBackAlone(callback, values);
     const request = new EventRequest(connection, { message: null, args: values });
     void this.executor.runWithoutResult({ request, handler: this.#handlerOf(callback), values });
   }
 
   userChanged(connection: Connection): void {
-    this.#identification.askAgain(connection);
+    this.#identification.identifyAgain(connection);
   }
 
   expiryChanged({ socket }: Connection): void {

@@ -4,7 +4,7 @@ import { guarded } from '../common/thenable.js';
 import type { Connection } from '../context/connection.js';
 import { connectionOf } from '../socketio/socket-internals.js';
 import { WsExceptionsHandler } from '../handlers/nest-internals.js';
-import { isMistakeOfClient, safeError } from '../dispatch/failures.js';
+import { isClientError, safeError } from '../dispatch/failures.js';
 
 /*
  * Nest's own gateways on our server. An error that their hooks throw would end the process, a filter's error, too, and
@@ -116,7 +116,7 @@ function failedTwice(connection: Connection, { first, second }: { first: unknown
 }
 
 function report({ socket, runtime }: Connection, where: string, thrown: unknown): void {
-  const isMistake = isMistakeOfClient(thrown);
+  const isMistake = isClientError(thrown);
   const what = isMistake ? summarizeThrown(thrown) : describeThrown(thrown);
   const line = `Error in ${where} for ${printable(socket.nsp.name)}, sid ${socket.id}: ${what}`;
   if (isMistake) runtime.logger.debug?.(line, `${where} ${nameOfThrown(thrown)}`);

@@ -8,9 +8,16 @@ import type { EmitParameters, EventAnswer, EventName, ServerEvents } from '../co
 import type { AnyFunction } from '../context/connection.js';
 import type { NamespaceAndOptions } from '../decorators/on-event.decorator.js';
 import { callClient } from '../messaging/call.js';
-import { close, end, findClient, join, leave, roomsOf } from '../messaging/clients.js';
+import {
+  closeRoomFor,
+  disconnectClient,
+  findClient,
+  joinRoomFor,
+  leaveRoomFor,
+  roomsOf,
+} from '../messaging/clients.js';
 import type { CallOptions, EmitOptions, SendOptions } from '../messaging/deliver.js';
-import { endUser } from '../messaging/disconnect.js';
+import { disconnectUser } from '../messaging/disconnect.js';
 import { emitEvent } from '../messaging/emit-event.js';
 import { membersOf } from '../messaging/members.js';
 import { Background } from './background.js';
@@ -114,17 +121,17 @@ export class SocketIO extends Background {
 
   /** Puts a client into a room. */
   joinRoom(room: Room, client: NamedClient): void | Promise<void> {
-    if (!this.#isUnheard) return join(findClient(this.runtime, client), room);
+    if (!this.#isUnheard) return joinRoomFor(findClient(this.runtime, client), room);
   }
 
   /** Puts a client out of a room. */
   leaveRoom(room: Room, client: NamedClient): void | Promise<void> {
-    if (!this.#isUnheard) return leave(findClient(this.runtime, client), room);
+    if (!this.#isUnheard) return leaveRoomFor(findClient(this.runtime, client), room);
   }
 
   /** Puts everybody out of a room of a namespace. */
   closeRoom(room: Room, options: { namespace?: string } = {}): void {
-    if (this.#isHeard) close(this.runtime, { room, ...options });
+    if (this.#isHeard) closeRoomFor(this.runtime, { room, ...options });
   }
 
   /** The rooms of a client, its own first; none for an unknown one. */
@@ -145,7 +152,7 @@ export class SocketIO extends Background {
 
   /** Ends a client's connection to a namespace; its disconnect handler runs. */
   disconnect(client: NamedClient): void {
-    if (!this.#isUnheard) end(findClient(this.runtime, client));
+    if (!this.#isUnheard) disconnectClient(findClient(this.runtime, client));
   }
 
   /**
@@ -154,7 +161,7 @@ export class SocketIO extends Background {
    * @see docs/authentication.md#a-logout
    */
   disconnectUser(id: UserId): void {
-    if (this.#isHeard) endUser(this.runtime.server, id);
+    if (this.#isHeard) disconnectUser(this.runtime.server, id);
   }
 
   /** Adds an event handler at run time, also before the server exists; what it returns removes it. */

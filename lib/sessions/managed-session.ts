@@ -4,7 +4,7 @@ import {
   type SessionChanges,
   SessionCopy,
   type SessionKeeper,
-  type SessionUser,
+  type EventSession,
 } from '../context/session-copy.js';
 import { SocketSession } from '../context/socket-session.js';
 import { type LateWrite, LateWrites } from './session-http.js';
@@ -28,7 +28,7 @@ export class ManagedSession implements SessionKeeper {
     private readonly from: { source: SessionSource; refresh: number },
   ) {}
 
-  open(event: SessionUser): Promise<void> | undefined {
+  open(event: EventSession): Promise<void> | undefined {
     if (this.#isDue()) return this.#turns.take(this.#readings.read(), (data) => this.#adopt(event, data));
     const turn = this.#turns.skip(() => this.#give(event));
     if (!turn) this.#give(event);
@@ -40,9 +40,9 @@ export class ManagedSession implements SessionKeeper {
   }
 
   /** An event that ran while HTTP's changes came in has written to the session before them. */
-  close({ sessionCopy }: SessionUser): undefined {
+  close({ sessionCopy }: EventSession): undefined {
     if (!sessionCopy || sessionCopy === this.copy) return;
-    if (this.copy.takeFrom(sessionCopy)) this.#isOwn = true;
+    if (this.copy.mergeFrom(sessionCopy)) this.#isOwn = true;
   }
 
   get isOwn(): boolean {
@@ -65,10 +65,10 @@ export class ManagedSession implements SessionKeeper {
     }
   }
 
-  #adopt(event: SessionUser, data: object | null | undefined): void {
+  #adopt(event: EventSession, data: object | null | undefined): void {
     this.#isOwn ||= this.copy.isChanged;
     const now = new SessionCopy(data);
-    if (!this.#isOwn && !now.beganAs(this.copy)) this.#replace(now);
+    if (!this.#isOwn && !now.startedEqualTo(this.copy)) this.#replace(now);
     if (!data) this.#isOwn = true;
     this.#give(event);
   }
@@ -78,7 +78,7 @@ export class ManagedSession implements SessionKeeper {
     this.client.session = copy.session;
   }
 
-  #give(event: SessionUser): void {
+  #give(event: EventSession): void {
     event.sessionCopy = this.copy;
     event.sessionKeeper = this;
   }
@@ -108,7 +108,7 @@ export class UnmanagedSession implements SessionKeeper {
     },
   ) {}
 
-  open(event: SessionUser): Promise<void> | undefined {
+  open(event: EventSession): Promise<void> | undefined {
     if (this.#hasEnded) return this.skip();
     return this.#turns.take(this.#read(), (data) => this.#give(event, data));
   }
@@ -125,13 +125,13 @@ export class UnmanagedSession implements SessionKeeper {
     return this.#turns.skip();
   }
 
-  close({ sessionCopy }: SessionUser): Promise<void> | undefined {
+  close({ sessionCopy }: EventSession): Promise<void> | undefined {
     const changes = sessionCopy?.takeChanges();
     if (!changes?.size) return undefined;
     return this.from.writes.run(this.#key, () => this.#save(changes)) as Promise<void>;
   }
 
-  #give(event: SessionUser, data: object | null | undefined): void {
+  #give(event: EventSession, data: object | null | undefined): void {
     if (this.#hasEnded) return;
     if (!data) return this.#end();
     event.sessionCopy = new SessionCopy(data, new LateWrites(this.from.tooLate));

@@ -54,7 +54,7 @@ export function renewSid(socket: Socket): void {
 /** The client of a sid, connected or connecting; nobody once it is refused, or leaves. */
 export function clientIn(namespace: Namespace | undefined, sid: string): Socket | undefined {
   const connected = namespace?.sockets.get(sid);
-  if (connected) return connectionOf(connected)?.state === 'leaving' ? undefined : connected;
+  if (connected) return connectionOf(connected)?.state === 'disconnecting' ? undefined : connected;
   const arriving = namespace && arrivingIn(namespace).get(sid);
   return arriving && connectingOf(namespace, arriving)?.socket;
 }
@@ -134,7 +134,7 @@ function* addressed(namespace: Namespace, opts: BroadcastOptions): Iterable<Conn
   for (const socket of candidates(namespace, opts.rooms)) {
     const connection = connectingOf(namespace, socket);
     if (!connection) continue;
-    const isIn = (room: string) => socket.rooms.has(room) || connection.withheld?.has(room) === true;
+    const isIn = (room: string) => socket.rooms.has(room) || connection.roomsToRestore?.has(room) === true;
     if (isAddressed(opts, isIn)) yield connection;
   }
 }
@@ -146,8 +146,8 @@ export function isAddressed({ rooms, except }: BroadcastOptions, isIn: (room: st
 }
 
 /** Whether something is for a returning client as the one that it was, which it has not proved to be yet. */
-function isForReturn({ socket, withheld }: Connection, { rooms }: BroadcastOptions): boolean {
-  if (!withheld || rooms.size === 0) return false;
+function isForReturn({ socket, roomsToRestore }: Connection, { rooms }: BroadcastOptions): boolean {
+  if (!roomsToRestore || rooms.size === 0) return false;
   return ![...rooms].some((room) => room !== socket.id && socket.rooms.has(room));
 }
 
@@ -168,6 +168,6 @@ function candidates(namespace: Namespace, rooms: ReadonlySet<string>): Iterable<
 function connectingOf(namespace: Namespace, socket: Socket): Connection | undefined {
   const connection = connectionOf(socket);
   const isHere =
-    connection?.state === 'connecting' && connection.held && inner(namespace).sids.has(socket.id);
+    connection?.state === 'connecting' && connection.heldPackets && inner(namespace).sids.has(socket.id);
   return isHere ? connection : undefined;
 }

@@ -28,7 +28,7 @@ const socketPrototype = inner(Socket.prototype);
 /** From now on the socket's packets wait in `connection.held`, encoded as they are now. */
 export function holdPackets(connection: Connection): void {
   const { socket, runtime } = connection;
-  const held = (connection.held = [] as HeldPacket[]);
+  const held = (connection.heldPackets = [] as HeldPacket[]);
   inner(socket).packet = function hold(packet, flags = {}) {
     if (HANDSHAKE_PACKETS.has(packet.type)) return socketPrototype.packet.call(this, packet, flags);
     const encoded = runtime.server.encoder.encode({ ...packet, nsp: socket.nsp.name });
@@ -38,22 +38,22 @@ export function holdPackets(connection: Connection): void {
 
 /** Lets the held packets go, in their order, or drops them. */
 export function releasePackets(connection: Connection, { send }: { send: boolean }): void {
-  const { held } = connection;
+  const { heldPackets: held } = connection;
   if (!held) return;
-  connection.held = undefined;
-  connection.heldOfOthers = undefined;
-  connection.heldForReturn = undefined;
+  connection.heldPackets = undefined;
+  connection.heldBroadcasts = undefined;
+  connection.heldForRecovery = undefined;
   Reflect.deleteProperty(connection.socket, 'packet');
   if (send) for (const go of held) go();
 }
 
 /** Drops what waits for a returning client as the one that it was: it is somebody else. */
 export function dropReturned(connection: Connection): void {
-  const { held = [], heldForReturn } = connection;
+  const { heldPackets: held = [], heldForRecovery: heldForReturn } = connection;
   if (!heldForReturn) return;
   const left = held.filter((packet) => !heldForReturn.has(packet));
   held.splice(0, Infinity, ...left);
-  connection.heldForReturn = undefined;
+  connection.heldForRecovery = undefined;
 }
 
 /**
@@ -64,7 +64,7 @@ export function standIn(connection: Connection, isForReturn = false): Socket {
   const { socket } = connection;
   const writeToEngine = (packets: unknown, flags: EmitFlags) => {
     const packet = take(connection, packets, flags);
-    if (isForReturn && packet) connection.heldForReturn?.add(packet);
+    if (isForReturn && packet) connection.heldForRecovery?.add(packet);
   };
   const client = Object.create(socket.client, { writeToEngine: { value: writeToEngine } }) as object;
   const disconnect = () => endConnecting(connection);
@@ -77,20 +77,20 @@ export function standIn(connection: Connection, isForReturn = false): Socket {
 
 /** Refuses a client that is still being decided about, when those who decide have ended; whether it is one. */
 export function endConnecting(connection: Connection): boolean {
-  if (connection.state !== 'connecting' || !connection.held) return false;
+  if (connection.state !== 'connecting' || !connection.heldPackets) return false;
   connection.state = 'refused';
-  connection.held.length = 0;
-  connection.calls.drain((left) => left());
+  connection.heldPackets.length = 0;
+  connection.pendingCalls.drain((left) => left());
   return true;
 }
 
 /** Takes what others say to a client. What is volatile is for those who can take it now. */
 function take(connection: Connection, packets: unknown, flags: EmitFlags): HeldPacket | undefined {
-  const { held, socket, state } = connection;
+  const { heldPackets: held, socket, state } = connection;
   const packet = () => inner(socket).client.writeToEngine(packets, flags);
   if (state === 'connected') packet();
   if (state !== 'connecting' || !held || flags.volatile) return;
-  const all = (connection.heldOfOthers ??= { packets: 0, bytes: 0 });
+  const all = (connection.heldBroadcasts ??= { packets: 0, bytes: 0 });
   all.packets++;
   all.bytes += sizeOf(packets);
   if (all.packets > MOST_PACKETS || all.bytes > MOST_BYTES) overflow(connection);

@@ -83,7 +83,7 @@ export function siblingOf(socket: Socket, namespace: string): Socket | undefined
   if (namespace === socket.nsp.name) return socket;
   const connected = inner(socket).client.nsps.get(namespace);
   if (connected) return connected;
-  const asking = connectionOf(socket)?.client.asking?.get(namespace);
+  const asking = connectionOf(socket)?.client.connectingSockets?.get(namespace);
   return asking?.nsp.adapter.sids.has(asking.id) ? asking : undefined; // the middlewares are done with it
 }
 

@@ -20,7 +20,14 @@ import { describe, expect, it, vi } from 'vitest';
 import { ask, flushed, refusal, startApp } from '../support/app.js';
 import { redisBroker } from '../support/brokers.js';
 import { Gate, Journal } from '../support/journal.js';
-import { Browser, platforms, redisStoreAt, sessionGateway, sessionOf, startSessions } from '../support/session-app.js'; // prettier-ignore
+import {
+  Browser,
+  platforms,
+  redisStoreAt,
+  sessionGateway,
+  sessionOf,
+  startSessions,
+} from '../support/session-app.js';
 import { have } from '../support/system-packages.mjs';
 
 describe.each(platforms)('sessions that are not what they should be, on $platform', ({ adapter }) => {

@@ -33,11 +33,11 @@ async function start(options: FlaskSocketOptions = {}) {
   const app = await startApp({ providers: [SlowGateway], options: { asyncHandlers: false, ...options } });
   const nothing = () => {};
   app.get(FlaskSocketRuntime).observe({
-    opened: nothing,
-    arrived: nothing,
-    handled: nothing,
-    failed: nothing,
-    dropped: (reason) => void dropped.push(reason),
+    serverCreated: nothing,
+    eventReceived: nothing,
+    handlerEnded: nothing,
+    handlerFailed: nothing,
+    eventDropped: (reason) => void dropped.push(reason),
   });
   return { app, gate, journal, dropped };
 }

@@ -101,7 +101,7 @@ export function runtimeOf(server: Server, more: Partial<Runtime> = {}): Runtime 
     serverFor: (namespace) => server.of(namespace),
     app: { get: missing, resolve: missing, getHttpServer: missing },
     remoteClients: undefined,
-    callBack: missing,
+    runCallback: missing,
     addressOf: () => undefined,
     contextIdOf: missing,
     userChanged: () => {},

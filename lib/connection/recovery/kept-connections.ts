@@ -7,11 +7,11 @@ import type { Kept } from '../../socketio/memory-adapter.js';
 import { onServerSideEvent } from '../../socketio/namespace-internals.js';
 import { connectionOf } from '../../socketio/socket-internals.js';
 
-/** How long changes of a client's rooms are gathered, in milliseconds. */
-const GATHERING = 20;
+/** How long room changes are collected before a connection is saved, in milliseconds. */
+const DEBOUNCE = 20;
 
-/** The ends after which a client may come back: socket.io's own list. */
-const MAY_COME_BACK: ReadonlySet<string> = new Set([
+/** The disconnect reasons after which socket.io recovers a client. */
+const RECOVERABLE_REASONS: ReadonlySet<string> = new Set([
   'transport error',
   'transport close',
   'forced close',
@@ -20,17 +20,17 @@ const MAY_COME_BACK: ReadonlySet<string> = new Set([
   'forced server close',
 ]);
 
-/** Where connections are kept for all processes. */
-export interface Keeper {
+/** Stores connections where all processes can restore them. */
+export interface ConnectionStore {
   keep(socket: Socket): void;
   forget(socket: Socket): void;
 }
 
 /**
- * Keeps what clients come back to as long as they are here: a process that is killed has no time to keep it when they
- * go. What was kept is kept anew well before `window` milliseconds are over. Source: promise N4.
+ * Saves the state of connected clients continuously, because a killed process cannot save it on disconnect. It is saved
+ * again well before it expires after `window` milliseconds. Source: promise N4.
  */
-export function keepConnections(namespace: Namespace, keeper: Keeper, window: number): () => void {
+export function keepConnections(namespace: Namespace, keeper: ConnectionStore, window: number): () => void {
   const changed = new Set<Socket>();
   let timer: NodeJS.Timeout | undefined;
   const keepChanged = () => {
@@ -40,7 +40,7 @@ export function keepConnections(namespace: Namespace, keeper: Keeper, window: nu
   };
   const change = (socket: Socket) => {
     changed.add(socket);
-    timer ??= setTimeout(keepChanged, GATHERING).unref();
+    timer ??= setTimeout(keepChanged, DEBOUNCE).unref();
   };
   const changeRooms = (_room: string, sid: string) => {
     const socket = namespace.sockets.get(sid);
@@ -49,7 +49,7 @@ export function keepConnections(namespace: Namespace, keeper: Keeper, window: nu
   namespace.on('connection', (socket: Socket) => {
     change(socket);
     socket.on('disconnect', (reason) => {
-      if (!MAY_COME_BACK.has(reason)) keeper.forget(socket);
+      if (!RECOVERABLE_REASONS.has(reason)) keeper.forget(socket);
     });
   });
   namespace.adapter.on('join-room', changeRooms);
@@ -61,22 +61,22 @@ export function keepConnections(namespace: Namespace, keeper: Keeper, window: nu
   };
 }
 
-/** How processes tell each other that a client has come back to one of them. */
+/** The server-side event that announces that a client was recovered by a process. */
 const TAKEN = 'flask-socket:taken';
 
 /**
- * One sid is one client's: where it is kept for all processes while it is here, what is left of it ends as soon as
- * somebody takes its state, on whichever process. Source: promise N4.
+ * Lets only one connection use a sid: when a process restores its state, the old connection is closed on whichever
+ * process has it. Source: promise N4.
  */
 export class SingleUse {
-  /** Those whose state somebody has taken: they keep nothing, and forget nothing. */
+  /** Sockets whose state was restored elsewhere: they no longer save or delete it. */
   readonly #ended = new WeakSet<Socket>();
 
   constructor(private readonly namespace: Namespace) {
     onServerSideEvent(namespace, TAKEN, (sid: string) => this.#end(sid));
   }
 
-  /** Whether the state of a client is still its own. */
+  /** Whether the saved state still belongs to this socket. */
   owns(socket: Socket): boolean {
     return !this.#ended.has(socket);
   }
@@ -89,7 +89,7 @@ export class SingleUse {
     return true;
   }
 
-  /** At once, so that nothing that is to be cleaned up bears the sid when another has it. */
+  /** Closes the old socket synchronously, so that its cleanup does not affect the new one with the same sid. */
   #end(sid: string): void {
     const socket = this.namespace.sockets.get(sid) ?? arrivingIn(this.namespace).get(sid);
     if (!socket) return;
@@ -101,10 +101,10 @@ export class SingleUse {
   }
 }
 
-/** How an adapter keeps it. */
+/** An adapter's `persistSession`. */
 type Persist = (kept: Kept) => unknown;
 
-/** Clients go in closes and timers, which nothing may break: what an adapter cannot encode is left out. */
+/** Saves without throwing, because it runs in close handlers and timers; `data` that cannot be encoded is left out. */
 export function persistSafely(persist: Persist, kept: Kept, report: (line: string) => void): void {
   const lost = (thrown: unknown) => report(`nothing of it is kept: ${describeThrown(thrown)}`);
   void guarded<unknown>(

@@ -3,29 +3,28 @@ import type { IncomingMessage } from 'node:http';
 import { USER_ID, type UserId } from '../../common/address.js';
 import type { ClientState, Connection } from '../../context/connection.js';
 
-/** What proves whose a connection is, the strongest first. */
+/** The kinds of proof that a client is the same, the strongest first. */
 type Kind = 'identify' | 'session' | 'user' | 'credentials';
 
-/** How proofs are taken. */
 export interface ProofOptions {
-  /** Whether handlers are asked before: what they say about the user counts. */
+  /** Whether handlers run before the proof is checked, so that the user they set counts. */
   readonly areHandlersAsked: boolean;
-  /** The name of the engine's own cookie: it is another one for each connection. */
+  /** The name of engine.io's cookie, which is ignored: it differs for each connection. */
   readonly engineCookie: string | undefined;
-  /** What the processes share: without it nobody can try what a digest was made of. */
+  /** The key of the digests, shared by all processes: it prevents guessing what a digest was made of. */
   readonly secret: string | undefined;
 }
 
-/** Who asks for what was kept, before anybody has said who it is. */
+/** What is known of a returning client before handlers identify it. */
 export interface Claimant {
   readonly credentials: string | undefined;
   readonly session: string | undefined;
 }
 
 /**
- * What a client that comes back has to prove again, because to know a private id proves nothing: the strongest of the
- * user's id from option `identify`, the session, `request.user`, and what it connected with. Only a digest, because
- * it is kept where others may look. Source: promise N4.
+ * The proof that a returning client must present again, because knowing the private id proves nothing: the strongest of
+ * the user's id from option `identify`, the session, `request.user` and the handshake's credentials. It is a digest,
+ * because it is stored in the broker. Source: promise N4.
  */
 export function proofOf(connection: Connection, options: ProofOptions): string | undefined {
   const { socket } = connection;
@@ -36,20 +35,20 @@ export function proofOf(connection: Connection, options: ProofOptions): string |
   );
 }
 
-/** Whether a claimant may still turn out to be the one that a proof was taken of, when all have been asked. */
-export function mayBecome(proof: string | undefined, { session, credentials }: Claimant): boolean {
+/** Whether a claimant can still match a proof once handlers and option `identify` have run. */
+export function couldMatch(proof: string | undefined, { session, credentials }: Claimant): boolean {
   if (proof === undefined) return false;
   if (isOf('session', proof)) return session === proof;
   if (isOf('credentials', proof)) return credentials === proof;
-  return true; // handlers and option `identify` say who it is
+  return true; // handlers and option `identify` decide
 }
 
-/** Which session of the HTTP side a connection began with, if with one. */
+/** The proof by the HTTP session that the connection started with, if it had one. */
 export function proofOfSession({ sessionKey }: ClientState, options: ProofOptions): string | undefined {
   return sessionKey === undefined ? undefined : digest('session', sessionKey, options);
 }
 
-/** A user without an id of its own may look like another one: what it connected with has to be the same, too. */
+/** The proof by `request.user`. Users without an id may look alike, so their credentials are included. */
 function proofOfUser({ client, socket, credentials }: Connection, options: ProofOptions): string | undefined {
   const { user: ofRequest } = socket.request as { user?: unknown };
   const user = options.areHandlersAsked && 'user' in client ? client.user : ofRequest;
@@ -64,10 +63,7 @@ function proofOfUser({ client, socket, credentials }: Connection, options: Proof
   }
 }
 
-/**
- * What a client passed as `auth`, and the headers that browsers and others prove themselves with. To be asked for
- * before any middleware, which may change them.
- */
+/** A digest of `auth`, the Authorization header and the cookies. Call it before middlewares, which may change them. */
 export function credentialsOf(
   { auth: sent, request }: { auth: object; request: IncomingMessage },
   options: ProofOptions,

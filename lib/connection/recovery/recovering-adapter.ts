@@ -7,32 +7,32 @@ import { type Kept, MemoryAdapter } from '../../socketio/memory-adapter.js';
 import { connectionOf } from '../../socketio/socket-internals.js';
 import { keepConnections, persistSafely, SingleUse } from './kept-connections.js';
 
-/** Where the data of a returning client's socket hold what came back with it, until it is admitted. */
+/** The key in `socket.data` for the recovered state of a client until it is accepted. */
 const RETURNED = Symbol('what a client came back to');
 const STATE = 'flask-socket:state';
 
-/** What is to be known of connections. */
-export interface Connections {
-  /** How long a client may be away, in milliseconds. */
+/** What a recovering adapter needs from {@link Recovery}. */
+export interface RecoveryHooks {
+  /** How long a client may be disconnected, in milliseconds. */
   readonly window: number;
-  /** What is to be kept of one that is gone. */
+  /** The state to save for a connection. */
   stateOf(connection: Connection): unknown;
-  /** Says that something of one that is gone cannot be kept. */
+  /** Logs that something cannot be saved. */
   report(line: string): void;
 }
 
-/** What a client comes back to. */
-export interface Returned {
-  /** What was sent to it meanwhile: each an event's name, its arguments, and the offset. */
+/** What was saved of a client that returns. */
+export interface RecoveredState {
+  /** The events it missed: each with name, arguments and offset. */
   missed: unknown[][];
   rooms: string[];
-  /** What its socket's `data` held. */
+  /** The content of `socket.data`. */
   data: Record<string, unknown>;
-  /** What was kept of its connection. */
+  /** The library's part of the saved state. */
   state: unknown;
 }
 
-/** The parts of an adapter that its types keep private, or give too narrowly. */
+/** Adapter methods whose types are private or too narrow. */
 interface Internals {
   persistSession(kept: Kept): unknown;
   restoreSession(pid: string, offset: string): Promise<Session | null>;
@@ -40,11 +40,10 @@ interface Internals {
 }
 
 /**
- * Makes an adapter that can recover connections do so for connections that are admitted first: all that comes back
- * waits for the acceptance; what is kept of packets is a copy; our part of a connection's state is kept with
- * socket.io's; a state is taken once. Source: promise N4.
+ * Adapts socket.io's recovery to admission: what is recovered is withheld until the client is accepted, packets are
+ * saved as copies, the library's state is saved with socket.io's, and a state is restored only once. Source: promise N4.
  */
-export function recoverConnections(namespace: Namespace, connections: Connections): void {
+export function recoverConnections(namespace: Namespace, connections: RecoveryHooks): void {
   const adapter = namespace.adapter as unknown as Internals; // typed private
   const usual: Internals = {
     persistSession: adapter.persistSession.bind(adapter),
@@ -68,7 +67,7 @@ export function recoverConnections(namespace: Namespace, connections: Connection
     },
     async restoreSession(pid, offset) {
       const session = await usual.restoreSession(pid, offset);
-      return session && use?.take(session.sid) !== false ? withheld(session) : null;
+      return session && use?.take(session.sid) !== false ? withoutRecoveredState(session) : null;
     },
     broadcast: (packet, opts) => usual.broadcast({ ...packet, data: plain(packet.data) }, opts),
   };
@@ -77,18 +76,18 @@ export function recoverConnections(namespace: Namespace, connections: Connection
   keepForAll(namespace, {
     window: connections.window,
     keep: (kept) => own.persistSession(kept),
-    // What is restored is kept no longer.
+    // Restoring a state deletes it.
     forget: (socket, pid) => void (use.owns(socket) && usual.restoreSession(pid, '0-0').catch(() => {})),
   });
 }
 
 /**
- * Our part of what is kept, plain, because what is undefined would come back as null from another process. Nothing may
- * be thrown here: it is asked for while a connection closes.
+ * The library's part of the state, as plain JSON: `undefined` would return from another process as null. It must not
+ * throw, because it runs while a connection closes.
  */
 function stateOf(
   socket: Socket | undefined,
-  connections: Connections,
+  connections: RecoveryHooks,
   report: (line: string) => void,
 ): unknown {
   try {
@@ -100,7 +99,7 @@ function stateOf(
   }
 }
 
-/** What other processes can restore is kept while a client is here; that of a single process ends with it. */
+/** Saves connections continuously where other processes can restore them. */
 function keepForAll(
   namespace: Namespace,
   parts: { window: number; keep(kept: Kept): void; forget(socket: Socket, pid: string): void },
@@ -119,29 +118,32 @@ function keepForAll(
   };
 }
 
-/** What is kept for a private id, where the adapter lets it be looked at; it stays there. */
-export async function keptFor({ adapter }: Namespace, pid: string): Promise<{ state: unknown } | undefined> {
+/** Reads what is saved for a private id without deleting it, if the adapter can do that. */
+export async function peekState(
+  { adapter }: Namespace,
+  pid: string,
+): Promise<{ state: unknown } | undefined> {
   const kept = await (adapter as Peeking).peekSession?.(pid);
   if (!kept) return undefined;
   return { state: (kept.data as { [STATE]?: unknown })[STATE] ?? {} };
 }
 
-/** An adapter that shows what it keeps for a private id. */
+/** An adapter that can read a saved state without deleting it. */
 interface Peeking {
   peekSession?(pid: string): Kept | undefined | Promise<Kept | undefined>;
 }
 
-/** What a socket came back to; once. */
-export function takeReturned({ data }: Socket): Returned | undefined {
-  const holder = data as { [RETURNED]?: Returned };
+/** Returns the recovered state of a socket and removes it. */
+export function takeRecoveredState({ data }: Socket): RecoveredState | undefined {
+  const holder = data as { [RETURNED]?: RecoveredState };
   const returned = holder[RETURNED];
   delete holder[RETURNED];
   return returned;
 }
 
-/** The socket begins in no room and with no data: it may be somebody else's. */
-function withheld({ sid, pid, rooms, data: kept, missedPackets: missed }: Session): Session {
+/** A session without rooms and data, which are withheld: the client may be somebody else. */
+function withoutRecoveredState({ sid, pid, rooms, data: kept, missedPackets: missed }: Session): Session {
   const { [STATE]: state, ...data } = kept as { [STATE]?: unknown };
-  const returned: Returned = { missed, rooms, data, state };
+  const returned: RecoveredState = { missed, rooms, data, state };
   return { sid, pid, rooms: [], missedPackets: [], data: { [RETURNED]: returned } };
 }

@@ -12,30 +12,42 @@ import type { ClientState, Connection } from '../../context/connection.js';
 import { dropReturned } from '../../socketio/held-packets.js';
 import { onClaim } from '../../socketio/namespace-internals.js';
 import { sendMissed } from '../../socketio/socket-internals.js';
-import { credentialsOf, mayBecome, proofOf, proofOfSession, type Claimant, type ProofOptions } from './proof.js'; // prettier-ignore
-import { keptFor, recoverConnections, takeReturned, type Returned } from './recovering-adapter.js';
+import {
+  type Claimant,
+  couldMatch,
+  credentialsOf,
+  proofOf,
+  proofOfSession,
+  type ProofOptions,
+} from './proof.js';
+import {
+  peekState,
+  recoverConnections,
+  takeRecoveredState,
+  type RecoveredState,
+} from './recovering-adapter.js';
 
-/** What is kept of a connection that may come back. */
+/** What is saved of a connection for its return. */
 interface State {
-  /** What it has to prove to get anything back; nothing where it can prove nothing. */
+  /** The proof that the returning client must match; without one nothing is restored. */
   proof?: string | undefined;
-  /** The connection's own session, where it has one. */
+  /** The connection's own session, if it is not in a store. */
   session?: Record<string, unknown>;
-  /** Which session of the HTTP side it began with. */
+  /** The digest of the HTTP session that it started with. */
   sessionProof?: string | undefined;
-  /** Its user, where nobody is going to ask again. */
+  /** Its user, if no handler will set it again (`skipMiddlewares`). */
   user?: unknown;
   expiresAt?: number | undefined;
 }
 
-/** A returning client, while it is being admitted. */
-interface Returning extends Returned {
+/** A returning client that is not accepted yet. */
+interface Returning extends RecoveredState {
   state: State;
-  /** The session as it was when the client came back. */
+  /** The new session's content when the client returned. */
   session: Record<string, unknown>;
 }
 
-/** Gives clients back what they had when they return in time: rooms, missed events, session (promise N4). */
+/** Restores rooms, missed events and session of clients that return in time (promise N4). */
 export class Recovery {
   readonly #returning = new WeakMap<Connection, Returning>();
   #isAnnounced = false;
@@ -47,38 +59,38 @@ export class Recovery {
     private readonly stateOfClient: (client: Socket['client']) => ClientState,
   ) {}
 
-  /** To be called for each namespace once its adapter is the last one. */
+  /** Call it for each namespace once its adapter is final. */
   watch(namespace: Namespace): void {
     if (!this.#recovery) return;
     const { adapter } = namespace;
     if (adapter.restoreSession === Adapter.prototype.restoreSession) return this.#cannotRecover();
-    this.#announce();
+    this.#logHowClientsProve();
     recoverConnections(namespace, {
       window: this.window,
       stateOf: (connection) => this.#stateOf(connection),
       report: (line) => this.logger.warn(line, 'recovery'),
     });
     onClaim(namespace, async (client, auth) => {
-      const kept = await keptFor(namespace, auth.pid);
-      return !kept || mayBecome((kept.state as State).proof, this.#claimantOf(client, auth));
+      const kept = await peekState(namespace, auth.pid);
+      return !kept || couldMatch((kept.state as State).proof, this.#claimantOf(client, auth));
     });
   }
 
-  /** A client that came back: what it had waits for its acceptance, unless it is somebody else for sure. */
-  begin(connection: Connection): void {
+  /** Withholds the state of a returning client until it is accepted, or discards it if the client cannot be the same. */
+  prepare(connection: Connection): void {
     const { socket } = connection;
     if (!this.#recovery) return;
     const { client, handshake } = socket;
     const credentials = credentialsOf({ auth: handshake.auth, request: client.request }, this.#proofOptions);
     connection.credentials = credentials;
     if (!socket.recovered) return;
-    const returned = takeReturned(socket);
+    const returned = takeRecoveredState(socket);
     const state = (returned?.state ?? {}) as State;
     const claimant = { credentials, session: proofOfSession(connection.client, this.#proofOptions) };
-    if (!returned || !mayBecome(state.proof, claimant)) return beginAfresh(connection);
-    connection.withheld = new Set(returned.rooms.filter((room) => room !== socket.id));
+    if (!returned || !couldMatch(state.proof, claimant)) return resetWithNewSid(connection);
+    connection.roomsToRestore = new Set(returned.rooms.filter((room) => room !== socket.id));
     sendMissed(connection, returned.missed);
-    connection.heldForReturn = new Set(connection.held);
+    connection.heldForRecovery = new Set(connection.heldPackets);
     this.#returning.set(connection, {
       ...returned,
       state,
@@ -86,13 +98,13 @@ export class Recovery {
     });
   }
 
-  /** Whether a client is accepted without the middlewares and handlers, if it proves to be the one that it was. */
-  skips(connection: Connection): boolean {
+  /** Whether a returning client that proves to be the same is accepted without middlewares and handlers. */
+  skipsHandlers(connection: Connection): boolean {
     return this.#skipsMiddlewares && this.#returning.has(connection);
   }
 
-  /** Whether a returning client has proved to be the one that it was. */
-  isProved(connection: Connection): boolean {
+  /** Whether a returning client has proved to be the same. */
+  isProven(connection: Connection): boolean {
     const state = this.#returning.get(connection)?.state;
     if (state?.proof === undefined) return false;
     if (
@@ -103,22 +115,22 @@ export class Recovery {
     return proofOf(connection, this.#proofOptions) === state.proof;
   }
 
-  /** Whether a client has come back, and waits for what it had. */
+  /** Whether the state of a returning client is withheld. */
   isReturning(connection: Connection): boolean {
     return this.#returning.has(connection);
   }
 
-  /** The client is accepted. If it is somebody else, it gets nothing of what it had. */
-  settle(connection: Connection): void {
+  /** The client is accepted: restores its state, or discards it if the client did not prove to be the same. */
+  restoreOrReset(connection: Connection): void {
     const returning = this.#returning.get(connection);
     if (!returning) return;
-    const isProved = this.isProved(connection);
+    const isProved = this.isProven(connection);
     this.#returning.delete(connection);
-    if (isProved) this.#giveBack(connection, returning);
-    else startAfresh(connection);
+    if (isProved) this.#restore(connection, returning);
+    else resetRecovery(connection);
   }
 
-  /** How long a client may be away, in milliseconds; 0 where nobody is recovered. */
+  /** How long a client may be disconnected, in milliseconds; 0 without recovery. */
   get window(): number {
     const recovery = this.#recovery;
     return recovery ? (recovery.maxDisconnectionDuration ?? RECOVERY_WINDOW) : 0;
@@ -147,12 +159,12 @@ export class Recovery {
   }
 
   #cannotRecover(): void {
-    if (!this.options().connectionStateRecovery) return; // asked for among the raw options: socket.io says nothing
+    if (!this.options().connectionStateRecovery) return; // set among socket.io's own options: socket.io ignores it, too
     throw failure('FSK_INVALID_OPTION', 'connectionStateRecovery', CANNOT_RECOVER);
   }
 
-  /** Nobody has said how clients prove who they are. */
-  #announce(): void {
+  /** Logs, once, how clients are recognized if the application did not configure it. */
+  #logHowClientsProve(): void {
     const { identify, session } = this.options();
     if (identify || session || this.#isAnnounced) return;
     this.#isAnnounced = true;
@@ -174,43 +186,43 @@ export class Recovery {
     };
   }
 
-  /** What has been written since the client came back is newer than what it had. */
-  #giveBack(connection: Connection, { data, state, session: before }: Returning): void {
-    const { socket, client, withheld = [] } = connection;
-    connection.withheld = undefined;
-    connection.heldForReturn = undefined;
-    void socket.join([...withheld].filter((room) => !isUserRoom(room))); // option `identify` has seen to those
+  /** Restores only values that were not written since the client returned. */
+  #restore(connection: Connection, { data, state, session: before }: Returning): void {
+    const { socket, client, roomsToRestore = [] } = connection;
+    connection.roomsToRestore = undefined;
+    connection.heldForRecovery = undefined;
+    void socket.join([...roomsToRestore].filter((room) => !isUserRoom(room))); // option `identify` joins those
     const { [USER_ID]: _user, ...rest } = data;
-    add(rest, { to: socket.data as Record<string, unknown>, before: {} });
+    restoreUnchanged(rest, { to: socket.data as Record<string, unknown>, before: {} });
     if (state.sessionProof === proofOfSession(client, this.#proofOptions))
-      add(state.session ?? {}, { to: client.session, before });
+      restoreUnchanged(state.session ?? {}, { to: client.session, before });
     if (!this.#skipsMiddlewares) return;
-    client.expiresAt ??= state.expiresAt; // watched from the acceptance on
+    client.expiresAt ??= state.expiresAt; // its timer starts on acceptance
     if (state.user !== undefined && !('user' in client)) client.user = state.user;
   }
 }
 
-function add(
+function restoreUnchanged(
   values: Record<string, unknown>,
   { to, before }: { to: Record<string, unknown>; before: Record<string, unknown> },
 ): void {
   for (const [key, value] of Object.entries(values)) if (to[key] === before[key]) to[key] = value;
 }
 
-/** The client is somebody else, or cannot prove that it is not. */
-function startAfresh(connection: Connection): void {
+/** Discards the recovered state. */
+function resetRecovery(connection: Connection): void {
   dropReturned(connection);
-  connection.withheld = undefined;
+  connection.roomsToRestore = undefined;
   Object.assign(connection.socket, { recovered: false, pid: randomUUID() });
 }
 
-/** Nobody has seen its sid yet. */
-function beginAfresh(connection: Connection): void {
-  startAfresh(connection);
+/** Discards the state before the sid is used anywhere, so that it can be replaced. */
+function resetWithNewSid(connection: Connection): void {
+  resetRecovery(connection);
   renewSid(connection.socket);
 }
 
-/** What cannot be copied (it is cyclic) is not kept. */
+/** A copy as plain JSON; `undefined` for a cyclic value. */
 function copyOf(value: unknown): unknown {
   try {
     return plain(value);

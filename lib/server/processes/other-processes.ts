@@ -5,8 +5,8 @@ import { payloadProblem } from '../../common/payload.js';
 import { printable } from '../../common/printable.js';
 import type { Command, RemoteClients, Member, Members, RemoteCall } from '../../common/remote-clients.js';
 import type { Runtime } from '../../context/connection.js';
-import { valuesOf } from '../../messaging/call.js';
-import { membersFrom, membersHere } from '../../messaging/members.js';
+import { callLocalClient } from '../../messaging/call.js';
+import { membersFrom, localMembers } from '../../messaging/members.js';
 import { checkPacket } from '../../queue/cluster-message.js';
 import type { Queue } from '../../queue/open-queue.js';
 import { NOT_MINE } from '../../queue/peers.js';
@@ -38,7 +38,7 @@ export class OtherProcesses implements RemoteClients {
     queue.peers.respond('call', (question) => this.#callHere(question as Asked));
     queue.peers.respond('members', (question) => {
       const { namespace: nsp, room } = question as { namespace: string; room?: string | null };
-      return membersHere(runtime, { nsp, room: room ?? undefined });
+      return localMembers(runtime, { nsp, room: room ?? undefined });
     });
   }
 
@@ -104,7 +104,7 @@ export class OtherProcesses implements RemoteClients {
     checkPacket({ type: PacketType.EVENT, data });
     const outgoing = opened(this.runtime.server, { data, ...(parts && { parts }) });
     try {
-      return { values: await valuesOf(connection, outgoing as Outgoing, { timeout }) };
+      return { values: await callLocalClient(connection, outgoing as Outgoing, { timeout }) };
     } catch (error) {
       return { code: endOf(error) };
     }

@@ -2,7 +2,7 @@ import type { Server, Socket } from 'socket.io';
 import { describe, expect, it } from 'vitest';
 import { ConnectionRefusedError } from '../../../lib/common/errors.js';
 import { Admission, type Attachment } from '../../../lib/connection/admission.js';
-import type { Decision, Verdict } from '../../../lib/connection/decision.js';
+import type { Decision, Refusal } from '../../../lib/connection/decision.js';
 import type { Departure } from '../../../lib/connection/departure.js';
 import type { GatewayHooks } from '../../../lib/connection/gateway-hooks.js';
 import type { Recovery } from '../../../lib/connection/recovery/recovery.js';
@@ -22,7 +22,7 @@ interface Rules {
 
 /** A namespace with an admission, whose collaborators note what they are asked. */
 function admitting(
-  decide: (connection: Connection) => Verdict,
+  decide: (connection: Connection) => Refusal,
   { rules = {}, isBack }: { rules?: Partial<Rules>; isBack?: boolean } = {},
 ) {
   const server: Server = portlessServer();
@@ -39,13 +39,13 @@ function admitting(
     return decide(connection);
   };
   const recovery = {
-    skips: () => isBack !== undefined,
+    skipsHandlers: () => isBack !== undefined,
     isReturning: () => false,
-    settle: () => void steps.push('settled'),
+    restoreOrReset: () => void steps.push('settled'),
   };
   const departure = {
     refused: () => void steps.push('refused'),
-    leave: (_: unknown, reason: string) => void steps.push(`left: ${reason}`),
+    disconnect: (_: unknown, reason: string) => void steps.push(`left: ${reason}`),
   };
   // Each cast leaves out what admission does not ask for.
   const admission = new Admission({
@@ -55,7 +55,7 @@ function admitting(
       alwaysConnect: () => rules.alwaysConnect === true,
     },
     attachment: { attach } as unknown as Attachment,
-    decision: { about, isBack: () => isBack === true } as unknown as Decision,
+    decision: { decide: about, isSameClient: () => isBack === true } as unknown as Decision,
     departure: departure as unknown as Departure,
     hooks: { connected: () => void steps.push('connected') } as unknown as GatewayHooks,
     recovery: recovery as unknown as Recovery,

@@ -1,7 +1,7 @@
 import { ForbiddenException } from '@nestjs/common';
 import { describe, expect, it } from 'vitest';
 import { ConnectionRefusedError } from '../../../lib/common/errors.js';
-import { Decision, lateRefusal, refusalFor, toldOf } from '../../../lib/connection/decision.js';
+import { Decision, lateRefusal, refusalFor, sendableRefusal } from '../../../lib/connection/decision.js';
 import type { Identification } from '../../../lib/connection/identification.js';
 import type { Recovery } from '../../../lib/connection/recovery/recovery.js';
 import { WsException } from '@nestjs/websockets';
@@ -28,12 +28,12 @@ async function deciding(
     ...(onError ? [{ kind: 'error' as const, handler: handlerOf(onError) }] : []),
   );
   const identification = {
-    ask: async () => void steps.push('identify'),
-    settle: () => void steps.push('settle'),
+    identify: async () => void steps.push('identify'),
+    ensureIdentified: () => void steps.push('settle'),
   };
   const decision = new Decision(registry, executorOf(registry, log), {
     identification: identification as unknown as Identification, // the two that a decision asks for
-    recovery: { isProved: () => true } as unknown as Recovery, // likewise
+    recovery: { isProven: () => true } as unknown as Recovery, // likewise
   });
   const { connection, socket } = await connectionTo();
   connection.state = 'connecting';
@@ -44,7 +44,7 @@ async function deciding(
     log,
     identification,
     socket,
-    decide: async () => decision.about(connection),
+    decide: async () => decision.decide(connection),
   };
 }
 
@@ -113,7 +113,7 @@ describe('the decision about a client', () => {
   it('A3 is no where option identify refuses', async () => {
     const refusal = new ConnectionRefusedError('nobody');
     const { decide, identification } = await deciding(undefined);
-    identification.settle = throwing(refusal);
+    identification.ensureIdentified = throwing(refusal);
 
     expect(await decide()).toBe(refusal);
   });
@@ -139,14 +139,14 @@ describe('what a refused client is told', () => {
   const runtime = runtimeOf(portlessServer());
 
   it('C3 is message and data of the refusal', () => {
-    expect(toldOf(new ConnectionRefusedError('no', { a: 1 }), runtime)).toMatchObject({
+    expect(sendableRefusal(new ConnectionRefusedError('no', { a: 1 }), runtime)).toMatchObject({
       message: 'no',
       data: { a: 1 },
     });
   });
 
   it('C3 is the message alone where the data cannot be sent', () => {
-    expect(toldOf(new ConnectionRefusedError('no', { a: 1n }), runtime)).toMatchObject({
+    expect(sendableRefusal(new ConnectionRefusedError('no', { a: 1n }), runtime)).toMatchObject({
       message: 'no',
       data: undefined,
     });
@@ -155,7 +155,7 @@ describe('what a refused client is told', () => {
   it('C3 is something even where the error cannot be read', () => {
     const broken = Object.defineProperty(new Error('x'), 'message', { get: throwing('no') });
 
-    expect(toldOf(broken, runtime).message).toBe('Connection rejected by server');
+    expect(sendableRefusal(broken, runtime).message).toBe('Connection rejected by server');
   });
 
   it.each<[error: unknown, message: string, data: unknown]>([

@@ -34,31 +34,40 @@ describe('the departure of a client', () => {
   it('C7 runs its disconnect handler once, with the reason, while its rooms exist', async () => {
     const seen: unknown[] = [];
     const { departure, connection, socket, told } = await departing((request, values) => {
-      seen.push([...values], [...(request.roomsLeft ?? [])], connection.state, departure.leaving.has(socket));
+      seen.push(
+        [...values],
+        [...(request.roomsAtDisconnect ?? [])],
+        connection.state,
+        departure.disconnectingSockets.has(socket),
+      );
     });
     await socket.join('lobby');
-    for (const reason of ['transport close', 'again']) departure.leave(connection, reason);
+    for (const reason of ['transport close', 'again']) departure.disconnect(connection, reason);
 
-    expect(seen).toEqual([['transport close'], [socket.id, 'lobby'], 'leaving', true]);
-    expect([connection.state, told, departure.leaving.size]).toEqual(['gone', ['transport close'], 0]);
+    expect(seen).toEqual([['transport close'], [socket.id, 'lobby'], 'disconnecting', true]);
+    expect([connection.state, told, departure.disconnectingSockets.size]).toEqual([
+      'disconnected',
+      ['transport close'],
+      0,
+    ]);
   });
 
   it('C7 is over when its handler has ended', async () => {
     const gate = new Gate();
     const { departure, connection, told } = await departing(() => gate.opened);
-    departure.leave(connection, 'transport close');
+    departure.disconnect(connection, 'transport close');
     const during = [connection.state, [...told]];
     gate.open();
     await turns();
 
-    expect([during, connection.state, told.length]).toEqual([['leaving', []], 'gone', 1]);
+    expect([during, connection.state, told.length]).toEqual([['disconnecting', []], 'disconnected', 1]);
   });
 
   it('C2 of one that was refused runs no handler', async () => {
     let times = 0;
     const { departure, connection } = await departing(() => void times++);
     connection.state = 'refused';
-    departure.leave(connection, 'transport close');
+    departure.disconnect(connection, 'transport close');
 
     expect([times, connection.state]).toEqual([0, 'refused']);
   });
@@ -67,8 +76,8 @@ describe('the departure of a client', () => {
     let times = 0;
     const gate = new Gate();
     const { departure, connection } = await departing(() => void times++);
-    connection.ready = gate.opened;
-    departure.leave(connection, 'transport close');
+    connection.connectHandled = gate.opened;
+    departure.disconnect(connection, 'transport close');
     const before = times;
     gate.open();
     await turns();
@@ -76,10 +85,10 @@ describe('the departure of a client', () => {
     expect([before, times]).toEqual([0, 1]);
   });
 
-  it.each(['leave', 'refused'] as const)('E7 ends what waits for its answers: %s', async (how) => {
+  it.each(['disconnect', 'refused'] as const)('E7 ends what waits for its answers: %s', async (how) => {
     const { departure, connection } = await departing();
     const ended: string[] = [];
-    connection.calls.add(() => ended.push('call'));
+    connection.pendingCalls.add(() => ended.push('call'));
     departure[how](connection, 'transport close');
 
     expect(ended).toEqual(['call']);
@@ -88,7 +97,7 @@ describe('the departure of a client', () => {
   it('A3 stops the timer of its expiry with its last namespace', async () => {
     const { departure, connection } = await departing();
     connection.client.expiryTimer = setTimeout(() => {}, 60_000).unref();
-    departure.leave(connection, 'transport close');
+    departure.disconnect(connection, 'transport close');
 
     expect(connection.client.expiryTimer).toBeUndefined();
   });

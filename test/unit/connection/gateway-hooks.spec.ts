@@ -25,17 +25,17 @@ describe("a gateway's handleConnection()", () => {
       (_, values) => void told.push([...values]),
     );
     const greeted = hooks.connected(connection);
-    const during = [told.length, connection.ready === greeted];
+    const during = [told.length, connection.connectHandled === greeted];
     gate.open();
     await greeted;
 
-    expect([during, told, connection.ready]).toEqual([[1, true], [[socket], [socket]], undefined]);
+    expect([during, told, connection.connectHandled]).toEqual([[1, true], [[socket], [socket]], undefined]);
   });
 
   it('is no promise where there is none', async () => {
     const { hooks, connection } = await greeting('handleConnection');
 
-    expect([hooks.connected(connection), connection.isGreeted]).toEqual([undefined, true]);
+    expect([hooks.connected(connection), connection.areGatewaysNotified]).toEqual([undefined, true]);
   });
 
   it.each([new ConnectionRefusedError(), new Error('no')])(
@@ -69,7 +69,7 @@ describe("a gateway's handleDisconnect()", () => {
       throwing(new Error('no')),
       (_, values) => void told.push([...values]),
     );
-    connection.isGreeted = true;
+    connection.areGatewaysNotified = true;
     const telling = hooks.disconnected(connection, 'transport close');
     const before = told.length;
     await telling;

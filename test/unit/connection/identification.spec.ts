@@ -12,7 +12,7 @@ async function identifying(identify: Identify | undefined) {
   const { socket, connection } = connected;
   const identification = new Identification({ identify: () => identify, logger: log });
   const users = () => [...socket.rooms].filter((room) => room !== socket.id);
-  return { ...connected, identification, users, log, ask: async () => identification.ask(connection) };
+  return { ...connected, identification, users, log, ask: async () => identification.identify(connection) };
 }
 
 const room = (id: string | number) => String(user(id));
@@ -23,7 +23,7 @@ describe('the identification of a client', () => {
 
   it('A3 puts it into the room of its user, at once where the answer is there', async () => {
     const { identification, connection, socket, users } = await identifying(() => 7);
-    const asked = identification.ask(connection);
+    const asked = identification.identify(connection);
 
     expect([asked, users(), (socket.data as object)[USER_ID as never]]).toEqual([undefined, [room(7)], 7]);
   });
@@ -58,7 +58,7 @@ describe('the identification of a client', () => {
       const index = asked++;
       return gates[index]!.opened.then(() => ids[index]);
     });
-    const answers = [identification.ask(connection), identification.ask(connection)];
+    const answers = [identification.identify(connection), identification.identify(connection)];
     for (const gate of gates.toReversed()) gate.open();
     for (const answer of answers) await answer;
 
@@ -86,7 +86,7 @@ describe('the identification of a client', () => {
   it('A3 asks once before a client is connected', async () => {
     let times = 0;
     const { identification, connection } = await identifying(() => void times++);
-    for (let each = 0; each < 2; each++) await identification.settle(connection);
+    for (let each = 0; each < 2; each++) await identification.ensureIdentified(connection);
 
     expect(times).toBe(1);
   });
@@ -94,13 +94,13 @@ describe('the identification of a client', () => {
   it('A3 asked again, disconnects whom it cannot identify any more', async () => {
     let answer: () => number = () => 7;
     const { identification, connection, socket, ask, users } = await identifying(() => answer());
-    identification.askAgain(connection);
+    identification.identifyAgain(connection);
     const before = users(); // nobody has decided about it yet: it is asked in its turn
     await ask();
     answer = () => {
       throw new Error('no database');
     };
-    identification.askAgain(connection);
+    identification.identifyAgain(connection);
 
     expect([before, socket.connected]).toEqual([[], false]);
   });

@@ -27,7 +27,7 @@ function installed(options: Partial<FlaskSocketOptions> = {}, ...served: string[
   const namespaces = new Namespaces({
     registry,
     admission: admission as unknown as Admission, // the two that namespaces ask it
-    departure: { leaving: new Set() } as unknown as Departure, // likewise
+    departure: { disconnectingSockets: new Set() } as unknown as Departure, // likewise
     recovery: { watch: () => {}, window: 0 } as unknown as Recovery, // likewise
     receiver: { harmlessLength: 0, take: () => {}, dropped: () => {}, failed: () => {} },
     logger: log,

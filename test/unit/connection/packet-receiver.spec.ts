@@ -73,8 +73,8 @@ describe('messages of too many bytes', () => {
     Object.assign(socket.nsp.server, { engine: { opts: { maxHttpBufferSize: 10 } } });
     const large = new OversizedMessages(log);
     const description = Object.assign(new Error('Max payload size exceeded'), { description: 11 });
-    large.closed(socket, new Error('another'));
-    for (let namespaces = 0; namespaces < 2; namespaces++) large.closed(socket, description);
+    large.socketClosed(socket, new Error('another'));
+    for (let namespaces = 0; namespaces < 2; namespaces++) large.socketClosed(socket, description);
 
     expect(log.lines).toEqual([
       expect.stringMatching(/^warn: .*11 bytes, where option maxHttpBufferSize takes 10/),

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { Dispatcher } from '../../../lib/dispatch/dispatcher.js';
-import type { Executor, Run } from '../../../lib/dispatch/executor.js';
+import type { Executor, HandlerRun } from '../../../lib/dispatch/executor.js';
 import type { Observer } from '../../../lib/dispatch/observer.js';
-import type { Unhandled } from '../../../lib/dispatch/failures.js';
+import type { UnhandledEvents } from '../../../lib/dispatch/failures.js';
 import type { Handler } from '../../../lib/handlers/handler.js';
 import { onEvents } from '../../../lib/socketio/socket-internals.js';
 import { Gate } from '../../support/journal.js';
@@ -14,18 +14,18 @@ async function dispatching(
   { serial = false, running = () => undefined as Promise<void> | undefined } = {},
 ) {
   const steps: string[] = [];
-  const runs: Run[] = [];
+  const runs: HandlerRun[] = [];
   const log = keptLog();
   const observer: Observer = {
-    opened: () => {},
-    arrived: (_, name) => void steps.push(`arrived ${name}`),
-    dropped: (reason) => void steps.push(`dropped ${reason}`),
-    handled: () => {},
-    failed: () => {},
+    serverCreated: () => {},
+    eventReceived: (_, name) => void steps.push(`received ${name}`),
+    eventDropped: (reason) => void steps.push(`dropped ${reason}`),
+    handlerEnded: () => {},
+    handlerFailed: () => {},
   };
   const executor = {
     observer,
-    handleEvent: (run: Run) => {
+    handleEvent: (run: HandlerRun) => {
       runs.push(run);
       return running();
     },
@@ -44,7 +44,7 @@ async function dispatching(
     serial: () => serial,
     unhandled: {
       report: (_: unknown, name: string) => void steps.push(`unhandled ${name}`),
-    } as unknown as Unhandled, // likewise
+    } as unknown as UnhandledEvents, // likewise
   });
   const expiring: unknown[] = [];
   const connected = await connectionTo({ runtime: { expiryChanged: (which) => void expiring.push(which) } });
@@ -69,7 +69,7 @@ describe('the dispatcher', () => {
     const { dispatch, handled, steps } = await dispatching({ '*': {} });
     dispatch('anything', 1);
 
-    expect([handled(), steps]).toEqual([[['anything', 'anything', 1]], ['arrived *']]);
+    expect([handled(), steps]).toEqual([[['anything', 'anything', 1]], ['received *']]);
   });
 
   it.each(['connect', 'disconnecting', 'error', 'x'.repeat(129), 7, undefined])(
@@ -86,7 +86,7 @@ describe('the dispatcher', () => {
     const { dispatch, steps } = await dispatching({ order: {} });
     dispatch('other');
 
-    expect(steps).toEqual(['arrived unknown', 'dropped no_handler', 'unhandled other']);
+    expect(steps).toEqual(['received unknown', 'dropped no_handler', 'unhandled other']);
   });
 
   it("hands an event to listeners, too, and none of theirs to '*'", async () => {
@@ -113,11 +113,11 @@ describe('the dispatcher', () => {
   it('C10 waits until the client is admitted', async () => {
     const { dispatch, connection, handled } = await dispatching({ order: {} });
     const gate = new Gate();
-    connection.ready = gate.opened.then(() => (connection.ready = undefined));
+    connection.connectHandled = gate.opened.then(() => (connection.connectHandled = undefined));
     dispatch('order');
     const before = handled();
     gate.open();
-    await connection.ready;
+    await connection.connectHandled;
     await Promise.resolve();
 
     expect([before, handled()]).toEqual([[], [['order']]]);
@@ -126,11 +126,11 @@ describe('the dispatcher', () => {
   it('drops what has waited for a client that is gone meanwhile', async () => {
     const { dispatch, connection, handled, steps } = await dispatching({ order: {} });
     const gate = new Gate();
-    connection.ready = gate.opened.then(() => (connection.ready = undefined));
+    connection.connectHandled = gate.opened.then(() => (connection.connectHandled = undefined));
     dispatch('order');
-    connection.state = 'gone';
+    connection.state = 'disconnected';
     gate.open();
-    await connection.ready;
+    await connection.connectHandled;
     await Promise.resolve();
 
     expect([handled(), steps.at(-1)]).toEqual([[], 'dropped client_gone']);

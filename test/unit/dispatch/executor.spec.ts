@@ -2,7 +2,7 @@ import { of, throwError } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { args } from '../../../lib/common/args.js';
 import { currentRequest } from '../../../lib/context/storage.js';
-import { Executor, type Outcome, type Run } from '../../../lib/dispatch/executor.js';
+import { Executor, type Outcome, type HandlerRun } from '../../../lib/dispatch/executor.js';
 import { Failures } from '../../../lib/dispatch/failures.js';
 import type { Handler } from '../../../lib/handlers/handler.js';
 import type { ScopedInstances } from '../../../lib/handlers/scoped-instances.js';
@@ -37,7 +37,7 @@ async function executing(
   const request = requestOf(connection, message);
   const answers: unknown[][] = [];
   request.acknowledge = (...values) => void answers.push(values);
-  const run: Run = { request, handler: handlerOf(handle, more), values: request.event.args };
+  const run: HandlerRun = { request, handler: handlerOf(handle, more), values: request.event.args };
   return { executor, run, answers, log, socket, connection, instances };
 }
 

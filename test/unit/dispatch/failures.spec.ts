@@ -1,7 +1,7 @@
 import { BadRequestException, ForbiddenException, HttpException } from '@nestjs/common';
 import { WsException } from '@nestjs/websockets';
 import { describe, expect, it } from 'vitest';
-import { Failures, isMistakeOfClient, safeError, Unhandled } from '../../../lib/dispatch/failures.js';
+import { Failures, isClientError, safeError, UnhandledEvents } from '../../../lib/dispatch/failures.js';
 import type { Filter } from '../../../lib/handlers/handler.js';
 import { connectionTo, handlerOf, keptLog, registryOf, requestOf } from '../../support/units.js';
 
@@ -66,7 +66,7 @@ describe('what happens to an error', () => {
 
   it('is sent to nobody who is not connected', async () => {
     const { failures, request, wire, connection } = await failing();
-    connection.state = 'leaving';
+    connection.state = 'disconnecting';
     failures.handle(request, handlerOf(), new Error('no'));
 
     expect(wire.received).toEqual([]);
@@ -76,7 +76,10 @@ describe('what happens to an error', () => {
     const { failures, request, log } = await failing();
     const errors = { first: new WsException('first'), second: new Error('second') };
 
-    expect(failures.twice(request, handlerOf(), errors)).toEqual({ status: 'error', message: 'first' });
+    expect(failures.errorHandlerFailed(request, handlerOf(), errors)).toEqual({
+      status: 'error',
+      message: 'first',
+    });
     expect(log.lines.map((line) => /first|second/.exec(line)?.[0])).toEqual(['first', 'second']);
   });
 
@@ -84,7 +87,7 @@ describe('what happens to an error', () => {
     const { failures, request, log, wire } = await failing();
     const first = new Error('first');
     failures.handle(request, handlerOf(), first);
-    failures.twice(request, handlerOf(), { first, second: new Error('second') });
+    failures.errorHandlerFailed(request, handlerOf(), { first, second: new Error('second') });
 
     expect([wire.received.length, log.lines.length]).toEqual([1, 2]);
   });
@@ -112,7 +115,7 @@ describe('what a client hears of an error', () => {
       new Error(''),
     ];
 
-    expect(errors.map(isMistakeOfClient)).toEqual([true, true, false, false]);
+    expect(errors.map(isClientError)).toEqual([true, true, false, false]);
   });
 });
 
@@ -121,7 +124,7 @@ describe('an event without a handler', () => {
     const log = keptLog();
     const registry = registryOf({ kind: 'event', event: 'order', handler: handlerOf() });
     const { socket } = await connectionTo();
-    return { log, socket, unhandled: new Unhandled({ registry, logger: log, debug: () => isDebug }) };
+    return { log, socket, unhandled: new UnhandledEvents({ registry, logger: log, debug: () => isDebug }) };
   }
 
   it('V7 is a line for debugging', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { endInstances } from '../../../lib/dispatch/instance-hooks.js';
+import { callEndHooks } from '../../../lib/dispatch/instance-hooks.js';
 import { keptLog } from '../../support/units.js';
 
 describe('instances whose time is over', () => {
@@ -13,7 +13,7 @@ describe('instances whose time is over', () => {
       [Symbol.asyncDispose]: async () => void steps.push('disposed of'),
     };
     const second = { [Symbol.dispose]: () => void steps.push('the other') };
-    await endInstances([first, second], 'onEventEnd', keptLog());
+    await callEndHooks([first, second], 'onEventEnd', keptLog());
 
     expect(steps).toEqual(['told', 'disposed of', 'the other']);
   });
@@ -21,7 +21,7 @@ describe('instances whose time is over', () => {
   it('K8 hear of the end that is theirs', async () => {
     const told: string[] = [];
     const instance = { onEventEnd: () => told.push('event'), onConnectionEnd: () => told.push('connection') };
-    await endInstances([instance], 'onConnectionEnd', keptLog());
+    await callEndHooks([instance], 'onConnectionEnd', keptLog());
 
     expect(told).toEqual(['connection']);
   });
@@ -29,7 +29,7 @@ describe('instances whose time is over', () => {
   it('cost no promise where none has a hook', () => {
     const proxy = new Proxy({}, { has: () => { throw new Error('not to be looked at'); } }); // prettier-ignore
 
-    expect(endInstances([{}, undefined, 'text', proxy], 'onEventEnd', keptLog())).toBeUndefined();
+    expect(callEndHooks([{}, undefined, 'text', proxy], 'onEventEnd', keptLog())).toBeUndefined();
   });
 
   it('X4 that throw are logged with their class, and keep no other from hearing it', async () => {
@@ -40,7 +40,7 @@ describe('instances whose time is over', () => {
         throw new Error('no');
       }
     }
-    await endInstances([new Broken(), { onEventEnd: () => told.push('event') }], 'onEventEnd', log);
+    await callEndHooks([new Broken(), { onEventEnd: () => told.push('event') }], 'onEventEnd', log);
 
     expect([told, log.lines]).toEqual([['event'], [expect.stringMatching(/Broken\.onEventEnd\(\).*no/s)]]);
   });

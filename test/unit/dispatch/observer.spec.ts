@@ -1,19 +1,19 @@
 import { describe, expect, it } from 'vitest';
-import { type Observed, type Observer, watched } from '../../../lib/dispatch/observer.js';
+import { type Observed, type Observer, runObserved } from '../../../lib/dispatch/observer.js';
 import { Gate } from '../../support/journal.js';
 import { connectionTo, handlerOf, requestOf } from '../../support/units.js';
 
-async function observing(handled: Observer['handled']) {
+async function observing(handlerEnded: Observer['handlerEnded']) {
   const { connection } = await connectionTo();
   const observed: Observed = { request: requestOf(connection), handler: handlerOf() };
   const observer: Observer = {
-    opened: () => {},
-    arrived: () => {},
-    dropped: () => {},
-    failed: () => {},
-    handled,
+    serverCreated: () => {},
+    eventReceived: () => {},
+    eventDropped: () => {},
+    handlerFailed: () => {},
+    handlerEnded,
   };
-  return (run: () => void | Promise<void>) => watched(observer, observed, run);
+  return (run: () => void | Promise<void>) => runObserved(observer, observed, run);
 }
 
 describe('an observer', () => {

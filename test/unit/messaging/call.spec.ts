@@ -43,7 +43,7 @@ describe('a call', () => {
   it('E7 rejects at once when the client leaves', async () => {
     const { call, connection } = await calling();
     const called = call().catch((error: unknown) => error);
-    connection.calls.drain((left) => left());
+    connection.pendingCalls.drain((left) => left());
 
     expect(await called).toEqual(failing('FSK_CALL_DISCONNECTED'));
     expect(vi.getTimerCount()).toBe(0);
@@ -70,7 +70,7 @@ describe('a call', () => {
 
   it('C1 rejects in the connect handler of the client itself, which would wait for itself', async () => {
     const { call, connection } = await calling();
-    connection.held = [];
+    connection.heldPackets = [];
     const inHandler = storage.run(requestOf(connection, 'connect'), () => call());
 
     await expect(inHandler).rejects.toThrow(failing('FSK_CALL_BEFORE_CONNECT'));

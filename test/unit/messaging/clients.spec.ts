@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { user } from '../../../lib/common/address.js';
 import {
-  close,
-  end,
+  closeRoomFor,
+  disconnectClient,
   findClient,
-  join,
-  leave,
-  listed,
+  joinRoomFor,
+  leaveRoomFor,
+  listRooms,
   roomsOf,
   runCommand,
 } from '../../../lib/messaging/clients.js';
@@ -43,9 +43,9 @@ describe('a client that is named', () => {
   it('M1 joins and leaves a room at once where it is here', async () => {
     const { ben, runtime } = await someone();
     const client = findClient(runtime, { sid: ben.socket.id });
-    void join(client, 7);
+    void joinRoomFor(client, 7);
     const inside = roomsOf(client);
-    void leave(client, '7');
+    void leaveRoomFor(client, '7');
 
     expect([inside, roomsOf(client)]).toEqual([[ben.socket.id, '7'], [ben.socket.id]]);
   });
@@ -53,9 +53,9 @@ describe('a client that is named', () => {
   it('M1 C9 is reached through the queue where it is not here', async () => {
     const { runtime, commands } = await someone();
     const client = findClient(runtime, { sid: 'far', namespace: '/far' });
-    void join(client, 'room');
-    void leave(client, 'room');
-    end(client);
+    void joinRoomFor(client, 'room');
+    void leaveRoomFor(client, 'room');
+    disconnectClient(client);
     const to = { nsp: '/far', rooms: ['far'], except: [] };
 
     expect(commands).toEqual([
@@ -69,14 +69,14 @@ describe('a client that is named', () => {
     const { ann, ben, runtime } = await someone();
     const client = findClient(runtime, {}, ann.connection);
 
-    expect(() => join(client, ben.socket.id)).toThrow('FSK_ROOM_OF_ANOTHER');
-    expect(() => join(client, ann.socket.id)).not.toThrow();
+    expect(() => joinRoomFor(client, ben.socket.id)).toThrow('FSK_ROOM_OF_ANOTHER');
+    expect(() => joinRoomFor(client, ann.socket.id)).not.toThrow();
   });
 
   it('C9 is disconnected; one that is being decided about is refused', async () => {
     const { ann, ben, runtime } = await someone();
-    Object.assign(ben.connection, { state: 'connecting', held: [] });
-    for (const { socket } of [ann, ben]) end(findClient(runtime, { sid: socket.id }));
+    Object.assign(ben.connection, { state: 'connecting', heldPackets: [] });
+    for (const { socket } of [ann, ben]) disconnectClient(findClient(runtime, { sid: socket.id }));
 
     expect([ann.socket.connected, ben.socket.connected, ben.connection.state]).toEqual([
       false,
@@ -88,15 +88,15 @@ describe('a client that is named', () => {
 
 describe('rooms', () => {
   it('M5 are listed with the own one first, and without that of the user', () => {
-    expect(listed('me', new Set(['a', String(user(7)), 'me', 'b']))).toEqual(['me', 'a', 'b']);
-    expect(listed('me', new Set(['a']))).toEqual(['a']);
+    expect(listRooms('me', new Set(['a', String(user(7)), 'me', 'b']))).toEqual(['me', 'a', 'b']);
+    expect(listRooms('me', new Set(['a']))).toEqual(['a']);
     expect(roomsOf({ socket: undefined })).toEqual([]);
   });
 
   it('M4 are closed for everybody', async () => {
     const { ann, ben, runtime } = await someone();
     for (const { socket } of [ann, ben]) await socket.join('room');
-    close(runtime, { room: 'room' });
+    closeRoomFor(runtime, { room: 'room' });
 
     expect([ann, ben].map(({ socket }) => socket.rooms.has('room'))).toEqual([false, false]);
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Address } from '../../../lib/common/address.js';
-import { deliver, type DeliveryOptions, originOf, recipient } from '../../../lib/messaging/deliver.js';
+import { deliver, type DeliveryOptions, originOf, writableSibling } from '../../../lib/messaging/deliver.js';
 import { connectionTo, portlessServer, remotely } from '../../support/units.js';
 
 async function delivering() {
@@ -32,14 +32,14 @@ describe('a delivery', () => {
     expect(wire.received).toEqual([]);
   });
 
-  it.each(['leaving', 'refused', 'gone'] as const)(
+  it.each(['disconnecting', 'refused', 'disconnected'] as const)(
     'C9 writes nothing to a client that is %s',
     async (state) => {
       const { send, wire, connection } = await delivering();
       connection.state = state;
       send({});
 
-      expect([wire.received, recipient(connection, '/')]).toEqual([[], undefined]);
+      expect([wire.received, writableSibling(connection, '/')]).toEqual([[], undefined]);
     },
   );
 

@@ -2,7 +2,7 @@ import type { Namespace, Socket } from 'socket.io';
 import { describe, expect, it } from 'vitest';
 import { user } from '../../../lib/common/address.js';
 import { storage } from '../../../lib/context/storage.js';
-import { disconnect, endUser, followOthers } from '../../../lib/messaging/disconnect.js';
+import { disconnect, disconnectUser, listenToOtherProcesses } from '../../../lib/messaging/disconnect.js';
 import { connectionTo, portlessServer, requestOf } from '../../support/units.js';
 
 async function userIn(...namespaces: string[]) {
@@ -35,19 +35,19 @@ describe('disconnect() in a handler', () => {
 describe('the end of a user', () => {
   it('A3 is that of all its connections, and of no other', async () => {
     const { server, other, connected } = await userIn('/', '/chat');
-    endUser(server, 7);
+    disconnectUser(server, 7);
 
     expect([connected(), other.connected]).toEqual([[false, false], true]);
   });
 
   it('A3 is told the other processes, which end theirs', async () => {
     const [here, there] = [await userIn('/'), await userIn('/chat')];
-    followOthers(there.server);
+    listenToOtherProcesses(there.server);
     const main: Namespace = there.server.of('/');
     here.server.of('/').adapter.serverSideEmit = (packet: unknown[]) => {
       (main as unknown as { _onServerSideEmit(packet: unknown[]): void })._onServerSideEmit(packet); // typed private
     };
-    endUser(here.server, 7);
+    disconnectUser(here.server, 7);
 
     expect([here.connected(), there.connected()]).toEqual([[false], [false]]);
   });

@@ -13,7 +13,7 @@ async function speaking(remote?: Partial<RemoteClients>) {
   const runtime: Partial<Runtime> = {
     remoteClients: remote && remotely(remote).clients,
     warnOnce: (subject) => void warned.push(subject),
-    callBack: (_, values) => void called.push([...values]),
+    runCallback: (_, values) => void called.push([...values]),
   };
   const ann = await connectionTo({ server, runtime });
   const ben = await connectionTo({ server, runtime });

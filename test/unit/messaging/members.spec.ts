@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { USER_ID, user } from '../../../lib/common/address.js';
 import { storage } from '../../../lib/context/storage.js';
-import { membersFrom, membersHere, membersOf } from '../../../lib/messaging/members.js';
+import { membersFrom, localMembers, membersOf } from '../../../lib/messaging/members.js';
 import { connectionTo, portlessServer, remotely, requestOf } from '../../support/units.js';
 
 async function crowd(remote?: Parameters<typeof remotely>[0]) {
@@ -40,15 +40,15 @@ describe('the members', () => {
     const found = await membersOf(runtime, { room: 'room' });
 
     expect([found.map(({ sid }) => sid), found.partial]).toEqual([[ann.socket.id, 'far'], true]);
-    expect(membersHere(runtime, { nsp: '/', room: 'room' }).length).toBe(1);
+    expect(localMembers(runtime, { nsp: '/', room: 'room' }).length).toBe(1);
   });
 
   it('M3 hold a client that leaves, as it sees it itself', async () => {
     const { ben } = await crowd();
     const { runtime } = ben.connection;
-    ben.connection.state = 'leaving';
+    ben.connection.state = 'disconnecting';
     const request = requestOf(ben.connection, 'disconnect');
-    request.roomsLeft = new Set([ben.socket.id, 'room']);
+    request.roomsAtDisconnect = new Set([ben.socket.id, 'room']);
     const [own, others] = await Promise.all([
       storage.run(request, () => membersOf(runtime, { room: 'room' })),
       membersOf(runtime, { room: 'room' }),

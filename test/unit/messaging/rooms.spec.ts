@@ -31,7 +31,7 @@ describe('rooms in a handler', () => {
 
   it('M3 are those that were, to a client that leaves', async () => {
     const { handle, request, socket } = await handling();
-    request.roomsLeft = new Set([socket.id, 'before']);
+    request.roomsAtDisconnect = new Set([socket.id, 'before']);
 
     expect(handle(() => rooms())).toEqual([socket.id, 'before']);
     expect(handle(() => rooms({ sid: 'another' }))).toEqual([]);

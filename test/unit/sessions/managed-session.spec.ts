@@ -1,8 +1,8 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { SessionCopy, type SessionUser } from '../../../lib/context/session-copy.js';
+import { SessionCopy, type EventSession } from '../../../lib/context/session-copy.js';
 import { ManagedSession } from '../../../lib/sessions/managed-session.js';
 
-const anEvent = (): SessionUser => ({ sessionCopy: undefined, sessionKeeper: undefined });
+const anEvent = (): EventSession => ({ sessionCopy: undefined, sessionKeeper: undefined });
 
 /** A managed session, of a minute if not said otherwise, its store, and a clock. */
 function start({ refresh = 60_000 } = {}) {

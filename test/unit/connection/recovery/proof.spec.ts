@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, it } from 'vitest';
-import { credentialsOf, mayBecome, type ProofOptions } from '../../../../lib/connection/recovery/proof.js';
+import { credentialsOf, couldMatch, type ProofOptions } from '../../../../lib/connection/recovery/proof.js';
 
 const options: ProofOptions = { areHandlersAsked: true, engineCookie: 'io', secret: undefined };
 
@@ -21,7 +21,7 @@ describe('the proof of who comes back', () => {
 
   it('N4 is none where nothing came that could prove anything', () => {
     expect([proof({}), proof({ pid: 'x' }, { cookie: 'io=a' })]).toEqual([undefined, undefined]);
-    expect(mayBecome(undefined, { credentials: undefined, session: undefined })).toBe(false);
+    expect(couldMatch(undefined, { credentials: undefined, session: undefined })).toBe(false);
   });
 
   it('N4 is made with queueSecret where there is one, so that nobody else can try what it was made of', () => {

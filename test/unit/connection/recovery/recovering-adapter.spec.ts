@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import {
-  keptFor,
+  peekState,
   recoverConnections,
-  takeReturned,
+  takeRecoveredState,
 } from '../../../../lib/connection/recovery/recovering-adapter.js';
 import { attachConnection } from '../../../../lib/socketio/socket-internals.js';
 import { MemoryAdapter } from '../../../../lib/socketio/memory-adapter.js';
@@ -43,21 +43,21 @@ describe('an adapter that recovers connections', () => {
     server.emit('missed', 1);
     const { socket } = await comeBack();
     const seen = [socket.recovered, socket.rooms.has('room'), { ...(socket.data as object) }];
-    const returned = takeReturned(socket);
+    const returned = takeRecoveredState(socket);
 
     expect(seen.slice(0, 2)).toEqual([true, false]);
     expect(seen[2]).not.toHaveProperty('name');
     expect(returned).toMatchObject({ state: 'state', data: { name: 'Ann' } });
     expect(returned?.rooms).toContain('room');
     expect(returned?.missed.map(([name]) => name)).toEqual(['missed']);
-    expect(takeReturned(socket)).toBeUndefined();
+    expect(takeRecoveredState(socket)).toBeUndefined();
   });
 
   it('N4 shows what it keeps for a private id, and keeps it', async () => {
     const { server, pid } = await lost();
 
-    expect([await keptFor(server.of('/'), pid), await keptFor(server.of('/'), pid)]).toEqual([{ state: 'state' }, { state: 'state' }]); // prettier-ignore
-    expect(await keptFor(server.of('/'), 'unknown')).toBeUndefined();
+    expect([await peekState(server.of('/'), pid), await peekState(server.of('/'), pid)]).toEqual([{ state: 'state' }, { state: 'state' }]); // prettier-ignore
+    expect(await peekState(server.of('/'), 'unknown')).toBeUndefined();
   });
 
   it('N4 closes connections whatever their state says', async () => {

@@ -26,7 +26,7 @@ async function returning(cookie: string, options?: Partial<FlaskSocketOptions>) 
   const server = portlessServer({ adapter: MemoryAdapter, connectionStateRecovery: RECOVERY });
   recovery.watch(server.of('/'));
   const before = await connectionTo({ server, wire: new Wire({ cookie: 'user=Ann' }) });
-  recovery.begin(before.connection);
+  recovery.prepare(before.connection);
   await before.socket.join('room');
   before.connection.client.session['name'] = 'Ann';
   before.socket.emit('first');
@@ -40,7 +40,7 @@ async function returning(cookie: string, options?: Partial<FlaskSocketOptions>) 
   const now = await connectionTo({ server, wire });
   now.connection.state = 'connecting';
   holdPackets(now.connection);
-  recovery.begin(now.connection);
+  recovery.prepare(now.connection);
   return { ...now, recovery, log, sidBefore: before.socket.id };
 }
 
@@ -50,20 +50,20 @@ describe('the recovery of connections', () => {
     const before = [
       socket.rooms.has('room'),
       recovery.isReturning(connection),
-      recovery.isProved(connection),
+      recovery.isProven(connection),
     ];
-    recovery.settle(connection);
+    recovery.restoreOrReset(connection);
 
     expect(before).toEqual([false, true, true]);
     expect([socket.id === sidBefore, socket.rooms.has('room'), connection.client.session['name']]).toEqual([true, true, 'Ann']); // prettier-ignore
-    expect([recovery.isReturning(connection), connection.held?.length]).toEqual([false, 1]);
+    expect([recovery.isReturning(connection), connection.heldPackets?.length]).toEqual([false, 1]);
   });
 
   it('N4 gives somebody else nothing, not even the sid', async () => {
     const { recovery, connection, socket, sidBefore } = await returning('user=Ben');
-    recovery.settle(connection);
+    recovery.restoreOrReset(connection);
 
-    expect([socket.id === sidBefore, socket.recovered, socket.rooms.has('room'), connection.held?.length]).toEqual([false, false, false, 0]); // prettier-ignore
+    expect([socket.id === sidBefore, socket.recovered, socket.rooms.has('room'), connection.heldPackets?.length]).toEqual([false, false, false, 0]); // prettier-ignore
     expect(connection.client.session['name']).toBeUndefined();
   });
 
@@ -73,12 +73,12 @@ describe('the recovery of connections', () => {
       connectionStateRecovery: { ...RECOVERY, skipMiddlewares: true },
     });
 
-    expect([usual, skipping].map(({ recovery, connection }) => recovery.skips(connection))).toEqual([
+    expect([usual, skipping].map(({ recovery, connection }) => recovery.skipsHandlers(connection))).toEqual([
       false,
       true,
     ]);
     const { connection } = await connectionTo();
-    expect(skipping.recovery.skips(connection)).toBe(false);
+    expect(skipping.recovery.skipsHandlers(connection)).toBe(false);
   });
 
   it('N4 fails at boot with an adapter that keeps nothing', () => {
@@ -99,7 +99,7 @@ describe('the recovery of connections', () => {
     const { recovery, log } = recovering({});
     const { connection } = await connectionTo();
     recovery.watch(portlessServer().of('/'));
-    recovery.begin(connection);
+    recovery.prepare(connection);
 
     expect([recovery.window, connection.credentials, log.lines]).toEqual([0, undefined, []]);
   });
