@@ -17,13 +17,13 @@ const OPTIONS = {
   version: { type: 'boolean', short: 'v' },
 } as const;
 
-/** A command line, taken apart. */
+/** A parsed command line. */
 export type CommandLine = ReturnType<typeof parse>;
 
 /** The options of a command line. */
 export type CommandOptions = CommandLine['values'];
 
-/** Throws a `UsageError` for an option that there is none of. */
+/** Throws a `UsageError` for an unknown option. */
 export function parseCommandLine(given: readonly string[]): CommandLine {
   try {
     return parse(given);
@@ -33,12 +33,12 @@ export function parseCommandLine(given: readonly string[]): CommandLine {
 }
 
 const parse = (given: readonly string[]) =>
-  parseArgs({ args: unambiguous(given), options: OPTIONS, allowPositionals: true });
+  parseArgs({ args: normalize(given), options: OPTIONS, allowPositionals: true });
 
-/** What begins with a dash and is no option: standard input, a sid, a number below zero. */
+/** Values that begin with a dash: `-` for the standard input, a sid, a negative number. */
 const DASHED_VALUE = /^-(?:|[\w-]{19}|\.?\d.*)$/;
 
-/** `--queue` for `--queue` and for `-q`; options that take no value have none here. */
+/** The long name of each form of an option that takes a value: `--queue` for `--queue` and for `-q`. */
 const LONG_NAMES: ReadonlyMap<string, string> = new Map(
   Object.entries(OPTIONS)
     .filter(([, option]) => option.type === 'string')
@@ -47,8 +47,8 @@ const LONG_NAMES: ReadonlyMap<string, string> = new Map(
     ),
 );
 
-/** The same command line, for a parser that takes a value beginning with a dash only as `--to=-x`, or behind `--`. */
-function unambiguous(given: readonly string[]): string[] {
+/** `parseArgs` accepts a value that begins with a dash only as `--to=-x` or after `--`: rewrites them. */
+function normalize(given: readonly string[]): string[] {
   const options: string[] = [];
   const others: string[] = [];
   const rest = [...given];
@@ -66,16 +66,16 @@ function valueOf(option: string, next: string | undefined): string {
   return next;
 }
 
-const COMMON: readonly string[] = ['queue', 'channel', 'secret', 'protocol', 'namespace', 'timeout'];
+const COMMON_OPTIONS: readonly string[] = ['queue', 'channel', 'secret', 'protocol', 'namespace', 'timeout'];
 
-/** Throws a `UsageError` for an option that means nothing to a command. */
+/** Throws a `UsageError` for an option that the command does not have. */
 export function checkOptions(command: string, given: CommandOptions, own: readonly string[]): void {
-  const foreign = Object.keys(given).find((name) => !COMMON.includes(name) && !own.includes(name));
+  const foreign = Object.keys(given).find((name) => !COMMON_OPTIONS.includes(name) && !own.includes(name));
   if (foreign !== undefined) throw new UsageError(`${command} has no option --${foreign}.`);
 }
 
-/** What `flask-socket --help` says. */
-export const USAGE = `Speaks to the clients of Socket.IO servers through their message queue.
+/** The output of `flask-socket --help`. */
+export const USAGE = `Emits to the clients of Socket.IO servers through their message queue.
 
 Usage:
   flask-socket emit <event> [value …] [options]    each value is JSON and one argument of the event
@@ -109,12 +109,12 @@ Examples:
   flask-socket send '"Hello"' --to lobby
 `;
 
-/** A command line that makes no sense; the message says where. */
+/** An invalid command line; the message says what is wrong. */
 export class UsageError extends Error {}
 
 const STDIN = '-';
 
-/** The values that the arguments of a command stand for, each JSON; `-` is one on the standard input. */
+/** Parses the arguments of a command as JSON; `-` is read from the standard input. */
 export async function readValues(given: readonly string[], stdin: Readable): Promise<unknown[]> {
   if (given.filter((argument) => argument === STDIN).length > 1)
     throw new UsageError('The standard input holds one value: give - once.');

@@ -5,14 +5,14 @@ import type { EmitterSendOptions } from '../emitter/emitter-options.js';
 import type { Emitter } from '../emitter/emitter.js';
 import { type CommandOptions, readValues, UsageError } from './command-line.js';
 
-/** What a command does: reads what it needs, and returns what is left to do with an emitter. */
+/** A command: `prepare` checks the arguments and reads the standard input, before anything is connected. */
 interface Command {
-  /** The options that it has beside those of all commands. */
+  /** Its options beside those of all commands. */
   options: readonly string[];
   prepare(given: readonly string[], options: CommandOptions, stdin: Readable): Promise<Action> | Action;
 }
 
-/** Speaks. */
+/** The part of a command that needs an emitter. */
 export type Action = (emitter: Emitter) => Promise<void>;
 
 const RECIPIENTS = ['to', 'user', 'skip-sid'];
@@ -35,7 +35,7 @@ export const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
     {
       options: [...RECIPIENTS, 'json'],
       async prepare(given, options, stdin) {
-        const value = one(given, 'send needs one value');
+        const value = single(given, 'send needs one value');
         const [data] = await readValues([value], stdin);
         return (emitter) => emitter.send(data, { ...recipients(options), json: options.json });
       },
@@ -46,7 +46,7 @@ export const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
     {
       options: [],
       prepare(given) {
-        const room = one(given, 'close-room needs one room');
+        const room = single(given, 'close-room needs one room');
         return (emitter) => emitter.closeRoom(room);
       },
     },
@@ -56,14 +56,14 @@ export const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
     {
       options: [],
       prepare(given) {
-        const sid = one(given, 'disconnect needs one sid');
+        const sid = single(given, 'disconnect needs one sid');
         return (emitter) => emitter.disconnect({ sid });
       },
     },
   ],
 ]);
 
-function one(given: readonly string[], problem: string): string {
+function single(given: readonly string[], problem: string): string {
   const [only, ...more] = given;
   if (only === undefined || more.length > 0) throw new UsageError(`${problem}, and got ${given.length}.`);
   return only;

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import type { Readable } from 'node:stream';
 import { FlaskSocketError, type FlaskSocketErrorCode } from '../common/errors.js';
 import { oneLine } from '../common/printable.js';
-import { type EmitterSetup, setUp } from '../emitter/emitter-options.js';
+import { type EmitterSetup, resolveEmitter } from '../emitter/emitter-options.js';
 import { Emitter } from '../emitter/emitter.js';
 import { checkScheme } from '../queue/back-ends.js';
 import {
@@ -15,61 +15,60 @@ import {
 } from './command-line.js';
 import { type Action, COMMANDS } from './commands.js';
 
-/** What a command line has to do with the outside. */
-export interface Surroundings {
+/** The process's environment and streams, as far as a command uses them. */
+export interface Terminal {
   env: Readonly<Record<string, string | undefined>>;
   stdin: Readable;
-  /** Writes to the standard output, and to that for errors. */
-  say: (text: string) => void;
-  complain: (text: string) => void;
+  write: (text: string) => void;
+  writeError: (text: string) => void;
 }
 
 const EXIT = { done: 0, failed: 1, wrong: 2 } as const;
 
-/** Errors of which the command line is innocent. */
+/** Errors that are not the command line's fault. */
 const FAILURES: ReadonlySet<FlaskSocketErrorCode> = new Set([
   'FSK_NOT_SENT',
   'FSK_MISSING_PACKAGE',
   'FSK_MESSAGE_TOO_LARGE',
 ]);
 
-/** Does what a command line says; resolves with the exit code. */
-export async function execute(given: readonly string[], surroundings: Surroundings): Promise<number> {
+/** Runs a command line; resolves with the exit code. */
+export async function execute(given: readonly string[], terminal: Terminal): Promise<number> {
   try {
     const line = parseCommandLine(given);
     const { values } = line;
-    if (values.help) surroundings.say(USAGE);
-    else if (values.version) surroundings.say(`${version()}\n`);
-    else await speak(line, surroundings);
+    if (values.help) terminal.write(USAGE);
+    else if (values.version) terminal.write(`${version()}\n`);
+    else await runCommand(line, terminal);
     return EXIT.done;
   } catch (error) {
-    surroundings.complain(`flask-socket: ${oneLine((error as Error).message)}\n`);
+    terminal.writeError(`flask-socket: ${oneLine((error as Error).message)}\n`);
     return exitCode(error);
   }
 }
 
-/** Everything is checked, and the standard input read, before anything is connected to. */
-async function speak({ positionals, values }: CommandLine, { env, stdin }: Surroundings): Promise<void> {
+/** Checks everything and reads the standard input before it connects. */
+async function runCommand({ positionals, values }: CommandLine, { env, stdin }: Terminal): Promise<void> {
   const [name, ...given] = positionals;
   const command = name === undefined ? undefined : COMMANDS.get(name);
   if (name === undefined || !command) throw new UsageError(unknownCommand(name));
   checkOptions(name, values, command.options);
   const setup = setUpFrom(values, env);
   const action = await command.prepare(given, values, stdin);
-  await perform(action, setup);
+  await runAction(action, setup);
 }
 
-async function perform(action: Action, setup: EmitterSetup): Promise<void> {
+async function runAction(action: Action, setup: EmitterSetup): Promise<void> {
   const emitter = new Emitter(setup);
   try {
-    await emitter.load(); // which may take a while on a busy machine, and does not count for --timeout
+    await emitter.load(); // not part of --timeout: it may take a while on a busy machine
     await action(emitter);
   } finally {
     await emitter.close();
   }
 }
 
-function setUpFrom(values: CommandOptions, env: Surroundings['env']): EmitterSetup {
+function setUpFrom(values: CommandOptions, env: Terminal['env']): EmitterSetup {
   const { channel, namespace, timeout } = values;
   const url = values.queue ?? (env['MESSAGE_QUEUE'] || undefined);
   const queueSecret = values.secret ?? (env['FLASK_SOCKET_SECRET'] || undefined);
@@ -84,7 +83,7 @@ function setUpFrom(values: CommandOptions, env: Surroundings['env']): EmitterSet
     queueSecret,
     timeout: timeout === undefined ? undefined : Number(timeout),
   };
-  const setup = setUp({ url, protocol: protocolOf(values) }, options, 'flask-socket');
+  const setup = resolveEmitter({ url, protocol: protocolOf(values) }, options, 'flask-socket');
   checkScheme(setup.queue);
   return setup;
 }

@@ -41,7 +41,7 @@ export interface Origin {
   sid: string;
 }
 
-/** An emit's recipients with the blanks filled in. */
+/** An emit's recipients with all defaults resolved. */
 export interface Address {
   namespace: string;
   /** `self`: the sender's own connection. `everybody`: the namespace. `rooms`: those in `rooms`. */
@@ -72,8 +72,8 @@ export function resolveAddress(recipients: Recipients, origin?: Origin): Address
 }
 
 /**
- * The room's name on the wire, or an error: a room named by an object would be a room of nobody, and a name may come
- * from a client, who must not get at a user's room.
+ * The room's name on the wire. Throws for an object, and for the name of a user's room: a name may come from a client,
+ * which must not reach a user's room.
  */
 export function roomName(room: unknown): string {
   if (room instanceof UserRoom) return room.toString();
@@ -88,41 +88,47 @@ function listOf<T>(value: T | readonly T[] | undefined): T[] {
   return Array.isArray(value) ? [...(value as readonly T[])] : [value as T];
 }
 
-/** A sid's characters that are chance, and those that can be computed from them; 20 in all, as in socket.io. */
-const CHANCE = 16;
-const CHECK = 4;
+/** The random characters of a sid, and those of their checksum; 20 in all, as in socket.io. */
+const RANDOM_LENGTH = 16;
+const CHECKSUM_LENGTH = 4;
 const FORM = /^[\w-]{20}$/;
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 
 /**
- * A client's id in a namespace, from the one that socket.io has made. It looks the same; its last characters, there a
- * number that counts, follow from the first, which are random: so every process can tell a sid from other names.
+ * A client's id in a namespace, made from socket.io's. Its last characters, a counter in socket.io's, are a checksum of
+ * the random ones, so that every process can tell a sid from other names.
  */
 export function sidFrom(id: string): string {
-  return id.slice(0, CHANCE) + checkOf(id);
+  return id.slice(0, RANDOM_LENGTH) + checksumOf(id);
 }
 
-/** Whether a name is the sid of a client; of other names of that form, one in 16 million is taken for one. */
+/** Whether a name is a sid; one in 16 million other names of that form is mistaken for one. */
 export function isSid(name: string): boolean {
-  return name.length === CHANCE + CHECK && FORM.test(name) && checkOf(name) === name.slice(CHANCE);
+  return (
+    name.length === RANDOM_LENGTH + CHECKSUM_LENGTH &&
+    FORM.test(name) &&
+    checksumOf(name) === name.slice(RANDOM_LENGTH)
+  );
 }
 
-/** FNV-1a: no secret, and quick. */
-function checkOf(name: string): string {
+/** FNV-1a: fast; it need not be secret. */
+function checksumOf(name: string): string {
   let hash = 0x811c9dc5;
-  for (let index = 0; index < CHANCE; index++) hash = Math.imul(hash ^ name.charCodeAt(index), 0x01000193);
+  for (let index = 0; index < RANDOM_LENGTH; index++)
+    hash = Math.imul(hash ^ name.charCodeAt(index), 0x01000193);
   let check = '';
-  for (let index = 0; index < CHECK; index++) check += ALPHABET.charAt((hash >>> (8 + 6 * index)) & 63);
+  for (let index = 0; index < CHECKSUM_LENGTH; index++)
+    check += ALPHABET.charAt((hash >>> (8 + 6 * index)) & 63);
   return check;
 }
 
 /** Who a user is: not empty, finite; 7 and '7' are the same user. */
 export type UserId = string | number;
 
-/** How the names of users' rooms begin; no other room may be called so, whoever chooses its name. */
-const PREFIX = 'flask-socket:user:';
+/** The prefix of users' rooms; `roomName` refuses it in other names. */
+const USER_PREFIX = 'flask-socket:user:';
 
-/** Where a socket's data says whose it is, for other processes to see. */
+/** The key of the user's id in a socket's `data`, which other processes can read. */
 export const USER_ID = 'flask-socket:user';
 
 /** The room of a user, made by {@link user}. An object, so that no text of a client can be one. */
@@ -132,7 +138,7 @@ export class UserRoom {
   constructor(id: UserId) {
     const isId = typeof id === 'string' ? id !== '' : typeof id === 'number' && Number.isFinite(id);
     if (!isId) throw failure('FSK_INVALID_USER', printableValue(id));
-    this.#name = `${PREFIX}${id}`;
+    this.#name = `${USER_PREFIX}${id}`;
   }
 
   /** The room's name on the wire. */
@@ -166,5 +172,5 @@ export function user(id: UserId): UserRoom {
 
 /** Whether a room of this name is that of a user. */
 export function isUserRoom(name: string): boolean {
-  return name.startsWith(PREFIX);
+  return name.startsWith(USER_PREFIX);
 }

@@ -28,27 +28,27 @@ export function args<T extends unknown[]>(...values: T): Args<T> {
   return Args.from(values) as Args<T>;
 }
 
-/** What goes on the wire for a value: `args(…)` spread, `undefined` nothing, anything else itself. */
+/** The arguments for a value: those of `args(…)`, none for `undefined`, otherwise the value. */
 export function toArguments(value: unknown): readonly unknown[] {
   if (value instanceof Args) return value;
   return value === undefined ? [] : [value];
 }
 
-/** The result of a handler that returned `original`, after somebody made a plain array of it: still as many arguments. */
+/** Turns a result back into `Args`, if an interceptor made a plain array of the handler's `original`. */
 export function asArgs(result: unknown, original: Args | undefined): unknown {
   const isCopy = Array.isArray(result) && !(result instanceof Args) && result.length === original?.length;
   return isCopy && !result.includes(original) ? Args.from(result) : result;
 }
 
-/** The reverse, for what a client answered: one value, several as an array, none as `undefined`. */
+/** The value of a client's acknowledgement: one value, several as an array, none as `undefined`. */
 export function fromArguments(values: readonly unknown[]): unknown {
   return values.length > 1 ? values : values[0];
 }
 
-/** An event ready to go: the name, then its arguments. */
+/** An event to be sent: its name, then its arguments. */
 export type Outgoing = readonly [event: string, ...values: unknown[]];
 
-/** A function among the values is refused: socket.io would take it for the callback of a broadcast. */
+/** Throws for a function among the values: socket.io would take it for the callback of a broadcast. */
 export function outgoingOf({ event, data }: { event: string; data?: unknown }, place: string): Outgoing {
   const values = toArguments(data);
   if (values.some((value) => typeof value === 'function'))
@@ -61,7 +61,7 @@ export function unnamedEvent({ json }: { json?: boolean }): string {
   return json ? 'json' : 'message';
 }
 
-/** What socket.io's own listeners hear of, on the server: a client may be sent it, but must not send it. */
+/** Emitted by socket.io itself on the server: clients may receive it, but must not send it. */
 const ERROR = 'error';
 
 /** Whether a name may be that of an event that goes to clients. */
@@ -74,7 +74,7 @@ export function isDispatchable(name: unknown): name is string {
   return isEventName(name) && name !== ERROR;
 }
 
-/** The name as given, or an error that says where it stands. */
+/** Returns the name; throws an error with its place if it is invalid. */
 export function checkEventName(name: unknown, place: string): string {
   if (typeof name !== 'string' || name === '' || name.length > MAX_EVENT_NAME) {
     throw failure('FSK_INVALID_EVENT', place);

@@ -19,7 +19,7 @@ export const RESERVED_EVENTS: ReadonlySet<string> = new Set([
   'removeListener',
 ]);
 
-/** The types of packets of the Socket.IO protocol: socket.io-parser's, which the emitter does without. */
+/** socket.io-parser's types of packets; the emitter does not load that package. */
 export const PacketType = {
   CONNECT: 0,
   DISCONNECT: 1,
@@ -30,26 +30,26 @@ export const PacketType = {
   BINARY_ACK: 6,
 } as const satisfies typeof Parsers;
 
-/** What a refused client hears when nothing better was said (python-socketio's sentence). */
+/** The default error of a refused client (python-socketio's sentence). */
 export const CONNECTION_REJECTED = 'Connection rejected by server';
 
-/** What a client hears of an error whose text may hold internals. */
+/** Sent to clients in place of an error whose text may hold internals. */
 export const INTERNAL_ERROR = 'Internal server error';
 
-/** What Socket.IO answers to a namespace that does not exist. */
+/** Socket.IO's error for a namespace that does not exist. */
 export const INVALID_NAMESPACE = 'Invalid namespace';
 
 /** The event with which Nest reports a failed handler to its client. */
 export const EXCEPTION_EVENT = 'exception';
 
-/** What a client hears, and what `@OnDisconnect()` is told, when `request.expiresAt` has come. */
+/** The error for the client, and the reason for `@OnDisconnect()`, when `request.expiresAt` has passed. */
 export const EXPIRED = { status: 'error', message: 'Connection expired', code: 'EXPIRED' } as const;
 export const EXPIRED_REASON = 'expired';
 
 /** How long option `identify` may take, in milliseconds. */
 export const IDENTIFY_TIMEOUT = 10_000;
 
-/** Node's timers cannot wait for longer, in milliseconds: some 24 days. */
+/** The limit of Node's timers, in milliseconds: some 24 days. */
 export const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** How long a client may be away and be recovered, in milliseconds (Socket.IO's default). */

@@ -1,50 +1,49 @@
 import { isBoxedPrimitive } from 'node:util/types';
 import { failure, type FlaskSocketError } from './errors.js';
 
-/** Where this copy of the package lies. A bundle may not know. */
+/** The folder of this copy of the package; unknown in a bundle. */
 export const HERE: string = URL.canParse('..', import.meta.url)
   ? decodeURI(new URL('..', import.meta.url).href.replace(/^file:\/\//, ''))
   : 'a bundle';
 
-/** Under this key a copy marks what is its own, so that another one can tell. */
+/** The key under which a copy marks its own objects, so that another copy can recognize them. */
 export const COPY = Symbol.for('nestjs-flask-socket copy');
 
 const SERVING = Symbol.for('nestjs-flask-socket serving');
 
-/** By the place of a copy: whether a handler of it is running here. */
+/** For each copy, by its folder: whether one of its handlers is running. */
 type Serving = Map<string, () => boolean>;
 
-/** The copies that serve in this process. They cannot import each other: they have nothing in common but this. */
+/** The copies in use in this process. They cannot import each other, so `globalThis` holds the list. */
 function serving(): Serving {
   const shared = globalThis as { [SERVING]?: Serving };
   return (shared[SERVING] ??= new Map<string, () => boolean>());
 }
 
-/** Lets the other copies know that this one serves, and when one of its handlers is running. */
+/** Adds this copy to the list. */
 export function serve(isHandling: () => boolean): void {
   serving().set(HERE, isHandling);
 }
 
-/** The place of another copy, if a handler of that one is running. */
+/** The folder of another copy, if one of its handlers is running. */
 export function copyThatHandles(): string | undefined {
   const other = [...serving()].find(([place, isHandling]) => place !== HERE && isHandling());
   return other?.[0];
 }
 
-/** The place of another copy that marked a thing as its own. */
+/** The folder of the other copy that marked an object as its own. */
 export function otherCopyOf(marked: unknown): string | undefined {
   return typeof marked === 'string' && marked !== HERE ? marked : undefined;
 }
 
-/** The error of a thing that belongs to another copy. */
+/** The error for an object of another copy. */
 export function twoCopies(what: string, place: string): FlaskSocketError {
   return failure('FSK_TWO_COPIES', what, place, HERE);
 }
 
 /**
- * A copy of a value as JSON would bring it to a client: `toJSON()` has been called, what JSON leaves out is left out,
- * what it has no word for is null; only bytes stay bytes. Nothing is shared with the original. Throws a RangeError for
- * what is cyclic or too deep, a TypeError for a BigInt.
+ * A deep copy of a value as JSON would encode it: `toJSON()` is called, functions and the like are left out, NaN is
+ * null; but bytes stay bytes. Throws a RangeError for a value that is cyclic or too deep, a TypeError for a BigInt.
  */
 export function plain(value: unknown, key: string | number = ''): unknown {
   if (isBytes(value)) return copyOfBytes(value);
@@ -56,7 +55,7 @@ export function plain(value: unknown, key: string | number = ''): unknown {
   return typeof given === 'function' || typeof given === 'symbol' ? undefined : given;
 }
 
-/** What stands for a value in JSON, by its own account; of an object around a primitive, that. */
+/** The result of `toJSON()`, if there is one; a boxed primitive is unboxed. */
 function jsonOf(value: unknown, key: string): unknown {
   const { toJSON } = (value ?? {}) as { toJSON?: unknown };
   const given: unknown = typeof toJSON === 'function' ? toJSON.call(value, key) : value;
@@ -72,7 +71,7 @@ function plainObject(value: object): object {
 const isBytes = (value: unknown): value is ArrayBuffer | ArrayBufferView =>
   ArrayBuffer.isView(value) || value instanceof ArrayBuffer;
 
-/** The same bytes, which nobody else can change. */
+/** A copy of bytes that shares no memory with the original. */
 export function copyOfBytes(bytes: ArrayBuffer | ArrayBufferView): Buffer {
   if (!ArrayBuffer.isView(bytes)) return Buffer.from(bytes.slice(0));
   const { buffer, byteOffset, byteLength } = bytes;

@@ -3,7 +3,7 @@ import { CONNECTION_REJECTED } from './constants.js';
 const MODULE = 'FlaskSocketModule';
 
 /** Every error of the library: code → *what happened. Where. What to do.* */
-const SENTENCES = {
+const MESSAGES = {
   FSK_UNKNOWN_OPTION: (option: string, nearest?: string, owner: string = MODULE) =>
     `Unknown option "${option}" of ${owner}.${nearest ? ` Did you mean "${nearest}"?` : ''} They are listed on the page "Options" of the documentation${owner === MODULE ? '; raw Socket.IO options go into "server"' : ''}.`,
   FSK_INVALID_OPTION: (option: string, problem: string, owner: string = MODULE) =>
@@ -128,10 +128,10 @@ const SENTENCES = {
 } as const;
 
 /** The codes of the library's errors, each explained in docs/reference/errors.md. */
-export type FlaskSocketErrorCode = keyof typeof SENTENCES;
+export type FlaskSocketErrorCode = keyof typeof MESSAGES;
 
 /** Every code, for documentation and tests. */
-export const ERROR_CODES = Object.keys(SENTENCES) as FlaskSocketErrorCode[];
+export const ERROR_CODES = Object.keys(MESSAGES) as FlaskSocketErrorCode[];
 
 /**
  * An error of the library itself (yours pass through unchanged): `message` says what happened, where, and what
@@ -160,25 +160,25 @@ export class FlaskSocketError extends Error {
   }
 }
 
-/** The error of a code, its sentence filled in. */
+/** The error of a code, its messageOf filled in. */
 export function failure<C extends FlaskSocketErrorCode>(
   code: C,
-  ...details: Parameters<(typeof SENTENCES)[C]>
+  ...details: Parameters<(typeof MESSAGES)[C]>
 ): FlaskSocketError {
-  return new FlaskSocketError(code, sentence(code, details));
+  return new FlaskSocketError(code, messageOf(code, details));
 }
 
-/** The same, with the error behind it. */
+/** The same, with its cause. */
 export function failureFrom<C extends FlaskSocketErrorCode>(
   cause: unknown,
   code: C,
-  ...details: Parameters<(typeof SENTENCES)[C]>
+  ...details: Parameters<(typeof MESSAGES)[C]>
 ): FlaskSocketError {
-  return new FlaskSocketError(code, sentence(code, details), { cause });
+  return new FlaskSocketError(code, messageOf(code, details), { cause });
 }
 
-function sentence(code: FlaskSocketErrorCode, details: readonly unknown[]): string {
-  return (SENTENCES[code] as (...details: readonly unknown[]) => string)(...details);
+function messageOf(code: FlaskSocketErrorCode, details: readonly unknown[]): string {
+  return (MESSAGES[code] as (...details: readonly unknown[]) => string)(...details);
 }
 
 /**

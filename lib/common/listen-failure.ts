@@ -7,9 +7,9 @@ const REASONS: ReadonlyMap<unknown, string> = new Map([
   ['ENOTFOUND', 'there is no host of this name'],
 ]);
 
-/** What a server says that could not listen, where the remedy is another port or host; else the error as it came. */
+/** The error of a server that could not listen, if another port or host helps; else the original error. */
 export function listenFailure(error: unknown, { host, port }: { host: string; port: number }): unknown {
-  const why = error instanceof Error && 'code' in error ? REASONS.get(error.code) : undefined;
+  const reason = error instanceof Error && 'code' in error ? REASONS.get(error.code) : undefined;
   const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
-  return why === undefined ? error : failureFrom(error, 'FSK_CANNOT_LISTEN', address, why);
+  return reason === undefined ? error : failureFrom(error, 'FSK_CANNOT_LISTEN', address, reason);
 }

@@ -9,10 +9,10 @@ export interface FlaskSocketLogger {
   debug?(message: string): unknown;
 }
 
-/** Where log lines go that nobody wants. */
+/** Discards all log lines. */
 export const SILENT: FlaskSocketLogger = { log: () => {}, error: () => {}, warn: () => {}, debug: () => {} };
 
-/** What the library writes to. Lines of one `place` may come as often as clients like: they are counted and limited. */
+/** The library's log. Lines with a `place` can be caused by clients: they are limited for each place. */
 export interface Log extends FlaskSocketLogger {
   error(line: string, place?: string): unknown;
   warn(line: string, place?: string): unknown;
@@ -21,13 +21,13 @@ export interface Log extends FlaskSocketLogger {
 
 type Level = 'log' | 'error' | 'warn' | 'debug';
 
-/** So many lines of one place are written in a minute; the others are counted. */
+/** The lines of one place that are written in a minute; the others are counted. */
 const BURST = 10;
 const MINUTE = 60_000;
-/** So many places are told apart; those that follow share one. */
-const PLACES = 1_000;
+/** The most places that are limited separately; further ones share one limit. */
+const MAX_PLACES = 1_000;
 /** The longest line, in characters. */
-const LONGEST = 16_384;
+const MAX_LINE = 16_384;
 
 interface Place {
   readonly level: Level;
@@ -36,12 +36,12 @@ interface Place {
 }
 
 /**
- * The one way to the application's logger. Nothing that it does is thrown or rejects; what it does not take goes to
- * the standard error. Nor can a client fill the log: see {@link Log}.
+ * Writes to the application's logger. A logger that throws or rejects is harmless: its line goes to the standard error.
+ * Clients cannot fill the log: see {@link Log}.
  */
 export class GuardedLog implements Log {
   readonly #places = new Map<string, Place>();
-  #minute: NodeJS.Timeout | undefined;
+  #flushTimer: NodeJS.Timeout | undefined;
 
   constructor(private readonly target: () => FlaskSocketLogger) {}
 
@@ -61,10 +61,10 @@ export class GuardedLog implements Log {
     this.#limit('debug', line, place);
   }
 
-  /** Says how many lines were left out; at the end of the minute, and at that of the application. */
+  /** Logs how many lines were left out: at the end of each minute, and when the application ends. */
   readonly flush = (): void => {
-    clearTimeout(this.#minute);
-    this.#minute = undefined;
+    clearTimeout(this.#flushTimer);
+    this.#flushTimer = undefined;
     const places = [...this.#places.values()];
     this.#places.clear();
     for (const { level, count, last } of places) {
@@ -81,8 +81,8 @@ export class GuardedLog implements Log {
   }
 
   #placeOf(level: Level, name: string): Place {
-    this.#minute ??= setTimeout(this.flush, MINUTE).unref();
-    const key = this.#places.size < PLACES ? `${level} ${name}` : level;
+    this.#flushTimer ??= setTimeout(this.flush, MINUTE).unref();
+    const key = this.#places.size < MAX_PLACES ? `${level} ${name}` : level;
     const known = this.#places.get(`${level} ${name}`) ?? this.#places.get(key);
     if (known) return known;
     const place: Place = { level, count: 0, last: '' };
@@ -91,8 +91,8 @@ export class GuardedLog implements Log {
   }
 
   #write(level: Level, line: string): void {
-    const cut = line.length > LONGEST ? `${line.slice(0, LONGEST)}…` : line;
-    const failed = (thrown: unknown) => writeOtherwise(cut, thrown);
+    const cut = line.length > MAX_LINE ? `${line.slice(0, MAX_LINE)}…` : line;
+    const failed = (thrown: unknown) => writeToStderr(cut, thrown);
     try {
       const logger = this.target();
       const written = level === 'debug' ? logger.debug?.(cut) : logger[level](cut);
@@ -103,11 +103,11 @@ export class GuardedLog implements Log {
   }
 }
 
-function writeOtherwise(line: string, thrown: unknown): void {
+function writeToStderr(line: string, thrown: unknown): void {
   try {
     // oxlint-disable-next-line no-console -- the application's logger is what failed
     console.error(`${line}\nThe logger did not take this line. ${describeThrown(thrown)}`);
   } catch {
-    // nobody is left to tell
+    // there is nowhere left to write
   }
 }

@@ -4,13 +4,13 @@ import { printableValue } from './printable.js';
 
 const VALID = /^\/[^\s,?#*]*$/;
 const PARAMETER = /^:([A-Za-z_]\w*)$/;
-/** What looks like a parameter and is none, since it is not a whole segment: `/job-:id`, `/job/:id.json`. */
+/** Invalid parameters, which are not a whole segment: `/job-:id`, `/job/:id.json`. */
 const BROKEN_PARAMETER = /[-.~+(]:[A-Za-z_]|\/:(?![A-Za-z_]\w*(?:\/|$))/;
 
 /** The values of a namespace's parameters: `/job/:id` connected as `/job/7` → `{ id: '7' }`. */
 export type NamespaceParams = Readonly<Record<string, string>>;
 
-/** The namespace as given, or the boot fails: `place` says where it stands. */
+/** Returns the namespace; throws an error with its `place` if it is invalid. */
 export function checkNamespace(namespace: unknown, place: string): string {
   if (namespace === ANY) return ANY;
   if (typeof namespace !== 'string' || !VALID.test(namespace) || isBroken(namespace)) {
@@ -23,7 +23,7 @@ function isBroken(namespace: string): boolean {
   return namespace.includes(':') && BROKEN_PARAMETER.test(namespace);
 }
 
-/** A namespace that clients can be in: neither `*` nor one with parameters. */
+/** The same, for a namespace that clients can connect to: neither `*` nor one with parameters. */
 export function checkConcreteNamespace(namespace: unknown, place: string): string {
   const name = checkNamespace(namespace, place);
   if (name === ANY || isPattern(name)) {
@@ -37,9 +37,8 @@ export function isPattern(namespace: string): boolean {
   return namespace.includes('/:');
 }
 
-/** Reads the parameters of one pattern out of concrete namespaces. */
+/** Matches namespaces with a pattern (`/job/:id`) and reads its parameters. */
 export class NamespacePattern {
-  /** What a namespace has to fit. */
   readonly expression: RegExp;
   readonly #names: string[] = [];
 
@@ -48,7 +47,7 @@ export class NamespacePattern {
     this.expression = new RegExp(`^${segments.join('/')}$`);
   }
 
-  /** The parameters of a namespace that fits, else nothing. */
+  /** The parameters of a namespace; `undefined` if it does not match. */
   match(namespace: string): NamespaceParams | undefined {
     const found = this.expression.exec(namespace);
     if (!found) return undefined;

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { failure } from './errors.js';
 
 /**
- * The file of a package that may be missing. It is looked for as a peer of this package, then from the application's
- * main script: this package may be linked into the application, and its own folder then knows nothing of it.
+ * The file of a package that may be missing. It is resolved from this package, then from the application's main script:
+ * if this package is linked into the application, it does not see the application's packages.
  */
 export function findPackage(name: string): string | undefined {
   const places = [import.meta.url, process.argv[1] ?? join(process.cwd(), 'main.js')];
@@ -15,14 +15,14 @@ export function findPackage(name: string): string | undefined {
   return undefined;
 }
 
-/** Throws `FSK_MISSING_PACKAGE`, once for all packages that the application has to install; `user` needs them. */
-export function demand(names: readonly string[], user: string): void {
+/** Throws `FSK_MISSING_PACKAGE` with the names of all missing packages; `user` is what needs them. */
+export function requirePackages(names: readonly string[], user: string): void {
   const missing = names.filter((name) => findPackage(name) === undefined);
   if (missing.length > 0) throw failure('FSK_MISSING_PACKAGE', missing, user);
 }
 
-/** What a package exports that is known to be there. */
-export function load(name: string): unknown {
+/** The exports of a package that is installed. */
+export function loadPackage(name: string): unknown {
   return createRequire(import.meta.url)(findPackage(name) ?? name);
 }
 

@@ -1,19 +1,19 @@
 import { ANY } from './constants.js';
 import { printable } from './printable.js';
 
-/** The origins of pages, one or several, as option `corsAllowedOrigins` names them. */
+/** A parsed entry of option `corsAllowedOrigins`. */
 interface Pattern {
   protocol: string;
   port: string;
-  /** What the host is, or with `*.` before it what it ends with. */
+  /** The host, or its end if the entry has a wildcard. */
   host: string;
   hasSubdomains: boolean;
 }
 
-/** `https://app.example`, or `https://*.app.example` for what is below it. */
+/** `https://app.example`, or `https://*.app.example` for its subdomains. */
 const ORIGIN = /^([a-z][a-z0-9+.-]*:\/\/)(\*\.)?([^*]+)$/i;
 
-/** Scheme, host and port in their normal form; nothing for `null`, for files and for what is no origin. */
+/** A normalized origin; `undefined` for `null`, files and invalid origins. */
 export function originOf(text: string): string | undefined {
   const pattern = text.includes('*') ? undefined : patternOf(text);
   return pattern && `${pattern.protocol}//${pattern.host}${pattern.port && `:${pattern.port}`}`;
@@ -26,7 +26,7 @@ export function allowsOrigin(list: readonly string[], origin: string): boolean {
   return wanted !== undefined && list.some((text) => fits(patternOf(text), wanted));
 }
 
-/** What is wrong with an origin that no page can have, and what to write instead. */
+/** The problem of an origin that no page can have, and the advice; `undefined` for a valid one. */
 export function problemOfOrigin(text: string): string | undefined {
   if (text === ANY || patternOf(text)) return undefined;
   return `names ${printable(text)}, which no page can have: ${adviceFor(text)}`;

@@ -1,14 +1,13 @@
 import { inspect } from 'node:util';
 
-/** So much of a client's value is shown, and so much of an error's message, in characters. */
-const LONGEST = 200;
-const LONGEST_MESSAGE = 2_000;
-/** So many frames of a stack are shown, and so much of one. */
-const FRAMES = 50;
-const LONGEST_FRAME = 500;
+/** The most characters shown of a client's value, and of an error's message. */
+const MAX_VALUE = 200;
+const MAX_MESSAGE = 2_000;
+/** The most frames of a stack that are shown, and the most characters of one. */
+const MAX_FRAMES = 50;
+const MAX_FRAME = 500;
 
-/** How an object is looked at. */
-const LOOK = {
+const INSPECT_OPTIONS = {
   depth: 1,
   breakLength: Infinity,
   maxArrayLength: 5,
@@ -16,7 +15,7 @@ const LOOK = {
   customInspect: false,
 };
 
-/** Control characters, line breaks, and what turns the direction of the text after it. */
+/** Control characters, line breaks, and characters that change the direction of text. */
 const UNPRINTABLE =
   // oxlint-disable-next-line no-control-regex -- control characters are what this looks for
   /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
@@ -25,15 +24,15 @@ const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16
 
 /** A client's text for a log line: quoted, on one line, without control characters, cut at 200. */
 export function printable(value: unknown): string {
-  return `'${oneLine(cut(safeString(value), LONGEST))}'`;
+  return `'${oneLine(cut(safeString(value), MAX_VALUE))}'`;
 }
 
-/** Any value for a message: text quoted, simple values as they are, of others what they are (they may hold secrets). */
+/** A value for a message: text quoted, other primitives as they are, of objects only the type (they may hold secrets). */
 export function printableValue(value: unknown): string {
   if (typeof value === 'string') return printable(value);
   if (typeof value === 'function') return 'a function';
   if (typeof value !== 'object' || value === null || value instanceof Date)
-    return shorten(String(value), LONGEST);
+    return shorten(String(value), MAX_VALUE);
   return safely(() => Array.isArray(value)) ? 'an array' : `an object (${nameOfClass(value) ?? 'Object'})`;
 }
 
@@ -48,10 +47,10 @@ export function oneLine(text: string): string {
 }
 
 /** How many causes of an error a log shows. */
-const CAUSES = 3;
+const MAX_CAUSES = 3;
 
-/** What a log shows of something thrown, which need not be an Error: message on one line, then the stack, its causes. */
-export function describeThrown(thrown: unknown, causes = CAUSES): string {
+/** A thrown value for a log: its message on one line, then the stack and the causes. */
+export function describeThrown(thrown: unknown, causes = MAX_CAUSES): string {
   const summary = summarizeThrown(thrown);
   const { stack, cause } = partsOf(thrown) ?? {};
   return [
@@ -65,13 +64,13 @@ export function describeThrown(thrown: unknown, causes = CAUSES): string {
 export function summarizeThrown(thrown: unknown): string {
   const error = partsOf(thrown);
   if (!error) return `a value that is no Error was thrown: ${shownValue(thrown)}`;
-  return `${shorten(error.name, LONGEST)}: ${shorten(error.message, LONGEST_MESSAGE)}`;
+  return `${shorten(error.name, MAX_VALUE)}: ${shorten(error.message, MAX_MESSAGE)}`;
 }
 
-/** The name of something thrown: of an Error its own, or its class's where it has no other. */
+/** The name of a thrown value: that of an Error, or of its class if it is just `Error`. */
 export function nameOfThrown(thrown: unknown): string {
   const { name } = partsOf(thrown) ?? { name: typeof thrown };
-  return shorten(name, LONGEST);
+  return shorten(name, MAX_VALUE);
 }
 
 interface ErrorParts {
@@ -81,7 +80,7 @@ interface ErrorParts {
   cause: unknown;
 }
 
-/** What can be read of an Error; getters and proxies may throw. */
+/** Reads an Error's properties safely: getters and proxies may throw. */
 function partsOf(thrown: unknown): ErrorParts | undefined {
   if (!safely(() => thrown instanceof Error)) return undefined;
   const error = thrown as Error;
@@ -95,33 +94,33 @@ function partsOf(thrown: unknown): ErrorParts | undefined {
 }
 
 /**
- * The frames of a stack. It begins with the message, whose lines may look like frames: they are told apart by the
- * message itself. Where that has been changed since, nothing can tell, and the stack is shown on one line.
+ * The frames of a stack. It begins with the message, whose lines may look like frames, so the message is cut off. If it
+ * was changed after the stack was made, that is impossible, and the stack is shown on one line.
  */
 function framesOf(stack: string | undefined, thrown: unknown): string[] {
   if (!stack) return [];
   const frames = afterMessage(stack, partsOf(thrown)?.message ?? '');
-  if (frames === undefined) return [`    stack: ${shorten(stack, LONGEST_MESSAGE)}`];
+  if (frames === undefined) return [`    stack: ${shorten(stack, MAX_MESSAGE)}`];
   return frames
     .split('\n')
     .filter((line) => /^\s+at /.test(line))
-    .slice(0, FRAMES)
-    .map((line) => cut(line.replace(UNPRINTABLE, ''), LONGEST_FRAME));
+    .slice(0, MAX_FRAMES)
+    .map((line) => cut(line.replace(UNPRINTABLE, ''), MAX_FRAME));
 }
 
-/** What follows `Name: message` in a stack, if that is how it begins. */
+/** The part of a stack after `Name: message`; `undefined` if it does not begin so. */
 function afterMessage(stack: string, message: string): string | undefined {
   const first = stack.split('\n', 1)[0] ?? '';
-  if (!first.includes(':')) return stack.slice(first.length); // the message came later
+  if (!first.includes(':')) return stack.slice(first.length); // the stack was made before the message was set
   const header = message === '' ? '' : `${first.slice(0, first.indexOf(':'))}: ${message}`;
   const rest = stack.slice(header.length);
   return stack.startsWith(header) && (rest === '' || rest.startsWith('\n')) ? rest : undefined;
 }
 
-/** A thrown value as a console shows it, without calling anything of its own. */
+/** A thrown value as a console shows it, without calling its methods. */
 function shownValue(value: unknown): string {
   if (typeof value !== 'object' || value === null) return printable(value);
-  return shorten(safely(() => inspect(value, LOOK)) ?? 'an object that cannot be read', LONGEST);
+  return shorten(safely(() => inspect(value, INSPECT_OPTIONS)) ?? 'an object that cannot be read', MAX_VALUE);
 }
 
 /** One line of at most so many characters. */
@@ -136,7 +135,7 @@ function cut(text: string, longest: number): string {
 /** The name of an object's class, if it has one. */
 function nameOfClass(value: object): string | undefined {
   const name = safely(() => (value as { constructor?: { name?: unknown } }).constructor?.name);
-  return typeof name === 'string' && name !== '' ? shorten(name, LONGEST) : undefined;
+  return typeof name === 'string' && name !== '' ? shorten(name, MAX_VALUE) : undefined;
 }
 
 function safeString(value: unknown): string {

@@ -26,17 +26,17 @@ export interface RemoteCall {
   timeout: number;
 }
 
-/** The clients of other processes, as far as a message queue reaches them. */
+/** The clients of other processes on the message queue. */
 export interface RemoteClients {
-  /** Speaks to the clients of a namespace that has none here. */
+  /** Sends a command for a namespace that has no clients here. */
   send(command: Command): void;
-  /** What a client of another process acknowledged; `undefined` if no process has that client. */
-  call(question: RemoteCall): Promise<readonly unknown[] | undefined>;
+  /** Resolves with the client's acknowledgement, or with `undefined` if no process has that client. */
+  call(request: RemoteCall): Promise<readonly unknown[] | undefined>;
   /** The clients of other processes in a room, or without one all of a namespace. */
   members(namespace: string, room: string | undefined): Promise<Members>;
 }
 
-/** Whom a command is for, as socket.io's adapters put it; no rooms: everybody in the namespace. */
+/** The recipients of a command, as in socket.io's adapters. No rooms: all clients of the namespace. */
 export interface Audience {
   nsp: string;
   rooms: readonly string[];
@@ -44,7 +44,7 @@ export interface Audience {
   flags?: EmitFlags;
 }
 
-/** What a process may want of the clients of others, without an answer. `parts`: where `values` cannot say all. */
+/** A command to the clients of other processes, without a response. `parts`: the encoded packet, see `portable.ts`. */
 export type Command =
   | { kind: 'emit'; to: Audience; values: readonly unknown[]; parts?: readonly unknown[] }
   | { kind: 'join' | 'leave'; to: Audience; rooms: readonly string[] }

@@ -6,7 +6,7 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
   );
 }
 
-/** `next(value)` now, or after `value` where it is a promise: no promise is made for what is there already. */
+/** Calls `next` with a value, or when a promise of it resolves. Makes no promise if there is none. */
 export function chain<T, R>(
   value: T | PromiseLike<T>,
   next: (value: T) => R | PromiseLike<R>,
@@ -14,7 +14,7 @@ export function chain<T, R>(
   return isThenable(value) ? value.then(next) : next(value);
 }
 
-/** Runs `attempt`; what it throws, now or later, goes to `failed`, whose result takes its place. */
+/** Runs `attempt`; if it throws or rejects, the result is that of `failed`. Makes no promise if there is none. */
 export function guarded<T>(
   attempt: () => T | PromiseLike<T>,
   failed: (thrown: unknown) => T | PromiseLike<T>,
@@ -27,7 +27,7 @@ export function guarded<T>(
   }
 }
 
-/** Marks what can be awaited, but runs on its own: nobody waits for it where a handler returns it. */
+/** Marks a thenable (a background task) that is not awaited if a handler returns it. */
 export const DETACHED = Symbol('nestjs-flask-socket detached');
 
 /** Whether a value is marked so. */
@@ -35,8 +35,8 @@ export function isDetached(value: object): boolean {
   return (value as { [DETACHED]?: unknown })[DETACHED] === true;
 }
 
-/** The promise, or a rejection with what `late()` makes when it has not settled after some milliseconds. */
-export function withinTime<T>(promise: PromiseLike<T>, milliseconds: number, late: () => Error): Promise<T> {
+/** The promise; rejects with the error of `late()` if it has not settled after some milliseconds. */
+export function withTimeout<T>(promise: PromiseLike<T>, milliseconds: number, late: () => Error): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(late()), milliseconds);
     const end = () => clearTimeout(timer);
@@ -49,5 +49,5 @@ export function withinTime<T>(promise: PromiseLike<T>, milliseconds: number, lat
 
 /** Resolves when the promise has settled, or after some milliseconds. */
 export async function waitFor(promise: PromiseLike<unknown>, milliseconds: number): Promise<void> {
-  await withinTime(promise, milliseconds, () => new Error('too late')).catch(() => {});
+  await withTimeout(promise, milliseconds, () => new Error('too late')).catch(() => {});
 }

@@ -6,7 +6,7 @@ import { DEFAULTS, type FlaskSocketOptions, type RecoveryOptions, type ResolvedO
 import { problemOfOrigin } from './origins.js';
 import { printableValue } from './printable.js';
 
-/** Says what is wrong with a value, or nothing. */
+/** Returns the problem of a value, if there is one. */
 export type Check = (value: unknown) => string | undefined;
 
 const must =
@@ -14,28 +14,28 @@ const must =
   (value) =>
     holds(value) ? undefined : `must be ${what}, not ${printableValue(value)}`;
 
-const aBoolean = must('true or false', (value) => typeof value === 'boolean');
+const isBoolean = must('true or false', (value) => typeof value === 'boolean');
 /** A number above 0. */
-export const aCount = must(
+export const positiveNumber = must(
   'a number above 0',
   (value) => typeof value === 'number' && value > 0 && Number.isFinite(value),
 );
-const aSize = must('a number of 0 or more', (value) => typeof value === 'number' && value >= 0);
-const anObject = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);
+const nonNegativeNumber = must('a number of 0 or more', (value) => typeof value === 'number' && value >= 0);
+const isObject = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);
 const stringsIn = (value: unknown) => Array.isArray(value) && value.every((item) => typeof item === 'string');
 
 const isUrl = (value: unknown) => typeof value === 'string' && /^[a-z][a-z0-9+.-]*:\/\//i.test(value);
 const isQueueAddress = (value: unknown) => {
-  if (!anObject(value)) return false;
+  if (!isObject(value)) return false;
   const { url, protocol = 'socket.io' } = value as { url?: unknown; protocol?: unknown };
   return isUrl(url) && (protocol === 'socket.io' || protocol === 'flask-socketio');
 };
 const isMiddleware = (value: unknown) => typeof value === 'function';
 const hasOpen = (value: unknown) =>
-  anObject(value) && typeof (value as { open?: unknown }).open === 'function';
+  isObject(value) && typeof (value as { open?: unknown }).open === 'function';
 
 const isRecovery = (value: unknown) => {
-  if (!anObject(value)) return false;
+  if (!isObject(value)) return false;
   const { maxDisconnectionDuration: time = 1, skipMiddlewares = false, ...rest } = value as RecoveryOptions;
   const isTime = typeof time === 'number' && time > 0 && Number.isFinite(time);
   return isTime && typeof skipMiddlewares === 'boolean' && Object.keys(rest).length === 0;
@@ -46,7 +46,7 @@ const anOriginCheck = must(
   (value) => typeof value === 'function',
 );
 
-/** What each option takes. */
+/** The check of each option. */
 export const CHECKS: Record<keyof FlaskSocketOptions, Check> = {
   path: must('a path like "/socket.io"', (value) => typeof value === 'string' && /^\/?[^\s?#]+$/.test(value)),
   messageQueue: must(
@@ -60,8 +60,8 @@ export const CHECKS: Record<keyof FlaskSocketOptions, Check> = {
     if (value === 'ws' || value === 'eiows') return undefined;
     throw failure('FSK_UNKNOWN_ENGINE', String(value), 'ws, eiows (npm install eiows)');
   },
-  asyncHandlers: aBoolean,
-  alwaysConnect: aBoolean,
+  asyncHandlers: isBoolean,
+  alwaysConnect: isBoolean,
   namespaces: (value) => {
     if (value === ANY) return undefined;
     if (!Array.isArray(value)) return `must be '*' or a list of namespaces, not ${printableValue(value)}`;
@@ -76,18 +76,18 @@ export const CHECKS: Record<keyof FlaskSocketOptions, Check> = {
       (Array.isArray(value) && value.length > 0 && value.every(isMiddleware)) ||
       hasOpen(value),
   ),
-  manageSession: aBoolean,
-  sessionRefresh: aSize,
-  sessionTimeout: aCount,
+  manageSession: isBoolean,
+  sessionRefresh: nonNegativeNumber,
+  sessionTimeout: positiveNumber,
   corsAllowedOrigins: (value) => {
     const list = typeof value === 'string' ? [value] : value;
     if (!stringsIn(list)) return anOriginCheck(value);
     return list.map(problemOfOrigin).find(Boolean);
   },
-  corsCredentials: aBoolean,
+  corsCredentials: isBoolean,
   cookie: must(
     'a name or an object',
-    (value) => (typeof value === 'string' && value !== '') || anObject(value),
+    (value) => (typeof value === 'string' && value !== '') || isObject(value),
   ),
   transports: must(
     "a list of 'polling' and 'websocket'",
@@ -96,13 +96,13 @@ export const CHECKS: Record<keyof FlaskSocketOptions, Check> = {
       value.length > 0 &&
       value.every((name) => name === 'polling' || name === 'websocket'),
   ),
-  allowUpgrades: aBoolean,
-  allowEIO3: aBoolean,
-  pingInterval: aCount,
-  pingTimeout: aCount,
-  maxHttpBufferSize: aCount,
-  httpCompression: aBoolean,
-  compressionThreshold: aSize,
+  allowUpgrades: isBoolean,
+  allowEIO3: isBoolean,
+  pingInterval: positiveNumber,
+  pingTimeout: positiveNumber,
+  maxHttpBufferSize: positiveNumber,
+  httpCompression: isBoolean,
+  compressionThreshold: nonNegativeNumber,
   serializer: must(
     "'default', 'msgpack' or a parser with Encoder and Decoder",
     (value) =>
@@ -114,31 +114,31 @@ export const CHECKS: Record<keyof FlaskSocketOptions, Check> = {
     'true, false, or an object with maxDisconnectionDuration (above 0) and skipMiddlewares',
     (value) => typeof value === 'boolean' || isRecovery(value),
   ),
-  shutdownTimeout: aSize,
-  logger: must('a logger (log, error, warn) or false', (value) => value === false || anObject(value)),
-  debug: aBoolean,
-  server: must('an object', anObject),
+  shutdownTimeout: nonNegativeNumber,
+  logger: must('a logger (log, error, warn) or false', (value) => value === false || isObject(value)),
+  debug: isBoolean,
+  server: must('an object', isObject),
 };
 
 /** The names of the options, for documentation and tests. */
 export const OPTION_NAMES = Object.keys(CHECKS) as (keyof FlaskSocketOptions)[];
 
-/** The options that were given: one that is `undefined` was not. */
-export function given<T extends object>(options: T): T {
+/** The options without those that are `undefined`. */
+export function definedOptions<T extends object>(options: T): T {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
 }
 
-/** The options with defaults, or the error that fails the boot. */
+/** The options with their defaults. Throws for an unknown or invalid one. */
 export function resolveOptions(options: FlaskSocketOptions): ResolvedOptions {
   const { messageQueue } = options;
-  const chosen = given({ ...options, messageQueue: messageQueue === '' ? undefined : messageQueue }); // MESSAGE_QUEUE=
+  const chosen = definedOptions({ ...options, messageQueue: messageQueue === '' ? undefined : messageQueue }); // MESSAGE_QUEUE=
   checkAll(chosen, CHECKS);
-  refuseWildcardWithCredentials(chosen);
+  rejectWildcardWithCredentials(chosen);
   const resolved = { ...DEFAULTS, ...chosen } as ResolvedOptions;
   return { ...resolved, path: resolved.path.startsWith('/') ? resolved.path : `/${resolved.path}` };
 }
 
-/** Throws for an option that `owner` does not have, or that has a wrong value. */
+/** Throws for an unknown or invalid option of `owner`. */
 export function checkAll(options: object, checks: Readonly<Record<string, Check>>, owner?: string): void {
   for (const [name, value] of Object.entries(options)) {
     const check = Object.hasOwn(checks, name) ? checks[name] : undefined;
@@ -158,7 +158,7 @@ function nearest(name: string, names: readonly string[]): string | undefined {
   return names.find((option) => option.toLowerCase() === guess);
 }
 
-function refuseWildcardWithCredentials({ corsAllowedOrigins, corsCredentials }: FlaskSocketOptions): void {
+function rejectWildcardWithCredentials({ corsAllowedOrigins, corsCredentials }: FlaskSocketOptions): void {
   const everyone =
     corsAllowedOrigins === ANY || (Array.isArray(corsAllowedOrigins) && corsAllowedOrigins.includes(ANY));
   if (!everyone || corsCredentials !== true) return;

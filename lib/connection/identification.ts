@@ -11,7 +11,7 @@ import { ConnectionRefusedError, failure } from '../common/errors.js';
 import type { Log } from '../common/logger.js';
 import type { Identify } from '../common/options.js';
 import { describeThrown, nameOfThrown, printable } from '../common/printable.js';
-import { chain, guarded, isThenable, withinTime } from '../common/thenable.js';
+import { chain, guarded, isThenable, withTimeout } from '../common/thenable.js';
 import { user, USER_ID, type UserId } from '../common/address.js';
 import { type ClientState, type Connection, isExpired } from '../context/connection.js';
 import { authOf } from '../context/socket-request.js';
@@ -80,7 +80,7 @@ function callIdentify(identify: Identify, connection: Connection): Answer | Prom
   const request = new EventRequest(connection, { message: 'connect', args });
   request.isIdentifying = true;
   const answer = storage.run(request, identify, request);
-  return isThenable(answer) ? withinTime(answer, IDENTIFY_TIMEOUT, timeoutError) : answer;
+  return isThenable(answer) ? withTimeout(answer, IDENTIFY_TIMEOUT, timeoutError) : answer;
 }
 
 /** Stores the user's id in `socket.data`, which other processes can read. */

@@ -13,18 +13,18 @@ import { failure, failureFrom } from '../common/errors.js';
 import { checkConcreteNamespace } from '../common/namespace.js';
 import { printable } from '../common/printable.js';
 import type { Command } from '../common/remote-clients.js';
-import { ABSENT, BYTES, FRAGILE, traitsOf } from '../queue/codec.js';
+import { ABSENT, BYTES, BEYOND_MSGPACK, traitsOf } from '../queue/codec.js';
 
 /** An event, as an emitter's `emit` and `send` take it. */
-export interface Spoken {
+export interface OutgoingEvent {
   event: string;
   data: unknown;
   options: Recipients & EmitFlags & { callback?: unknown };
 }
 
-/** The command of a method that speaks; nothing where it is for nobody (an empty list of rooms). */
+/** The command of `emit` or `send`; `undefined` if it has no recipients (an empty list of rooms). */
 export function emitCommand(
-  { event, data, options }: Spoken,
+  { event, data, options }: OutgoingEvent,
   method: string,
   namespace: string,
 ): Command | undefined {
@@ -36,10 +36,10 @@ export function emitCommand(
   return { kind: 'emit', to: { nsp, rooms, except, flags: flagsOf(options) }, values };
 }
 
-/** An emitter does not know the servers' serializer: its values are as JSON has them, whatever the queue. */
+/** An emitter does not know the servers' serializer, so its values are encoded as JSON on every queue. */
 function asJson(outgoing: Outgoing, what: string): Outgoing {
   try {
-    return (traitsOf(outgoing) & ~(BYTES | FRAGILE | ABSENT)) === 0
+    return (traitsOf(outgoing) & ~(BYTES | BEYOND_MSGPACK | ABSENT)) === 0
       ? outgoing
       : (plain(outgoing) as Outgoing);
   } catch (cause) {
@@ -47,14 +47,14 @@ function asJson(outgoing: Outgoing, what: string): Outgoing {
   }
 }
 
-/** As an option, in the place of the options, or among the values, as with socket.io. */
+/** A callback may be an option, stand in place of the options, or be one of the values, as with socket.io. */
 function hasCallback(options: unknown, data: unknown): boolean {
   const { callback } = options as { callback?: unknown };
   const isCallable = (value: unknown) => typeof value === 'function';
   return (callback ?? undefined) !== undefined || isCallable(options) || toArguments(data).some(isCallable);
 }
 
-/** Everybody leaves a room. */
+/** All clients leave a room. */
 export function closeCommand(room: Room, namespace: string): Command {
   const name = roomName(room);
   return { kind: 'leave', to: { nsp: checked(namespace), rooms: [name], except: [] }, rooms: [name] };
@@ -68,16 +68,16 @@ export function roomCommand(
 ): Command {
   const name = roomName(room);
   if (kind === 'join' && isSid(name) && name !== sid) throw failure('FSK_ROOM_OF_ANOTHER', printable(name));
-  return { kind, to: only(sid, namespace), rooms: [name] };
+  return { kind, to: singleClient(sid, namespace), rooms: [name] };
 }
 
 /** One client's connection to a namespace ends. */
 export function disconnectCommand(sid: string, namespace: string): Command {
-  return { kind: 'disconnect', to: only(sid, namespace), close: false };
+  return { kind: 'disconnect', to: singleClient(sid, namespace), close: false };
 }
 
-/** A client that is not named would be everybody. */
-function only(sid: string, namespace: string) {
+/** Checks the sid: no room at all would mean all clients. */
+function singleClient(sid: string, namespace: string) {
   return { nsp: checked(namespace), rooms: [roomName(sid)], except: [] };
 }
 

@@ -4,10 +4,10 @@ import { failure } from '../common/errors.js';
 import { SILENT } from '../common/logger.js';
 import { checkConcreteNamespace } from '../common/namespace.js';
 import { DEFAULTS } from '../common/options.js';
-import { aCount, CHECKS, checkAll, given, type Check } from '../common/validate-options.js';
+import { positiveNumber, CHECKS, checkAll, definedOptions, type Check } from '../common/validate-options.js';
 import type { QueueOptions } from '../queue/queue.js';
 
-/** Where an emitter's messages go: the URL of a broker, or that with the protocol that its servers speak. */
+/** Where an emitter's messages go: the URL of a broker, or an object with the servers' protocol, too. */
 export type EmitterQueue =
   | string
   | {
@@ -54,10 +54,10 @@ export interface EmitterClient {
   namespace?: string;
 }
 
-/** How long the broker may take to take a message, in milliseconds. */
+/** How long the broker may take to accept a message, in milliseconds. */
 const TIMEOUT = 5_000;
 
-/** What an emitter works with. */
+/** The resolved options of an emitter. */
 export interface EmitterSetup {
   queue: QueueOptions;
   namespace: string | undefined;
@@ -69,20 +69,20 @@ const EMITTER_CHECKS: Record<keyof EmitterOptions, Check> = {
   queueSecret: CHECKS.queueSecret,
   namespace: (value) => void checkConcreteNamespace(value, 'option "namespace" of an emitter'),
   timeout: (value) =>
-    aCount(value) ?? (Number(value) > LONGEST_TIMER ? `must be at most ${LONGEST_TIMER}` : undefined),
+    positiveNumber(value) ?? (Number(value) > LONGEST_TIMER ? `must be at most ${LONGEST_TIMER}` : undefined),
 };
 
-/** The options with their defaults, or an error that names `owner`: who was given them. */
-export function setUp(queue: EmitterQueue, options: EmitterOptions, owner: string): EmitterSetup {
+/** The options with their defaults. Throws an error that names `owner`, the function that got them. */
+export function resolveEmitter(queue: EmitterQueue, options: EmitterOptions, owner: string): EmitterSetup {
   checkQueue(queue, owner);
-  const chosen = given(options);
+  const chosen = definedOptions(options);
   checkAll(chosen, EMITTER_CHECKS, owner);
   const { channel = DEFAULTS.channel, queueSecret: secret, namespace, timeout = TIMEOUT } = chosen;
   const address = typeof queue === 'string' ? { url: queue } : queue;
   return { queue: { ...address, channel, secret, logger: SILENT }, namespace, timeout };
 }
 
-/** What a server takes, but for an adapter: that can only serve. */
+/** Accepts what a server does, except for an adapter factory. */
 function checkQueue(queue: unknown, owner: string): void {
   const problem =
     typeof queue === 'function'

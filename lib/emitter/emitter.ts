@@ -4,7 +4,7 @@ import { DEFAULT_NAMESPACE } from '../common/constants.js';
 import { printable } from '../common/printable.js';
 import type { EmitParameters, EventName, ServerEvents } from '../common/typed-events.js';
 import { checkScheme } from '../queue/back-ends.js';
-import { closeCommand, disconnectCommand, emitCommand, roomCommand, type Spoken } from './commands.js';
+import { closeCommand, disconnectCommand, emitCommand, roomCommand, type OutgoingEvent } from './commands.js';
 import {
   type EmitterClient,
   type EmitterEmitOptions,
@@ -12,15 +12,15 @@ import {
   type EmitterQueue,
   type EmitterSendOptions,
   type EmitterSetup,
-  setUp,
+  resolveEmitter,
 } from './emitter-options.js';
 import { Outbox } from './outbox.js';
 
 /**
- * Speaks to the clients of Socket.IO servers from a process that is none, through the servers' message queue; made by
- * {@link createEmitter}. A call with a mistake in it throws at once. Otherwise it returns a promise, which resolves
- * when the broker has taken the message and rejects with `FSK_NOT_SENT` if it has not in time (option `timeout`); who
- * does not wait for it is not disturbed by an outage. The order of the calls is kept.
+ * Emits to the clients of Socket.IO servers from a process without a server, through the servers' message queue; made
+ * by {@link createEmitter}. Invalid arguments throw at once. Otherwise a call returns a promise, which resolves when the
+ * broker has accepted the message and rejects with `FSK_NOT_SENT` if it has not in time (option `timeout`). A rejection
+ * that is not awaited is never unhandled. The order of the calls is kept.
  *
  * @see docs/message-queues.md#in-plain-node
  * @example
@@ -49,12 +49,12 @@ export class Emitter {
     ...rest: EmitParameters<ServerEvents, E, EmitterEmitOptions>
   ): Promise<void> {
     const [data, options] = rest;
-    return this.speak({ event, data, options: options ?? {} }, 'emit');
+    return this.emitEvent({ event, data, options: options ?? {} }, 'emit');
   }
 
   /** Sends a `message` event, or with `{ json: true }` a `json` event. Otherwise as `emit`. */
   send(data: unknown, options: EmitterSendOptions = {}): Promise<void> {
-    return this.speak({ event: unnamedEvent(options), data, options }, 'send');
+    return this.emitEvent({ event: unnamedEvent(options), data, options }, 'send');
   }
 
   /** Puts a client into a room. */
@@ -63,13 +63,13 @@ export class Emitter {
     return this.#outbox.publish(command, `joinRoom(${printable(room)})`);
   }
 
-  /** Puts a client out of a room. */
+  /** Removes a client from a room. */
   leaveRoom(room: Room, client: EmitterClient): Promise<void> {
     const command = roomCommand('leave', room, { namespace: this.#namespace, ...client });
     return this.#outbox.publish(command, `leaveRoom(${printable(room)})`);
   }
 
-  /** Puts everybody out of a room of a namespace. */
+  /** Removes all clients from a room of a namespace. */
   closeRoom(room: Room, { namespace = this.#namespace }: { namespace?: string } = {}): Promise<void> {
     return this.#outbox.publish(closeCommand(room, namespace), `closeRoom(${printable(room)})`);
   }
@@ -80,8 +80,8 @@ export class Emitter {
   }
 
   /**
-   * Waits for what is under way and ends the connection, in bounded time; later calls throw `FSK_EMITTER_CLOSED`. A
-   * process that forgets it is kept alive for 10 seconds after its last call.
+   * Waits for pending messages and closes the connection, in bounded time; later calls throw `FSK_EMITTER_CLOSED`.
+   * Without it, the process stays alive for 10 seconds after the last call.
    */
   close(): Promise<void> {
     return this.#outbox.close();
@@ -92,13 +92,13 @@ export class Emitter {
     return this.close();
   }
 
-  /** @internal Loads the back end, without connecting. Rejects what the configuration got wrong. */
+  /** @internal Loads the back end without connecting. Rejects for a wrong configuration. */
   async load(): Promise<void> {
     await this.#outbox.load();
   }
 
-  /** @internal `emit`, with what its types would not let pass. */
-  speak(spoken: Spoken, method: string): Promise<void> {
+  /** @internal `emit` without the checks of its types. */
+  emitEvent(spoken: OutgoingEvent, method: string): Promise<void> {
     const command = emitCommand(spoken, method, this.#namespace);
     return command
       ? this.#outbox.publish(command, `${method}(${printable(spoken.event)})`)
@@ -108,8 +108,7 @@ export class Emitter {
 
 /**
  * An emitter to the clients of the servers on a message queue, in plain Node: it loads neither Nest nor Socket.IO.
- * `queue` and `channel` are those of the servers. Connects with the first call. Throws what the configuration got
- * wrong.
+ * `queue` and `channel` are those of the servers. Connects with the first call. Throws for a wrong configuration.
  *
  * @see docs/message-queues.md#in-plain-node
  * @example
@@ -122,7 +121,7 @@ export class Emitter {
  * ```
  */
 export function createEmitter(queue: EmitterQueue, options: EmitterOptions = {}): Emitter {
-  const setup = setUp(queue, options, 'createEmitter()');
+  const setup = resolveEmitter(queue, options, 'createEmitter()');
   checkScheme(setup.queue);
   return new Emitter(setup);
 }

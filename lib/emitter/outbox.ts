@@ -4,22 +4,22 @@ import type { Command } from '../common/remote-clients.js';
 import { msgpack } from '../queue/codec.js';
 import { openBrokerLink, type OpenBrokerLink } from '../queue/open-queue.js';
 import { howToLogIn, isRefusedLogin, withoutPassword } from '../queue/queue-url.js';
-import type { Written } from '../queue/queue.js';
+import type { TopicMessage } from '../queue/queue.js';
 import type { EmitterSetup } from './emitter-options.js';
 
-/** A connection that nothing was sent through for so long is closed, in milliseconds: no process hangs on it. */
-const IDLE = 10_000;
+/** A connection unused for this long is closed, so that it does not keep the process alive; in milliseconds. */
+const IDLE_TIMEOUT = 10_000;
 
-/** At most so many messages wait for the broker. */
-const MOST = 100_000;
+/** The most messages that wait for the broker. */
+const MAX_WAITING = 100_000;
 
 /**
- * What an emitter sends, in the order of the calls, through one connection: made for the first message, closed when
- * there was none for a while, and made again.
+ * Publishes an emitter's messages in the order of the calls. Connects for the first message, disconnects when idle, and
+ * connects again for the next one.
  */
 export class Outbox {
   #loading: Promise<OpenBrokerLink> | undefined;
-  /** There once the back end was loaded; kept for its `write` when it is closed. */
+  /** Set when the back end has been loaded; its `write` is used also after the link was closed. */
   #opened: OpenBrokerLink | undefined;
   #isOpen = false;
   readonly #waiting = new Set<PendingMessage>();
@@ -30,30 +30,30 @@ export class Outbox {
 
   constructor(private readonly setup: Pick<EmitterSetup, 'queue' | 'timeout'>) {}
 
-  /** Loads the back end, without connecting. Rejects what the configuration got wrong. */
+  /** Loads the back end without connecting. Rejects for a wrong configuration. */
   load(): Promise<OpenBrokerLink> {
     return (this.#loading ??= openBrokerLink(this.setup.queue));
   }
 
-  /** Resolves when the broker has taken it. Throws what cannot be sent; rejects what was not taken in time. */
+  /** Resolves when the broker has accepted the message; rejects on a time-out. Throws if it cannot be encoded. */
   publish(command: Command, what: string): Promise<void> {
     if (this.#closed) throw failure('FSK_EMITTER_CLOSED', what);
     const { timeout } = this.setup;
     const late = () => this.#notSent(what, `did not take it within ${timeout} ms`, this.#opened?.link.reason);
     const message = new PendingMessage(command, { what, timeout, late, write: this.#opened?.write });
-    this.#follow(message);
-    const opened = this.#openedAndUp;
+    this.#track(message);
+    const opened = this.#connectedLink;
     if (opened) void this.#deliver(message, opened);
-    else if (this.#waiting.size < MOST) this.#waiting.add(message);
+    else if (this.#waiting.size < MAX_WAITING) this.#waiting.add(message);
     else
       message.settle(
-        this.#notSent(what, `is away, and ${MOST} messages wait for it`, this.#opened?.link.reason),
+        this.#notSent(what, `is away, and ${MAX_WAITING} messages wait for it`, this.#opened?.link.reason),
       );
     if (!this.#isOpen) void this.#open();
     return message.settled;
   }
 
-  /** Waits for what is under way, then closes the connection. */
+  /** Waits for pending messages, then closes the connection. */
   close(): Promise<void> {
     return (this.#closed ??= this.#close());
   }
@@ -64,22 +64,22 @@ export class Outbox {
     await this.#disconnected;
   }
 
-  /** The link, if a message may take it at once. */
-  get #openedAndUp(): OpenBrokerLink | undefined {
+  /** The link, if a message can be published at once. */
+  get #connectedLink(): OpenBrokerLink | undefined {
     const mayGo = this.#isOpen && this.#waiting.size === 0 && this.#opened?.link.state === 'up';
     return mayGo ? this.#opened : undefined;
   }
 
-  /** When nothing is under way, nobody needs the connection. */
-  #follow(message: PendingMessage): void {
+  /** Disconnects some time after the last pending message. */
+  #track(message: PendingMessage): void {
     clearTimeout(this.#idle);
     this.#inFlight.add(message);
-    const over = () => {
+    const settled = () => {
       this.#waiting.delete(message);
       this.#inFlight.delete(message);
-      if (this.#inFlight.size === 0) this.#idle = setTimeout(() => this.#disconnect(), IDLE).unref();
+      if (this.#inFlight.size === 0) this.#idle = setTimeout(() => this.#disconnect(), IDLE_TIMEOUT).unref();
     };
-    message.settled.then(over, over);
+    message.settled.then(settled, settled);
   }
 
   async #open(): Promise<void> {
@@ -87,8 +87,8 @@ export class Outbox {
     try {
       const opened = await this.load();
       this.#opened = opened;
-      opened.link.onUp(() => this.#flush(opened));
-      opened.link.open();
+      opened.link.onConnected(() => this.#flush(opened));
+      opened.link.connect();
     } catch (error) {
       this.#isOpen = false;
       for (const message of this.#waiting) message.settle(error as Error);
@@ -111,8 +111,8 @@ export class Outbox {
   async #deliver(message: PendingMessage, opened: OpenBrokerLink): Promise<void> {
     try {
       const { link, write } = opened;
-      const { topic, payload } = message.written(write);
-      await link.deliver(topic, payload);
+      const { topic, payload } = message.encode(write);
+      await link.publishNow(topic, payload);
       message.settle();
     } catch (error) {
       const isOurs = error instanceof FlaskSocketError;
@@ -130,34 +130,32 @@ export class Outbox {
   }
 }
 
-/** How a back end writes a command. */
-export type Write = (command: Command) => Written;
+/** Encodes a command for a back end. */
+export type Write = (command: Command) => TopicMessage;
 
-/** What a message is made with. */
 interface PendingMessageOptions {
   /** The call, for errors: `emit('news')`. */
   what: string;
-  /** Milliseconds until it is late. */
   timeout: number;
-  /** The error with which it ends then. */
+  /** Makes the error of a time-out. */
   late: () => Error;
-  /** Is there once the back end was loaded; until then a copy of the command waits. */
+  /** `undefined` until the back end has been loaded; then a copy of the command waits. */
   write: Write | undefined;
 }
 
-/** One call on its way to the broker, holding what it was given as it was then: settled once, and in time. */
+/** A message that waits for the broker, encoded or copied at the time of the call. Settles once, and in time. */
 export class PendingMessage {
-  /** Resolves when the broker has taken it. Nobody has to wait for it: its rejection ends no process. */
+  /** Resolves when the broker has accepted the message. A rejection is never unhandled. */
   readonly settled: Promise<void>;
   readonly what: string;
-  readonly #write: (write: Write) => Written;
+  readonly #write: (write: Write) => TopicMessage;
   readonly #timer: NodeJS.Timeout;
   #end: (error?: Error) => void = () => {};
 
-  /** Throws what cannot be sent. */
+  /** Throws if the command cannot be encoded. */
   constructor(command: Command, { what, timeout, late, write }: PendingMessageOptions) {
     this.what = what;
-    this.#write = packed(command, what, write);
+    this.#write = encoder(command, what, write);
     this.settled = new Promise((resolve, reject) => {
       this.#end = (error) => (error ? reject(error) : resolve());
     });
@@ -165,19 +163,18 @@ export class PendingMessage {
     this.#timer = setTimeout(() => this.settle(late()), timeout);
   }
 
-  /** What is published for it. */
-  written(write: Write): Written {
+  encode(write: Write): TopicMessage {
     return this.#write(write);
   }
 
-  /** Ends it; the first end counts. */
+  /** Settles it; only the first call counts. */
   settle(error?: Error): void {
     clearTimeout(this.#timer);
     this.#end(error);
   }
 }
 
-function packed(command: Command, what: string, write: Write | undefined): (write: Write) => Written {
+function encoder(command: Command, what: string, write: Write | undefined): (write: Write) => TopicMessage {
   try {
     const written = write?.(command);
     if (written) return () => written;

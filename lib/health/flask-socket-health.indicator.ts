@@ -2,18 +2,18 @@ import { Inject, Injectable } from '@nestjs/common';
 import { HealthIndicatorService, type HealthIndicatorResult } from '@nestjs/terminus';
 import { SocketIO } from '../server/socket-io.service.js';
 
-type Say<Key extends string> = (details: Record<string, unknown>) => HealthIndicatorResult<Key>;
+type Report<Key extends string> = (details: Record<string, unknown>) => HealthIndicatorResult<Key>;
 
-/** What terminus gives an indicator to answer with; `degraded` since version 12. */
-interface Answer<Key extends string> {
-  up: Say<Key>;
-  down: Say<Key>;
-  degraded?: Say<Key>;
+/** The result builder of terminus; `degraded` exists since version 12. */
+interface HealthCheck<Key extends string> {
+  up: Report<Key>;
+  down: Report<Key>;
+  degraded?: Report<Key>;
 }
 
 /**
- * Tells `@nestjs/terminus` whether clients may be sent to this process: `down` while it starts or stops, `degraded`
- * while its message queue is away, else `up`. Provide it where the health controller is.
+ * Reports to `@nestjs/terminus` whether this process can serve clients: `down` while it starts or stops, `degraded`
+ * while its message queue is away, else `up`. Provide it in the module of the health controller.
  *
  * @see docs/deployment.md#health
  * @example
@@ -51,11 +51,11 @@ export class FlaskSocketHealthIndicator {
     @Inject(HealthIndicatorService) private readonly indicators: HealthIndicatorService,
   ) {}
 
-  /** The health of Socket.IO under a name of your choice. Terminus 11 has no `degraded`: there it is `up`, and says so. */
+  /** The health of Socket.IO under `key`. Terminus 11 has no `degraded`: there it is `up` with `degraded: true`. */
   isHealthy<const Key extends string = 'socketio'>(key = 'socketio' as Key): HealthIndicatorResult<Key> {
     const { status, ...details } = this.socketio.health();
-    const answer: Answer<Key> = this.indicators.check(key);
-    if (status !== 'degraded') return answer[status](details);
-    return answer.degraded?.(details) ?? answer.up({ degraded: true, ...details });
+    const check: HealthCheck<Key> = this.indicators.check(key);
+    if (status !== 'degraded') return check[status](details);
+    return check.degraded?.(details) ?? check.up({ degraded: true, ...details });
   }
 }

@@ -14,26 +14,25 @@ import {
 import { HttpAdapterHost, ModuleRef } from '@nestjs/core';
 import type { Registry } from 'prom-client';
 import { failureFrom } from '../common/errors.js';
-import { demand, load } from '../common/optional-package.js';
+import { requirePackages, loadPackage } from '../common/optional-package.js';
 import { FlaskSocketRuntime } from '../server/flask-socket.runtime.js';
 import { BUCKETS, Instruments, METRICS, type PromClient } from './instruments.js';
 
-/** Where the module finds its options. */
+/** The injection token of the module's options. */
 export const METRICS_OPTIONS = Symbol('FLASK_SOCKET_METRICS_OPTIONS');
 
 /** Options of `FlaskSocketMetricsModule.forRoot()`. */
 export interface FlaskSocketMetricsOptions {
-  /** The path that Prometheus reads, with a global prefix before it; `false`: none. Default: `/metrics`. */
+  /** The path for Prometheus, after the global prefix; `false`: no route. Default: `/metrics`. */
   path?: string | false;
-  /** Where the metrics are kept, for example prom-client's own `register`. Default: a registry for them alone. */
+  /** Where the metrics are registered, for example prom-client's own `register`. Default: a new registry. */
   registry?: Registry;
   /** The upper bounds of the histogram of durations, in seconds. Default: 0.001 to 10. */
   buckets?: readonly number[];
 }
 
 /**
- * The metrics of an application, to be served in your own way, or beside your own metrics in `registry`. Injectable
- * where `FlaskSocketMetricsModule` is imported.
+ * The metrics of an application, for a route of your own. Injectable where `FlaskSocketMetricsModule` is imported.
  *
  * @example
  * ```ts
@@ -60,19 +59,19 @@ export class FlaskSocketMetrics implements OnModuleInit, OnApplicationShutdown {
     @Inject(METRICS_OPTIONS) private readonly options: FlaskSocketMetricsOptions,
     @Inject(ModuleRef) private readonly modules: ModuleRef,
   ) {
-    demand(['prom-client'], 'nestjs-flask-socket/metrics');
-    this.#promClient = load('prom-client') as PromClient;
+    requirePackages(['prom-client'], 'nestjs-flask-socket/metrics');
+    this.#promClient = loadPackage('prom-client') as PromClient;
     this.registry = options.registry ?? new this.#promClient.Registry();
   }
 
-  /** Begins to measure, before there are clients. */
+  /** Starts to measure before clients connect. */
   onModuleInit(): void {
     const runtime = this.#runtime();
     const { buckets = BUCKETS } = this.options;
     runtime.observe(new Instruments(this.#promClient, runtime, { registry: this.registry, buckets }));
   }
 
-  /** Leaves the registry as it was: it may be there for longer than the application. */
+  /** Removes the metrics from the registry, which may outlive the application. */
   onApplicationShutdown(): void {
     for (const { name } of Object.values(METRICS)) this.registry.removeSingleMetric(name);
   }
@@ -87,8 +86,8 @@ export class FlaskSocketMetrics implements OnModuleInit, OnApplicationShutdown {
 }
 
 /**
- * Measures the Socket.IO server for Prometheus, with the package `prom-client`: import it once, beside
- * `FlaskSocketModule`. An application without it pays nothing.
+ * Measures the Socket.IO server for Prometheus, with the package `prom-client`. Import it once, beside
+ * `FlaskSocketModule`. Without it nothing is measured, at no cost.
  *
  * @see docs/deployment.md#metrics
  * @example
@@ -103,7 +102,7 @@ export class FlaskSocketMetrics implements OnModuleInit, OnApplicationShutdown {
  */
 @Module({})
 export class FlaskSocketMetricsModule {
-  /** With a route for Prometheus, unless `path` is `false`. */
+  /** Adds a route for Prometheus, unless `path` is `false`. */
   static forRoot(options: FlaskSocketMetricsOptions = {}): DynamicModule {
     const { path = '/metrics' } = options;
     return {

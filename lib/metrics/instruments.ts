@@ -5,13 +5,12 @@ import type { Observed, Observer } from '../dispatch/observer.js';
 import type { FlaskSocketRuntime } from '../server/flask-socket.runtime.js';
 import { isOpenedOnDemand } from '../socketio/namespace-internals.js';
 
-/** The package that keeps the figures; loaded only where the metrics module is used. */
 export type PromClient = typeof import('prom-client');
 
-/** Seconds; a handler that only answers takes some hundredths of a millisecond. */
+/** In seconds. A handler that only acknowledges takes some hundredths of a millisecond. */
 export const BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const;
 
-/** What is measured. Labels take their values from the application's code, never from what clients send. */
+/** The metrics. Values of labels come from the application's code, never from clients, so their number is bounded. */
 export const METRICS = {
   connections: {
     name: 'flask_socket_connections',
@@ -50,7 +49,7 @@ export const METRICS = {
   },
 } as const;
 
-/** What is measured of one application, in one registry. */
+/** The metrics of one application in one registry. */
 export class Instruments implements Observer {
   readonly #labels = new WeakMap<Namespace, string>();
   readonly #connections: Gauge;
@@ -60,7 +59,7 @@ export class Instruments implements Observer {
   readonly #bytes: Counter;
   readonly #dropped: Counter;
   readonly #queueUp: Gauge;
-  /** What the queue had lost and refused when it was last looked at. */
+  /** The queue's counts at the last scrape. */
   #queueCounts = { lost: 0, refused: 0 };
 
   constructor(
@@ -120,7 +119,7 @@ export class Instruments implements Observer {
   #lookAtQueue(): void {
     const { queue } = this.runtime.messageQueue;
     if (queue) this.#queueUp.set(queue.state === 'up' ? 1 : 0);
-    else this.#queueUp.remove(); // it begins with 0, which would say that one is away
+    else this.#queueUp.remove(); // its initial 0 would mean that a queue is disconnected
   }
 
   #countQueue(): void {
@@ -138,7 +137,7 @@ export class Instruments implements Observer {
     return { namespace: this.#labelOf(request.connection.socket.nsp), event };
   }
 
-  /** The namespace as the code names it; clients may choose names only within patterns and `*`. */
+  /** The namespace as the code names it: clients choose the names within patterns and `*`. */
   #labelOf(namespace: Namespace): string {
     const known = this.#labels.get(namespace);
     if (known !== undefined) return known;

@@ -1,32 +1,36 @@
 import type { Socket } from 'node:net';
 import type { AsyncMessage, Channel, Connection } from 'rabbitmq-client';
-import { load } from '../common/optional-package.js';
+import { loadPackage } from '../common/optional-package.js';
 import type { Backend } from './back-end.js';
 import { queueUrl } from './queue-url.js';
 import type { Driver } from './queue.js';
-import { fitName, type Session, SessionDriver, type SessionEvents } from './session-driver.js';
+import {
+  fitName,
+  type BrokerConnection,
+  ConnectionDriver,
+  type ConnectionEvents,
+} from './connection-driver.js';
 
-/** A broker that says nothing for twice as long is away; in seconds. `?heartbeat=` in the URL overrides it. */
+/** A broker without a sign of life for twice as long is lost; in seconds. `?heartbeat=` in the URL overrides it. */
 const HEARTBEAT = 4;
 
-const CONNECTING = 5_000;
+const CONNECT_TIMEOUT = 5_000;
 
-/** The largest frame that RabbitMQ takes by default, in bytes. */
-const FRAME = 131_072;
+/** RabbitMQ's default limit of a frame, in bytes. */
+const MAX_FRAME = 131_072;
 
-/** What AMQP takes for a routing key, in bytes. */
-const LONGEST_KEY = 255;
+/** AMQP's limit of a routing key, in bytes. */
+const MAX_KEY = 255;
 
-/** How Python's client marks text. */
+/** The properties that Python's client gives to text. */
 const TEXT = { contentType: 'text/plain', contentEncoding: 'utf-8' };
 
 const NO_BYTES = Buffer.alloc(0);
 
-/** Where the messages of a process go and come from. */
 interface Exchanges {
-  /** For topics, which are routing keys here. */
+  /** Topics are its routing keys. */
   direct: string;
-  /** An exchange that is a topic itself. */
+  /** Is one topic itself. */
   fanout: string | undefined;
 }
 
@@ -37,51 +41,51 @@ export const backend: Backend = {
   open: ({ url, channel }) => ({ driver: amqpDriver(url, { channel }) }),
 };
 
-/** A driver on one connection. Topic `fanout` is an exchange of that name, with text in it, as Flask-SocketIO has it. */
+/** Topic `fanout` is an exchange of that name that carries text, as in Flask-SocketIO; all others are routing keys. */
 export function amqpDriver(url: string, { channel, fanout }: { channel: string; fanout?: string }): Driver {
-  const client = load('rabbitmq-client') as typeof import('rabbitmq-client');
+  const client = loadPackage('rabbitmq-client') as typeof import('rabbitmq-client');
   queueUrl(url);
-  const address = (topic: string) => fitName(topic, LONGEST_KEY);
+  const address = (topic: string) => fitName(topic, MAX_KEY);
   const exchanges = {
     // Not the channel itself: Flask-SocketIO's own exchange, of another type, has that name.
-    direct: `${fitName(channel, LONGEST_KEY - 1)}#`,
+    direct: `${fitName(channel, MAX_KEY - 1)}#`,
     fanout: fanout === undefined ? undefined : address(fanout),
   };
-  return new SessionDriver({
+  return new ConnectionDriver({
     address,
     connect: (events, signal) => connect(new client.Connection(settings(url)), exchanges, { events, signal }),
   });
 }
 
-/** A URL without a user means the one that RabbitMQ is set up with; the client itself would log in as nobody. */
+/** Adds RabbitMQ's default user to a URL without one; the client would log in with an empty name. */
 const asGuest = (url: string) => url.replace(/^(amqps?:\/\/)(?![^/?#]*@)/i, '$1guest:guest@');
 
 const settings = (url: string) => ({
   url: asGuest(url),
   heartbeat: HEARTBEAT,
-  connectionTimeout: CONNECTING,
-  acquireTimeout: CONNECTING,
-  frameMax: FRAME,
+  connectionTimeout: CONNECT_TIMEOUT,
+  acquireTimeout: CONNECT_TIMEOUT,
+  frameMax: MAX_FRAME,
   noDelay: true, // RabbitMQ's answers are small: 1 ms instead of 40
 });
 
-/** The connection would look for the broker again by itself; here, whatever happens to it ends it. */
+/** The client would reconnect by itself; here any failure ends the connection, and the driver makes a new one. */
 async function connect(
   connection: Connection,
   exchanges: Exchanges,
-  { events, signal }: { events: SessionEvents; signal: AbortSignal },
-): Promise<Session> {
+  { events, signal }: { events: ConnectionEvents; signal: AbortSignal },
+): Promise<BrokerConnection> {
   const destroy = () => connection.unsafeDestroy();
-  refuseStrangers(socketOf(connection));
+  limitFrameSize(socketOf(connection));
   signal.addEventListener('abort', destroy, { once: true });
   try {
-    const channel = await opened(connection, events);
-    const queue = await declared(channel, exchanges);
+    const channel = await openChannel(connection, events);
+    const queue = await declareQueue(channel, exchanges);
     await channel.basicConsume({ queue, noAck: true }, (message) => {
       const { exchange, routingKey } = message;
-      events.hear(exchange === exchanges.fanout ? exchange : routingKey, bytesOf(message));
+      events.received(exchange === exchanges.fanout ? exchange : routingKey, bytesOf(message));
     });
-    return session(connection, channel, { exchanges, queue });
+    return brokerConnection(connection, channel, { exchanges, queue });
   } catch (error) {
     destroy();
     throw error;
@@ -90,18 +94,18 @@ async function connect(
   }
 }
 
-/** The client believes any length of a frame; what is no RabbitMQ would make it wait for a gigabyte, or throw. */
-function refuseStrangers(socket: Socket): void {
+/** The client trusts the length of a frame: a server that is not RabbitMQ could make it wait for a gigabyte. */
+function limitFrameSize(socket: Socket): void {
   const read = socket.read.bind(socket);
   socket.read = (length: number) => {
-    if (length <= FRAME) return read(length) as unknown;
+    if (length <= MAX_FRAME) return read(length) as unknown;
     socket.destroy(new Error('what answers there is no RabbitMQ'));
     return null;
   };
 }
 
-/** The client writes each message by itself; here what is published in one turn leaves together, at its end. */
-function gathering(socket: Socket): () => void {
+/** Returns a function that corks the socket until the end of the turn: messages of one turn are written together. */
+function corkPerTurn(socket: Socket): () => void {
   let isCorked = false;
   const release = () => {
     isCorked = false;
@@ -119,7 +123,7 @@ function socketOf(connection: Connection): Socket {
   return (connection as unknown as { _socket: Socket })._socket; // typed private
 }
 
-function opened(connection: Connection, { lost, paused, resumed }: SessionEvents): Promise<Channel> {
+function openChannel(connection: Connection, { lost, paused, resumed }: ConnectionEvents): Promise<Channel> {
   connection.on('connection.blocked', (reason) => paused(`RabbitMQ is short of resources: ${reason}`));
   connection.on('connection.unblocked', resumed);
   return new Promise((resolve, reject) => {
@@ -129,7 +133,7 @@ function opened(connection: Connection, { lost, paused, resumed }: SessionEvents
     };
     connection.on('error', fail);
     connection.acquire().then((channel) => {
-      // If the connection is the reason, it says so itself, and better, before the microtask.
+      // If the connection failed, its own error says more, and comes before the microtask.
       channel.on('close', () => queueMicrotask(() => fail(new Error('RabbitMQ closed the channel'))));
       channel.on('basic.cancel', () => fail(new Error('RabbitMQ deleted the queue')));
       resolve(channel);
@@ -137,7 +141,7 @@ function opened(connection: Connection, { lost, paused, resumed }: SessionEvents
   });
 }
 
-async function declared(channel: Channel, { direct, fanout }: Exchanges): Promise<string> {
+async function declareQueue(channel: Channel, { direct, fanout }: Exchanges): Promise<string> {
   await channel.confirmSelect();
   await channel.exchangeDeclare({ exchange: direct, type: 'direct', durable: false });
   if (fanout !== undefined)
@@ -146,27 +150,27 @@ async function declared(channel: Channel, { direct, fanout }: Exchanges): Promis
   return queue;
 }
 
-function session(
+function brokerConnection(
   connection: Connection,
   channel: Channel,
   { exchanges: { direct, fanout }, queue }: { exchanges: Exchanges; queue: string },
-): Session {
+): BrokerConnection {
   const at = (address: string) =>
     address === fanout
       ? { exchange: fanout, routingKey: '', ...TEXT }
       : { exchange: direct, routingKey: address };
-  const gather = gathering(socketOf(connection));
+  const cork = corkPerTurn(socketOf(connection));
   let last: Promise<unknown> = Promise.resolve();
   return {
     publish(address, payload) {
-      gather();
+      cork();
       last = channel.basicPublish(at(address), payload);
       return last;
     },
-    listen: (address) => channel.queueBind({ queue, ...at(address) }),
-    unlisten: (address) => channel.queueUnbind({ queue, ...at(address) }),
-    async end() {
-      await last.catch(() => {}); // what is not confirmed when the channel closes counts as lost
+    subscribe: (address) => channel.queueBind({ queue, ...at(address) }),
+    unsubscribe: (address) => channel.queueUnbind({ queue, ...at(address) }),
+    async close() {
+      await last.catch(() => {}); // a message not confirmed when the channel closes counts as lost
       await channel.close();
       await connection.close();
     },
@@ -174,7 +178,7 @@ function session(
   };
 }
 
-/** The client takes apart what calls itself JSON; ours never does. */
+/** The client parses a body whose content type is JSON; none of ours is. */
 function bytesOf({ body }: AsyncMessage): Buffer {
   if (typeof body === 'string') return Buffer.from(body);
   return Buffer.isBuffer(body) ? body : NO_BYTES;

@@ -1,22 +1,22 @@
 import type { BrokerLink } from './broker-link.js';
-import type { AdapterFactory, RemoteCaller, Command, Driver, QueueOptions, Written } from './queue.js';
+import type { AdapterFactory, RemoteCaller, Command, Driver, QueueOptions, TopicMessage } from './queue.js';
 
-/** What a back end brings: a driver, and where it differs from the common form, how it is spoken to. */
-export interface Parts {
+/** What a back end provides: a driver, and where it differs from the default, an adapter and a message format. */
+export interface BackendParts {
   driver: Driver;
-  /** socket.io's adapter over the link. Default: ours, `linkAdapter`. Not asked for by a process that only emits. */
+  /** Makes socket.io's adapter. Default: `linkAdapter`. Not called in a process that only emits. */
   adapter?: (link: BrokerLink) => AdapterFactory | Promise<AdapterFactory>;
-  /** A command as the adapters of other processes take it. Default: as `linkAdapter` does. */
-  write?: (command: Command) => Written;
-  /** Asks clients of processes that are none of ours. */
+  /** Encodes a command for the adapters of other processes. Default: for `linkAdapter`. */
+  write?: (command: Command) => TopicMessage;
+  /** Calls clients of python-socketio's processes. */
   remoteCaller?: RemoteCaller;
 }
 
-/** A back end, loaded when its scheme is asked for. Loads its driver's package. */
+/** A back end. Its file is imported for its scheme only, and its packages are loaded in `open()`. */
 export interface Backend {
   /** The name of the broker, for the documentation. */
   name: string;
-  /** What has to be installed for its driver, and for a server's adapter on top. */
+  /** The packages that the driver needs, and a server's adapter. */
   packages?: { driver: string; adapter?: string };
-  open(options: QueueOptions): Parts;
+  open(options: QueueOptions): BackendParts;
 }

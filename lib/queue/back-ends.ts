@@ -2,7 +2,7 @@ import { failure } from '../common/errors.js';
 import type { QueueAddress } from '../common/options.js';
 import type { Backend } from './back-end.js';
 
-/** From the scheme of a URL to its back end; each is loaded when it is asked for. */
+/** The back end for each scheme of a URL, imported on demand. */
 const BACK_ENDS: Readonly<Record<string, () => Promise<{ backend: Backend }>>> = {
   redis: () => import('./redis/redis.js'),
   rediss: () => import('./redis/redis.js'),
@@ -23,7 +23,7 @@ const BACK_ENDS: Readonly<Record<string, () => Promise<{ backend: Backend }>>> =
 /** The schemes of `messageQueue`, for documentation and tests. */
 export const SCHEMES = Object.keys(BACK_ENDS);
 
-/** Those that speak python-socketio's protocol: the brokers that Flask-SocketIO has, too. */
+/** The back ends with python-socketio's protocol. */
 const FLASK_SOCKETIO: typeof BACK_ENDS = {
   redis: () => flaskSocketio('onRedis'),
   rediss: () => flaskSocketio('onRedis'),
@@ -36,12 +36,12 @@ async function flaskSocketio(broker: 'onRedis' | 'onRabbitMq'): Promise<{ backen
   return { backend: backEnds[broker] };
 }
 
-/** The back end of a URL; throws `FSK_UNKNOWN_QUEUE` for a scheme that there is none for. */
+/** The back end of a URL; throws `FSK_UNKNOWN_QUEUE` for an unknown scheme. */
 export async function backendOf(address: QueueAddress): Promise<Backend> {
   return (await loaderOf(address)()).backend;
 }
 
-/** Throws `FSK_UNKNOWN_QUEUE` for a URL that there is no back end for; loads nothing. */
+/** Throws `FSK_UNKNOWN_QUEUE` for an unknown scheme; imports nothing. */
 export function checkScheme(address: QueueAddress): void {
   loaderOf(address);
 }

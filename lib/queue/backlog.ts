@@ -1,72 +1,70 @@
 import { counted } from '../common/printable.js';
-import type { Written } from './queue.js';
+import type { TopicMessage } from './queue.js';
 
-/** At most so much waits: what is older goes first, and is counted. */
 const LIMIT = { messages: 10_000, bytes: 8 * 1024 * 1024 };
 
-/** Messages that could not be published yet, in their order; bounded in number and bytes. */
+/** Messages that wait for the broker, in order. Beyond the limit the oldest are dropped. */
 export class Backlog {
-  #waiting: Written[] = [];
+  #messages: TopicMessage[] = [];
   #bytes = 0;
 
-  /** How many wait. */
   get size(): number {
-    return this.#waiting.length;
+    return this.#messages.length;
   }
 
-  /** Keeps a message; returns how many older ones had to go for it. */
-  add(message: Written): number {
-    this.#waiting.push(message);
+  /** Adds a message; returns how many older ones were dropped. */
+  add(message: TopicMessage): number {
+    this.#messages.push(message);
     this.#bytes += message.payload.length;
     let dropped = 0;
-    while (this.#waiting.length - dropped > LIMIT.messages || this.#bytes > LIMIT.bytes)
-      this.#bytes -= this.#waiting[dropped++]?.payload.length ?? 0;
-    if (dropped > 0) this.#waiting.splice(0, dropped);
+    while (this.#messages.length - dropped > LIMIT.messages || this.#bytes > LIMIT.bytes)
+      this.#bytes -= this.#messages[dropped++]?.payload.length ?? 0;
+    if (dropped > 0) this.#messages.splice(0, dropped);
     return dropped;
   }
 
-  /** All that waited, oldest first; nothing waits then. */
-  take(): Written[] {
-    const waiting = this.#waiting;
-    this.#waiting = [];
+  /** Removes and returns all messages, oldest first. */
+  take(): TopicMessage[] {
+    const messages = this.#messages;
+    this.#messages = [];
     this.#bytes = 0;
-    return waiting;
+    return messages;
   }
 }
 
-const QUIET = 60_000;
+const REPORT_INTERVAL = 60_000;
 
-/** Counts what goes wrong and says so: the first at once, what follows at most once a minute. */
+/** Counts messages and reports the count: the first at once, then at most once a minute. */
 export class RateLimitedCounter {
   total = 0;
-  #unsaid = 0;
-  #why = '';
+  #unreported = 0;
+  #reason = '';
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(private readonly say: (count: string, why: string) => void) {}
+  constructor(private readonly report: (count: string, reason: string) => void) {}
 
-  add(count: number, why: string): void {
+  add(count: number, reason: string): void {
     if (count === 0) return;
     this.total += count;
-    this.#unsaid += count;
-    this.#why = why;
-    if (!this.#timer) this.#tell();
+    this.#unreported += count;
+    this.#reason = reason;
+    if (!this.#timer) this.#report();
   }
 
   close(): void {
     clearTimeout(this.#timer);
-    if (this.#unsaid > 0) this.#tell();
+    if (this.#unreported > 0) this.#report();
     clearTimeout(this.#timer);
   }
 
-  #tell(): void {
-    this.say(counted(this.#unsaid, 'message'), this.#why);
-    this.#unsaid = 0;
-    this.#timer = setTimeout(() => this.#again(), QUIET).unref();
+  #report(): void {
+    this.report(counted(this.#unreported, 'message'), this.#reason);
+    this.#unreported = 0;
+    this.#timer = setTimeout(() => this.#intervalEnded(), REPORT_INTERVAL).unref();
   }
 
-  #again(): void {
+  #intervalEnded(): void {
     this.#timer = undefined;
-    if (this.#unsaid > 0) this.#tell();
+    if (this.#unreported > 0) this.#report();
   }
 }

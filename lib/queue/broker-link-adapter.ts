@@ -1,22 +1,22 @@
 import type { Namespace } from 'socket.io';
 import { ClusterAdapterWithHeartbeat } from 'socket.io-adapter';
 import type { BrokerLink } from './broker-link.js';
-import { answeringAlways, localFirst } from './cluster-adapters.js';
+import { withEncodableResponses, localFirst } from './cluster-adapters.js';
 import { checkClusterMessage, topicOf } from './cluster-message.js';
 import { decode, encode } from './codec.js';
-import { arriving, leaving, passing } from './portable.js';
+import { fromPortable, toPortable, mapData } from './portable.js';
 import type { AdapterFactory } from './queue.js';
 
-/** socket.io's cluster adapter over a link, for the brokers that have none of their own. */
+/** socket.io's cluster adapter over a link, for brokers without an adapter of their own. */
 export function linkAdapter(link: BrokerLink): AdapterFactory {
   return function factory(namespace: Namespace) {
-    return answeringAlways(localFirst(new LinkAdapter(namespace, link)), link);
+    return withEncodableResponses(localFirst(new LinkAdapter(namespace, link)), link);
   } as AdapterFactory;
 }
 
 class LinkAdapter extends ClusterAdapterWithHeartbeat {
   readonly #topic: string;
-  readonly #answers: string;
+  readonly #responseTopic: string;
 
   constructor(
     namespace: Namespace,
@@ -24,21 +24,21 @@ class LinkAdapter extends ClusterAdapterWithHeartbeat {
   ) {
     super(namespace, {});
     this.#topic = topicOf(link.channel, namespace.name);
-    this.#answers = `${this.#topic}${this.uid}`;
+    this.#responseTopic = `${this.#topic}${this.uid}`;
     const listener = (payload: Buffer) =>
-      this.onMessage(passing(namespace.server, checkClusterMessage(decode(payload)), arriving));
+      this.onMessage(mapData(namespace.server, checkClusterMessage(decode(payload)), fromPortable));
     link.subscribe(this.#topic, listener);
-    link.subscribe(this.#answers, listener);
+    link.subscribe(this.#responseTopic, listener);
   }
 
   override close(): void {
     super.close();
     this.link.unsubscribe(this.#topic);
-    this.link.unsubscribe(this.#answers);
+    this.link.unsubscribe(this.#responseTopic);
   }
 
   protected override doPublish(message: object): Promise<string> {
-    this.link.publish(this.#topic, encode(passing(this.nsp.server, message, leaving)));
+    this.link.publish(this.#topic, encode(mapData(this.nsp.server, message, toPortable)));
     return Promise.resolve('');
   }
 

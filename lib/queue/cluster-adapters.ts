@@ -3,21 +3,20 @@ import { Adapter, type BroadcastOptions, type ClusterAdapter } from 'socket.io-a
 import { payloadProblem } from '../common/payload.js';
 import { printable, summarizeThrown } from '../common/printable.js';
 import type { BrokerLink } from './broker-link.js';
-import { TYPES } from './cluster-message.js';
+import { MESSAGE_TYPES } from './cluster-message.js';
 import type { Command } from './queue.js';
 
-/** What an adapter does to clients of all processes without an answer. */
-type Applied = Pick<Adapter, 'addSockets' | 'delSockets' | 'disconnectSockets'>;
+/** An adapter's commands to the clients of all processes that need no response. */
+type Commands = Pick<Adapter, 'addSockets' | 'delSockets' | 'disconnectSockets'>;
 
-/** Whom something is for, ready to be sent. */
-interface Encoded {
+/** The recipients of a broadcast, with arrays for sets. */
+interface EncodedOptions {
   rooms: string[];
   except: string[];
   flags: BroadcastOptions['flags'];
 }
 
-/** Tells the other processes to do the same. */
-type Tell<Kind extends Command['kind']> = (kind: Kind, opts: Encoded, data: object) => void;
+type PublishCommand<Kind extends Command['kind']> = (kind: Kind, opts: EncodedOptions, data: object) => void;
 
 /** The part of socket.io's cluster adapter that its types keep protected. */
 interface Publishing {
@@ -25,110 +24,115 @@ interface Publishing {
 }
 
 /**
- * Makes a cluster adapter serve its own clients first, and in the turn of the call. socket.io's waits for the broker
- * before it does: clients of this process would hear nothing while the broker is away, and hear a broadcast after
- * what was sent to them later. Source: promise P6.
+ * Makes a cluster adapter serve the clients of this process first, in the turn of the call. socket.io's waits for the
+ * broker: clients of this process would receive nothing during an outage, and broadcasts out of order. Source:
+ * promise P6.
  */
 export function localFirst<A extends ClusterAdapter>(adapter: A): A {
-  const tell: Tell<Command['kind']> = (kind, opts, data) => {
-    const message = { type: TYPES[kind], data: { ...data, opts } };
+  const publish: PublishCommand<Command['kind']> = (kind, opts, data) => {
+    const message = { type: MESSAGE_TYPES[kind], data: { ...data, opts } };
     (adapter as unknown as Publishing).publish(message); // typed protected
   };
-  const others = toOthers(tell);
+  const publishUnlessLocal = unlessLocal(publish);
   const own: Pick<Adapter, 'broadcast'> = {
     broadcast(packet, opts) {
       Adapter.prototype.broadcast.call(adapter, packet, opts);
-      others('emit', opts, { packet });
+      publishUnlessLocal('emit', opts, { packet });
     },
   };
-  return Object.assign(adapter, own, appliedHere(adapter, tell));
+  return Object.assign(adapter, own, appliedLocallyFirst(adapter, publish));
 }
 
-/** What is done to clients of this process at once, and then told to the others. */
-export function appliedHere(adapter: Adapter, tell: Tell<'join' | 'leave' | 'disconnect'>): Applied {
+/** Commands that are applied to the clients of this process, then published to the others. */
+export function appliedLocallyFirst(
+  adapter: Adapter,
+  publish: PublishCommand<'join' | 'leave' | 'disconnect'>,
+): Commands {
   const local = Adapter.prototype;
-  const others = toOthers(tell);
+  const publishUnlessLocal = unlessLocal(publish);
   return {
     addSockets(opts, rooms) {
       local.addSockets.call(adapter, opts, rooms);
-      others('join', opts, { rooms });
+      publishUnlessLocal('join', opts, { rooms });
     },
     delSockets(opts, rooms) {
       local.delSockets.call(adapter, opts, rooms);
-      others('leave', opts, { rooms });
+      publishUnlessLocal('leave', opts, { rooms });
     },
     disconnectSockets(opts, close) {
       local.disconnectSockets.call(adapter, opts, close);
-      others('disconnect', opts, { close });
+      publishUnlessLocal('disconnect', opts, { close });
     },
   };
 }
 
-/** Nobody is told of what is for this process alone. */
-function toOthers<Kind extends Command['kind']>(tell: Tell<Kind>) {
+function unlessLocal<Kind extends Command['kind']>(publish: PublishCommand<Kind>) {
   return (kind: Kind, { rooms, except, flags }: BroadcastOptions, data: object): void => {
-    if (!flags?.local) tell(kind, { rooms: [...rooms], except: [...(except ?? [])], flags }, data);
+    if (!flags?.local) publish(kind, { rooms: [...rooms], except: [...(except ?? [])], flags }, data);
   };
 }
 
-/** A socket, as one process tells another of it (`fetchSockets()`). */
-interface Told {
+/** A socket in the response to `fetchSockets()`. */
+interface SocketDetails {
   id: string;
   data: unknown;
   [key: string]: unknown;
 }
 
-interface Answer {
+interface ClusterResponse {
   data?: { sockets?: unknown };
 }
 
 /** The part of socket.io's cluster adapters that its types keep protected. */
 interface Internals {
-  doPublishResponse(requester: string, answer: Answer): Promise<void>;
+  doPublishResponse(requester: string, answer: ClusterResponse): Promise<void>;
 }
 
 /**
- * Makes a cluster adapter answer other processes also where an application has put into a socket's `data` what cannot
- * be encoded: that is left out. socket.io's would throw in a promise that nobody listens to, and not answer.
+ * Makes a cluster adapter respond to other processes even if a socket's `data` cannot be encoded: the data is left out.
+ * socket.io's adapter would not respond, and its rejection would be unhandled.
  */
-export function answeringAlways<A extends ClusterAdapter>(adapter: A, link: BrokerLink): A {
+export function withEncodableResponses<A extends ClusterAdapter>(adapter: A, link: BrokerLink): A {
   const internals = adapter as unknown as Internals; // typed protected
-  const give = internals.doPublishResponse.bind(adapter);
-  internals.doPublishResponse = async (requester, answer) => {
+  const publishResponse = internals.doPublishResponse.bind(adapter);
+  internals.doPublishResponse = async (requester, response) => {
     try {
-      await give(requester, answer);
+      await publishResponse(requester, response);
     } catch (thrown) {
-      const failed = reporter(adapter.nsp, link, thrown);
-      const without = (isFit: IsFit) => give(requester, withoutData(answer, isFit, failed));
-      await without(isModest)
-        .catch(() => without(() => false))
-        .catch((error: unknown) => link.lose(error));
+      const report = omittedDataLogger(adapter.nsp, link, thrown);
+      const publishFit = (isFit: IsFit) => publishResponse(requester, withoutData(response, isFit, report));
+      await publishFit(isEncodable)
+        .catch(() => publishFit(() => false))
+        .catch((error: unknown) => link.countLost(error));
     }
   };
   return adapter;
 }
 
-/** The sockets of this process as JSON: those of an adapter that has failed to write them. */
-export function socketsAsJson(adapter: Adapter, opts: BroadcastOptions, failed: Reporter): string {
-  const sockets: Told[] = [];
+/** The sockets of this process as JSON, for an adapter that failed to encode them. */
+export function socketsAsJson(adapter: Adapter, opts: BroadcastOptions, failed: ReportOmittedData): string {
+  const sockets: SocketDetails[] = [];
   const internals = adapter as unknown as Applying; // typed private
   internals.apply(opts, ({ id, handshake, rooms, data }) => {
     const { sessionStore: _, ...rest } = handshake as unknown as Record<string, unknown>; // express-session's
     sockets.push({ id, handshake: rest, rooms: [...rooms], data: data as unknown });
   });
-  return JSON.stringify(sockets.map((socket) => told(socket, isJson, failed)));
+  return JSON.stringify(sockets.map((socket) => withoutUnfitData(socket, isJson, failed)));
 }
 
-/** The part of an adapter that its types keep private: whom something is for. */
+/** The part of an adapter that its types keep private: it selects the sockets of a broadcast. */
 interface Applying {
   apply(opts: BroadcastOptions, callback: (socket: Socket) => void): void;
 }
 
-/** Told of a socket whose data are left out. */
-export type Reporter = (socket: { id: string }) => void;
+/** Is called for each socket whose data is left out. */
+export type ReportOmittedData = (socket: { id: string }) => void;
 
-/** Says so in the log. */
-export function reporter({ name }: Namespace, { logger }: BrokerLink, thrown: unknown): Reporter {
+export function omittedDataLogger(
+  { name }: Namespace,
+  { logger }: BrokerLink,
+  thrown: unknown,
+): ReportOmittedData {
   return ({ id }) =>
     logger.warn(
       `The data of client ${id} of ${printable(name)} cannot be sent to other processes, whose fetchSockets() lists ` +
@@ -136,28 +140,27 @@ export function reporter({ name }: Namespace, { logger }: BrokerLink, thrown: un
     );
 }
 
-/** Whether a socket's data may be sent. */
-type IsFit = (socket: Told) => boolean;
+type IsFit = (socket: SocketDetails) => boolean;
 
-function withoutData(answer: Answer, isFit: IsFit, failed: Reporter): Answer {
+function withoutData(answer: ClusterResponse, isFit: IsFit, failed: ReportOmittedData): ClusterResponse {
   const sockets = answer.data?.sockets;
   if (!Array.isArray(sockets)) return answer;
-  const all = (sockets as Told[]).map((socket) => told(socket, isFit, failed));
+  const all = (sockets as SocketDetails[]).map((socket) => withoutUnfitData(socket, isFit, failed));
   return { ...answer, data: { ...answer.data, sockets: all } };
 }
 
-function told(socket: Told, isFit: IsFit, failed: Reporter): Told {
+function withoutUnfitData(socket: SocketDetails, isFit: IsFit, failed: ReportOmittedData): SocketDetails {
   if (isFit(socket)) return socket;
   failed(socket);
   return { ...socket, data: {} };
 }
 
-/** What no encoder has a limit for. */
-function isModest(socket: Told): boolean {
+/** Whether all encoders can encode the socket's data. */
+function isEncodable(socket: SocketDetails): boolean {
   return payloadProblem([socket.data]) === undefined && isJson(socket);
 }
 
-function isJson({ data }: Told): boolean {
+function isJson({ data }: SocketDetails): boolean {
   try {
     JSON.stringify(data);
     return true;

@@ -1,17 +1,17 @@
 import { PacketType, RESERVED_EVENTS } from '../common/constants.js';
 import type { Audience, Command } from './queue.js';
 
-/** The messages of socket.io's cluster adapters that ask for no answer (`MessageType`). */
-export const TYPES = { emit: 3, join: 4, leave: 5, disconnect: 6 } as const;
+/** The messages of socket.io's cluster adapters that need no response (its `MessageType`). */
+export const MESSAGE_TYPES = { emit: 3, join: 4, leave: 5, disconnect: 6 } as const;
 const SERVER_SIDE_EMIT = 9;
 
-/** What socket.io's namespaces emit for their own server. */
-const OF_THE_SERVER: ReadonlySet<string> = new Set(['connect', 'connection', 'new_namespace']);
+/** The events that socket.io's namespaces emit to their own server. */
+const SERVER_EVENTS: ReadonlySet<string> = new Set(['connect', 'connection', 'new_namespace']);
 
-/** The sender's id in a message of a process that is no server: nobody waits for its heartbeats. */
-export const EMITTER = 'emitter';
+/** The sender's id for a process without a server: adapters expect no heartbeats of it. */
+export const EMITTER_UID = 'emitter';
 
-/** The topic of a namespace: what all processes hear. */
+/** The topic of a namespace, to which all processes subscribe. */
 export const topicOf = (channel: string, namespace: string) => `${channel}#${namespace}#`;
 
 /** A message of socket.io's cluster adapters. */
@@ -22,9 +22,9 @@ export interface ClusterMessage {
   data?: unknown;
 }
 
-/** A command as a cluster adapter understands it. */
+/** The message of a cluster adapter for a command. */
 export function clusterMessage(command: Command): ClusterMessage {
-  return { uid: EMITTER, nsp: command.to.nsp, type: TYPES[command.kind], data: dataOf(command) };
+  return { uid: EMITTER_UID, nsp: command.to.nsp, type: MESSAGE_TYPES[command.kind], data: dataOf(command) };
 }
 
 function dataOf(command: Command): object {
@@ -33,20 +33,19 @@ function dataOf(command: Command): object {
   return command.kind === 'disconnect' ? { close: command.close, opts } : { rooms: command.rooms, opts };
 }
 
-/** A packet of the Socket.IO protocol that carries an event. */
 export function eventPacket({ to, values, parts }: Extract<Command, { kind: 'emit' }>): object {
   return { type: PacketType.EVENT, data: values, nsp: to.nsp, ...(parts && { parts }) };
 }
 
-/** Whom an adapter is to reach. */
+/** The recipients as adapters write them. */
 export function adapterOptions({ rooms, except, flags = {} }: Audience): object {
   return { rooms, except, flags };
 }
 
-/** The same message, if it is one that an adapter survives; otherwise an error. */
+/** Returns the message; throws if an adapter could not handle it. */
 export function checkClusterMessage(message: unknown): ClusterMessage {
   const { uid, nsp, type, data } = asObject(message, 'the message');
-  demand(isId(uid) && typeof nsp === 'string' && Number.isInteger(type), 'uid, nsp and type');
+  check(isId(uid) && typeof nsp === 'string' && Number.isInteger(type), 'uid, nsp and type');
   if (data !== undefined) checkData(asObject(data, 'data'), type === SERVER_SIDE_EMIT);
   return message as ClusterMessage;
 }
@@ -56,34 +55,34 @@ function checkData(data: Record<string, unknown>, isForServers: boolean): void {
   if (opts !== undefined) checkAdapterOptions(opts);
   if (opts !== undefined && packet !== undefined) checkPacket(packet);
   if (isForServers) checkServerEvent(packet);
-  demand(rooms === undefined || areStrings(rooms), 'rooms');
-  demand(requestId === undefined || isId(requestId), 'requestId');
-  demand(sockets === undefined || Array.isArray(sockets), 'sockets');
+  check(rooms === undefined || areStrings(rooms), 'rooms');
+  check(requestId === undefined || isId(requestId), 'requestId');
+  check(sockets === undefined || Array.isArray(sockets), 'sockets');
 }
 
 /** Throws unless these are recipients as adapters write them. */
 export function checkAdapterOptions(opts: unknown): void {
   const { rooms, except, flags } = asObject(opts, 'opts');
-  demand(areStrings(rooms) && (except === undefined || areStrings(except)), 'opts');
-  demand(flags === undefined || (typeof flags === 'object' && flags !== null), 'flags');
+  check(areStrings(rooms) && (except === undefined || areStrings(except)), 'opts');
+  check(flags === undefined || (typeof flags === 'object' && flags !== null), 'flags');
 }
 
-/** Throws unless this is a packet with an event that clients take: at any other they end the connection. */
+/** Throws unless this is a packet with a valid event: at any other, clients close the connection. */
 export function checkPacket(packet: unknown): void {
   const { type, data, id } = asObject(packet, 'packet');
-  demand(type === PacketType.EVENT, 'the type of the packet');
+  check(type === PacketType.EVENT, 'the type of the packet');
   const event: unknown = Array.isArray(data) ? data[0] : undefined;
-  demand(typeof event === 'string' && !RESERVED_EVENTS.has(event), 'the data of the packet');
-  demand(id === undefined || (Number.isSafeInteger(id) && (id as number) >= 0), 'the id of the packet');
+  check(typeof event === 'string' && !RESERVED_EVENTS.has(event), 'the data of the packet');
+  check(id === undefined || (Number.isSafeInteger(id) && (id as number) >= 0), 'the id of the packet');
 }
 
-/** Throws unless this is an event for servers, and none of those with which socket.io itself speaks to them. */
+/** Throws unless this is an event for servers that is not reserved by socket.io. */
 export function checkServerEvent(values: unknown): void {
   const event: unknown = Array.isArray(values) ? values[0] : undefined;
-  demand(typeof event === 'string' && !OF_THE_SERVER.has(event), 'an event for servers');
+  check(typeof event === 'string' && !SERVER_EVENTS.has(event), 'an event for servers');
 }
 
-/** A name that a process may have, or give to a question: it becomes part of a topic. */
+/** Whether a value is the id of a process or a request: it becomes part of a topic. */
 export function isId(value: unknown): boolean {
   return typeof value === 'string' && /^[\w-]{1,64}$/.test(value);
 }
@@ -93,25 +92,25 @@ function areStrings(value: unknown): boolean {
 }
 
 function asObject(value: unknown, what: string): Record<string, unknown> {
-  demand(typeof value === 'object' && value !== null && !Array.isArray(value), what);
+  check(typeof value === 'object' && value !== null && !Array.isArray(value), what);
   return value as Record<string, unknown>;
 }
 
-function demand(holds: boolean, what: string): void {
+function check(holds: boolean, what: string): void {
   if (!holds) throw new TypeError(`${what} is malformed`);
 }
 
-/** The requests of socket.io's Redis adapter that ask for no answer (its `RequestType`). */
-export const REQUESTS = { join: 2, leave: 3, disconnect: 4 } as const;
+/** The requests of socket.io's Redis adapter that need no response (its `RequestType`). */
+export const REQUEST_TYPES = { join: 2, leave: 3, disconnect: 4 } as const;
 
-/** A process shows itself (`hello` asks the others to do so, too), or leaves. */
-interface PeerSign {
+/** A process sends a heartbeat (`hello` requests one of the others), or leaves. */
+interface PeerPresence {
   is: 'hello' | 'here' | 'bye';
   from: string;
 }
 
-/** One process asks the others. */
-export interface PeerQuestion {
+/** A request to the other processes. */
+export interface PeerRequest {
   is: 'question';
   from: string;
   id: string;
@@ -119,8 +118,8 @@ export interface PeerQuestion {
   question: unknown;
 }
 
-/** One of them answers. `mine`: it was for this one to answer. */
-export interface PeerAnswer {
+/** A response. `mine`: this process had something to say; `given` is what. */
+export interface PeerResponse {
   is: 'answer';
   from: string;
   id: string;
@@ -128,12 +127,12 @@ export interface PeerAnswer {
   given?: unknown;
 }
 
-/** What processes of one application say to each other. */
-export type PeerMessage = PeerSign | PeerQuestion | PeerAnswer;
+/** The messages between the processes of one application. */
+export type PeerMessage = PeerPresence | PeerRequest | PeerResponse;
 
 const KINDS: ReadonlySet<unknown> = new Set(['hello', 'here', 'bye', 'question', 'answer']);
 
-/** The same message, or an error if it is none. */
+/** Returns the message; throws if it is malformed. */
 export function checkPeerMessage(message: unknown): PeerMessage {
   const { is, from, id } = (message ?? {}) as Record<string, unknown>;
   const isRequest = is === 'question' || is === 'answer';

@@ -10,72 +10,72 @@ interface Codec {
 
 const notepack = createRequire(import.meta.url)('notepack.io') as Codec; // it comes without types
 
-/** msgpack as socket.io's own adapters speak it, of whatever is in a value. */
+/** msgpack as socket.io's own adapters write it. Every value that JSON can encode survives. */
 export const msgpack: Codec = {
-  encode: (value) => pack(...settled(value)),
+  encode: (value) => pack(...withTraits(value)),
   decode: (bytes) => {
     checkLengths(bytes);
-    return repaired(notepack.decode(bytes));
+    return withoutRepairs(notepack.decode(bytes));
   },
 };
 
 const BRACE = 0x7b;
 
-/** JSON, which is fastest; msgpack where there is what JSON would lose. */
+/** Encodes as JSON, which is fastest, or as msgpack if JSON would lose something. */
 export function encode(message: object): Buffer {
-  const [value, traits] = settled(message);
+  const [value, traits] = withTraits(message);
   return (traits & (BYTES | BEYOND_JSON)) === 0 ? Buffer.from(JSON.stringify(value)) : pack(value, traits);
 }
 
-/** A value and its traits, when it has been asked what it wants to be. */
-function settled(value: unknown): [value: unknown, traits: number] {
+/** A value and its traits, after `toJSON()` and the like. */
+function withTraits(value: unknown): [value: unknown, traits: number] {
   const traits = traitsOf(value);
-  if ((traits & ALIVE) === 0) return [value, traits];
-  const dead = plain(value);
-  return [dead, traitsOf(dead)];
+  if ((traits & NOT_PLAIN) === 0) return [value, traits];
+  const copy = plain(value);
+  return [copy, traitsOf(copy)];
 }
 
 function pack(value: unknown, traits: number): Buffer {
-  return notepack.encode((traits & FRAGILE) === 0 ? value : withRepairs(value));
+  return notepack.encode((traits & BEYOND_MSGPACK) === 0 ? value : withRepairs(value));
 }
 
-/** What was encoded; throws for what was not. */
+/** Decodes what `encode` has made; throws for anything else. */
 export function decode(payload: Buffer): unknown {
   return payload[0] === BRACE ? JSON.parse(payload.toString()) : msgpack.decode(payload);
 }
 
 /** Whether there are bytes anywhere in a value as JSON sees it. */
 export function hasBytes(value: unknown): boolean {
-  return (settled(value)[1] & BYTES) !== 0;
+  return (withTraits(value)[1] & BYTES) !== 0;
 }
 
-/** Where the repairs of a message are: in it, or in one more item of a list. */
+/** The property with the repairs of a message; of an array, in an additional item. */
 const REPAIRS = '~repairs';
 
 type Leaf = string | number;
 
-/** Which leaf of a message is another one, as JSON. */
+/** The JSON of a leaf that msgpack would change, and its position. */
 type Repair = readonly [place: number, json: string];
 
 /**
- * The same message without what msgpack would break, which travels beside it: those who know of no repairs (other
- * servers of Socket.IO on the same queue) get the rest.
+ * Replaces the leaves that msgpack would change, and adds them as JSON. Other Socket.IO servers on the same queue, which
+ * ignore the repairs, get the replacements.
  */
 export function withRepairs(message: unknown): unknown {
   const repairs: Repair[] = [];
   const whole = mapLeaves(message, (leaf, { place, isKey }) => {
-    if (!isFragile(leaf)) return leaf;
+    if (!isBeyondMsgpack(leaf)) return leaf;
     repairs.push([place, JSON.stringify(leaf)]);
-    const poor = typeof leaf === 'number' ? 0 : leaf.toWellFormed();
-    return isKey ? `${poor}${place}` : poor; // keys stay different
+    const replacement = typeof leaf === 'number' ? 0 : leaf.toWellFormed();
+    return isKey ? `${replacement}${place}` : replacement; // keys stay different
   });
   return Array.isArray(whole)
     ? [...whole, { [REPAIRS]: repairs }]
     : { ...(whole as object), [REPAIRS]: repairs };
 }
 
-/** The message that was mended. Throws for repairs that are none. */
-export function repaired(message: unknown): unknown {
+/** Applies the repairs of a message. Throws if they are malformed. */
+export function withoutRepairs(message: unknown): unknown {
   const holder: unknown = Array.isArray(message) ? message.at(-1) : message;
   if (typeof holder !== 'object' || holder === null || !Object.hasOwn(holder, REPAIRS)) return message;
   const { [REPAIRS]: repairs, ...rest } = holder as { [REPAIRS]: unknown };
@@ -90,7 +90,7 @@ function leafOf(json: string): Leaf {
   return leaf;
 }
 
-/** A copy in which each text, key and number is what `map` makes of it; they are counted in their order. */
+/** A copy with `map` applied to each text, key and number; `place` counts them. */
 function mapLeaves(
   message: unknown,
   map: (leaf: Leaf, at: { place: number; isKey: boolean }) => Leaf,
@@ -112,43 +112,43 @@ function mapLeaves(
   return copy(message);
 }
 
-/** What a value holds that not every way over a queue brings as it is; traits are added up. */
+/** Traits of a value that some encoding does not preserve; they are combined with `|`. */
 export const BYTES = 1;
-/** What JSON has no word for, and msgpack has: dates, NaN, Infinity. */
+/** Preserved by msgpack, not by JSON: dates, NaN, Infinity. */
 export const BEYOND_JSON = 2;
-/** What JSON brings over and msgpack does not: halves of a surrogate pair, numbers beyond 64 bits. */
-export const FRAGILE = 4;
-/** What each serializer makes something else of: `toJSON()`, instances, views on bytes, holes, symbols … */
-export const ALIVE = 8;
-/** Properties without a value, and functions, of which some serializers say that they are there. */
+/** Preserved by JSON, not by msgpack: lone surrogates, numbers beyond 64 bits. */
+export const BEYOND_MSGPACK = 4;
+/** Encoded differently by each serializer: `toJSON()`, class instances, typed arrays, holes, symbols … */
+export const NOT_PLAIN = 8;
+/** Properties that are undefined or functions, which some serializers write and others leave out. */
 export const ABSENT = 16;
 
 const BEYOND_64_BITS = 2 ** 63;
 
 /** The traits of a value. */
 export function traitsOf(value: unknown): number {
-  if (typeof value === 'string') return isFragile(value) ? FRAGILE : 0;
+  if (typeof value === 'string') return isBeyondMsgpack(value) ? BEYOND_MSGPACK : 0;
   if (typeof value === 'object') return value === null ? 0 : traitsOfObject(value);
   if (typeof value === 'number') return traitsOfNumber(value);
-  return typeof value === 'boolean' ? 0 : ALIVE;
+  return typeof value === 'boolean' ? 0 : NOT_PLAIN;
 }
 
 function traitsOfNumber(value: number): number {
   if (!Number.isFinite(value)) return BEYOND_JSON;
-  return isFragile(value) ? FRAGILE : 0;
+  return isBeyondMsgpack(value) ? BEYOND_MSGPACK : 0;
 }
 
-/** Whether msgpack would make something else of a text or a number. */
-export function isFragile(value: string | number): boolean {
+/** Whether msgpack would change a text or a number. */
+export function isBeyondMsgpack(value: string | number): boolean {
   if (typeof value === 'number') return Number.isFinite(value) && Math.abs(value) >= BEYOND_64_BITS;
   return !value.isWellFormed();
 }
 
 function traitsOfObject(value: object): number {
   if (Buffer.isBuffer(value)) return BYTES;
-  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return BYTES | ALIVE;
+  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return BYTES | NOT_PLAIN;
   if (value instanceof Date) return BEYOND_JSON;
-  if (typeof (value as { toJSON?: unknown }).toJSON === 'function') return ALIVE;
+  if (typeof (value as { toJSON?: unknown }).toJSON === 'function') return NOT_PLAIN;
   return Array.isArray(value) ? traitsOfItems(value) : traitsOfProperties(value);
 }
 
@@ -160,28 +160,28 @@ function traitsOfItems(items: readonly unknown[]): number {
 
 function traitsOfProperties(value: object): number {
   const prototype: unknown = Object.getPrototypeOf(value);
-  let traits = prototype === Object.prototype || prototype === null ? 0 : ALIVE;
+  let traits = prototype === Object.prototype || prototype === null ? 0 : NOT_PLAIN;
   for (const [key, item] of Object.entries(value)) {
     if (item === undefined || typeof item === 'function') traits |= ABSENT;
-    else traits |= traitsOf(item) | (isFragile(key) ? FRAGILE : 0);
+    else traits |= traitsOf(item) | (isBeyondMsgpack(key) ? BEYOND_MSGPACK : 0);
   }
   return traits;
 }
 
 const LENGTH = 16;
 
-/** Puts a signature before a payload; it holds for this topic only. Without a secret the payload as it is. */
-export function seal(secret: string | undefined, topic: string, payload: Buffer): Buffer {
+/** Puts a signature, valid for one topic, before a payload. Without a secret, returns the payload. */
+export function sign(secret: string | undefined, topic: string, payload: Buffer): Buffer {
   return secret === undefined ? payload : Buffer.concat([signature(secret, topic, payload), payload]);
 }
 
-/** The payload, or nothing if the signature is not ours. */
-export function unseal(secret: string | undefined, topic: string, sealed: Buffer): Buffer | undefined {
-  if (secret === undefined) return sealed;
-  if (sealed.length < LENGTH) return undefined;
-  const payload = sealed.subarray(LENGTH);
-  const isOurs = timingSafeEqual(signature(secret, topic, payload), sealed.subarray(0, LENGTH));
-  return isOurs ? payload : undefined;
+/** The payload without its signature, or `undefined` if the signature is wrong. */
+export function verify(secret: string | undefined, topic: string, signed: Buffer): Buffer | undefined {
+  if (secret === undefined) return signed;
+  if (signed.length < LENGTH) return undefined;
+  const payload = signed.subarray(LENGTH);
+  const isValid = timingSafeEqual(signature(secret, topic, payload), signed.subarray(0, LENGTH));
+  return isValid ? payload : undefined;
 }
 
 /** HMAC-SHA-256 of topic and payload, cut to 128 bits. */

@@ -1,64 +1,63 @@
 import type { FlaskSocketLogger } from '../common/logger.js';
-import type { Fleet, Word } from './fleet.js';
+import type { ElectionTransport, ElectionMessage } from './election-transport.js';
 
-/** How often it is looked what is to be done, and how often a leader says that it is one; in milliseconds. */
-const LOOK = 250;
+/** How often the state is checked, and how often a leader renews its term; in milliseconds. */
+const TICK = 250;
 const RENEWAL = 1_000;
 
-/** A leader whose word has not come back for so long is none any more, in milliseconds… */
+/** A leader that has not received its own renewal for this long steps down, in milliseconds… */
 export const LEASE = 3_000;
 
-/** …before the others, who have not heard it for longer, elect another. Who comes listens for as long, too. */
-export const LAPSE = 4_000;
+/** …before the others, which wait this long for a renewal, elect another. A new process waits as long, too. */
+export const ELECTION_TIMEOUT = 4_000;
 
-/** So much later, at random, one of them claims the place: most of the others hear of it before they do. */
+/** The most that is added at random, so that most processes receive a claim before they make one. */
 const JITTER = 500;
 
-/** A leader that resigns is followed at once, in milliseconds at random. */
-const SUCCESSION = 100;
+/** The longest random delay of a claim after a leader has resigned, in milliseconds. */
+const SUCCESSION_DELAY = 100;
 
-/** How long the others have to object to a claim, once it has come back. */
-const OBJECTION = 250;
+/** How long the others have to object to a claim, after it has been received here. */
+const OBJECTION_TIME = 250;
 
-/** So long after its start a process knows who leads, unless the broker is away; in milliseconds. */
-const INTRODUCTION = 8_000;
+/** A process without a leader for this long after its start stops waiting for one, in milliseconds. */
+const DISCOVERY = 8_000;
 
-/** The term that this process has claimed, when, and when that came back. */
+/** The term that this process has claimed, when, and when it received its own claim. */
 interface Claim {
   term: number;
   at: number;
-  heardAt?: number;
+  receivedAt?: number;
 }
 
-/** The time for which this process leads. */
-interface Reign {
+interface Leadership {
   term: number;
-  /** When that was said which has come back. */
+  /** When the last renewal was sent that this process has received itself. */
   confirmedAt: number;
   abort: AbortController;
 }
 
 /**
- * One of the processes that take part is the leader, as long as its word goes out and comes back: until it resigns,
- * ends, hangs or loses the broker. It stops before the others elect another, measured by monotonic clocks alone. What
- * that promises, and what not, says docs/decisions/0007-leader.md. Without a message queue this process is all there is.
+ * Elects one of the processes that have joined. The leader's term ends when it resigns, ends, hangs or loses the broker:
+ * it must receive its own renewals. It steps down before the others elect another; only monotonic clocks are compared.
+ * Guarantees and limits: docs/decisions/0007-leader.md. Without a message queue this process leads.
  */
 export class Election {
-  #fleet: Fleet | undefined;
+  #transport: ElectionTransport | undefined;
   #isAlone = false;
   #participants = 0;
   #timer: NodeJS.Timeout | undefined;
-  /** The highest term that is known to have had a leader, and that leader, if it is another process. */
+  /** The highest known term that had a leader, and that leader if it is another process. */
   #term = 0;
   #leader: string | undefined;
-  #reign: Reign | undefined;
-  #saidAt = 0;
+  #leadership: Leadership | undefined;
+  #renewedAt = 0;
   #claim: Claim | undefined;
-  /** When this process may claim the place; never while the broker is away. */
+  /** When this process may claim a term; `undefined` while the broker is away. */
   #claimAt: number | undefined;
-  /** Whether this process knows who leads, or nobody has told it for long enough. */
-  #isIntroduced = false;
-  #introducedAt = Infinity;
+  /** Whether this process knows who leads, or has waited long enough. */
+  #isLeaderKnown = false;
+  #leaderKnownAt = Infinity;
   #isClosed = false;
   readonly #waiting = new Set<() => void>();
 
@@ -67,170 +66,171 @@ export class Election {
     private readonly logger: FlaskSocketLogger,
   ) {}
 
-  /** These are all processes; without a message queue there is only this one. */
-  among(fleet: Fleet | 'nobody'): void {
-    if (fleet === 'nobody') this.#isAlone = true;
-    else this.#fleet = fleet;
-    this.#start();
+  /** What connects this process to the others; `none` without a message queue. */
+  useTransport(transport: ElectionTransport | 'none'): void {
+    if (transport === 'none') this.#isAlone = true;
+    else this.#transport = transport;
+    this.#startElection();
   }
 
-  /** Takes part, until what it returns is called: when nobody here takes part any more, another process leads. */
-  enter(): () => void {
+  /** Takes part until the returned function is called. When the last participant leaves, this process resigns. */
+  join(): () => void {
     this.#participants++;
-    this.#start();
-    let isIn = true;
+    this.#startElection();
+    let hasJoined = true;
     return () => {
-      if (isIn && --this.#participants === 0) this.#stop();
-      isIn = false;
+      if (hasJoined && --this.#participants === 0) this.#leave();
+      hasJoined = false;
     };
   }
 
-  /** Whether this process leads, now: one that hung for a while may not have been told yet that it does not. */
-  get leads(): boolean {
-    if (this.#fleet && this.#reign && performance.now() - this.#reign.confirmedAt >= LEASE) {
+  /** Whether this process leads now. Checks the lease: a process that hung may have lost it without a message. */
+  get isLeader(): boolean {
+    if (this.#transport && this.#leadership && performance.now() - this.#leadership.confirmedAt >= LEASE) {
       this.logger.warn(`This process leads "${this.name}" no longer: it hung, or the message queue did.`);
-      this.#resign(this.#reign);
+      this.#stepDown(this.#leadership);
     }
-    return this.#reign !== undefined;
+    return this.#leadership !== undefined;
   }
 
-  /** Whether this process leads; waits, once, until it can be known. */
-  async decided(): Promise<boolean> {
-    while (!this.leads && !this.#isIntroduced) await this.#changed();
-    return this.leads;
+  /** Whether this process leads; a new process waits until it knows. */
+  async isLeaderOnceKnown(): Promise<boolean> {
+    while (!this.isLeader && !this.#isLeaderKnown) await this.#changed();
+    return this.isLeader;
   }
 
-  /** Resolves when this process leads, with what is aborted when it does no longer; rejects when `signal` is aborted. */
-  async reign(signal: AbortSignal): Promise<AbortSignal> {
+  /** Resolves when this process leads, with a signal that aborts at the end of its term; rejects if `signal` aborts. */
+  async leadership(signal: AbortSignal): Promise<AbortSignal> {
     for (;;) {
       signal.throwIfAborted();
-      if (this.leads && this.#reign) return this.#reign.abort.signal;
+      if (this.isLeader && this.#leadership) return this.#leadership.abort.signal;
       await this.#changed(signal);
     }
   }
 
-  /** What a process has said, this one included. */
-  heard(word: Word): void {
-    const fleet = this.#fleet;
-    if (!fleet || !this.#timer) return;
+  /** Receives a message of any process, this one included. */
+  receive(message: ElectionMessage): void {
+    const transport = this.#transport;
+    if (!transport || !this.#timer) return;
     const now = performance.now();
-    if (word.from === fleet.id) this.#returned(word, now);
-    else if (word.is === 'leads') this.#led(word, fleet);
-    else if (word.is === 'resigns') this.#resigned(word, now);
-    else if (this.leads) this.#renew();
-    else if (!this.#claim || outranks(word, fleet.id, this.#claim.term)) this.#wait(now);
+    if (message.from === transport.id) this.#receiveOwn(message, now);
+    else if (message.is === 'leads') this.#receiveLeader(message, transport);
+    else if (message.is === 'resigns') this.#receiveResignation(message, now);
+    else if (this.isLeader) this.#renew();
+    else if (!this.#claim || outranks(message, transport.id, this.#claim.term)) this.#postponeClaim(now);
   }
 
-  /** Takes part no longer, for good. */
+  /** Leaves for good. */
   close(): void {
-    this.#isClosed = this.#isIntroduced = true;
-    this.#stop();
+    this.#isClosed = this.#isLeaderKnown = true;
+    this.#leave();
   }
 
-  #start(): void {
-    if (this.#participants === 0 || this.#isClosed || this.#reign || this.#timer) return;
-    if (this.#isAlone) return this.#begin({ term: 1, at: 0 });
-    const fleet = this.#fleet;
-    if (!fleet) return;
-    this.#introducedAt = performance.now() + INTRODUCTION;
-    this.#timer = setInterval(() => this.#look(fleet, performance.now()), LOOK).unref();
+  #startElection(): void {
+    if (this.#participants === 0 || this.#isClosed || this.#leadership || this.#timer) return;
+    if (this.#isAlone) return this.#startLeading({ term: 1, at: 0 });
+    const transport = this.#transport;
+    if (!transport) return;
+    this.#leaderKnownAt = performance.now() + DISCOVERY;
+    this.#timer = setInterval(() => this.#tick(transport, performance.now()), TICK).unref();
   }
 
-  #stop(): void {
+  #leave(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
-    if (this.#reign) this.#resign(this.#reign);
+    if (this.#leadership) this.#stepDown(this.#leadership);
     this.#claim = this.#claimAt = this.#leader = undefined;
-    this.#tellWaiting();
+    this.#notifyWaiting();
   }
 
-  #look(fleet: Fleet, now: number): void {
-    if (now >= this.#introducedAt) this.#isIntroduced = true;
-    if (this.leads) {
-      if (now - this.#saidAt >= RENEWAL) this.#renew();
-    } else if (!fleet.isUp) this.#claim = this.#claimAt = this.#leader = undefined;
-    else if (this.#claimAt === undefined) this.#wait(now);
-    else this.#stand(now, this.#claimAt);
-    this.#tellWaiting();
+  #tick(transport: ElectionTransport, now: number): void {
+    if (now >= this.#leaderKnownAt) this.#isLeaderKnown = true;
+    if (this.isLeader) {
+      if (now - this.#renewedAt >= RENEWAL) this.#renew();
+    } else if (!transport.isConnected) this.#claim = this.#claimAt = this.#leader = undefined;
+    else if (this.#claimAt === undefined) this.#postponeClaim(now);
+    else this.#claimOrLead(now, this.#claimAt);
+    this.#notifyWaiting();
   }
 
-  /** Becomes the leader if nobody objected to the claim, or claims the place if it is empty. */
-  #stand(now: number, claimAt: number): void {
-    const { heardAt = Infinity, at = -Infinity } = this.#claim ?? {};
-    if (this.#claim && now - heardAt >= OBJECTION && now - at < LEASE) return this.#begin(this.#claim);
+  /** Leads if nobody objected to the claim, or claims the next term if there is no leader. */
+  #claimOrLead(now: number, claimAt: number): void {
+    const { receivedAt: heardAt = Infinity, at = -Infinity } = this.#claim ?? {};
+    if (this.#claim && now - heardAt >= OBJECTION_TIME && now - at < LEASE)
+      return this.#startLeading(this.#claim);
     if (now < claimAt) return;
-    this.#wait(now);
+    this.#postponeClaim(now);
     this.#claim = { term: this.#term + 1, at: now };
-    this.#say('claims', this.#claim);
+    this.#publish('claims', this.#claim);
   }
 
-  /** Claims nothing before the others have had the time to say something. */
-  #wait(now: number): void {
+  /** Waits for messages of the others before the next claim. */
+  #postponeClaim(now: number): void {
     this.#claim = this.#leader = undefined;
-    this.#claimAt = now + LAPSE + JITTER * Math.random();
+    this.#claimAt = now + ELECTION_TIMEOUT + JITTER * Math.random();
   }
 
-  #returned({ is, term, at }: Word, now: number): void {
-    const reign = this.#reign;
+  #receiveOwn({ is, term, at }: ElectionMessage, now: number): void {
+    const reign = this.#leadership;
     if (is === 'leads' && reign?.term === term)
       reign.confirmedAt = Math.max(reign.confirmedAt, Math.min(at, now));
-    if (is === 'claims' && this.#claim?.at === at) this.#claim.heardAt ??= now;
+    if (is === 'claims' && this.#claim?.at === at) this.#claim.receivedAt ??= now;
   }
 
-  /** Another one leads. Of two, as after a broker that was parted, one yields. */
-  #led(word: Word, { id }: Fleet): void {
-    if (this.#reign && !outranks(word, id, this.#reign.term)) return this.#renew();
-    this.#wait(performance.now());
-    this.#term = Math.max(this.#term, word.term);
-    this.#leader = word.from;
-    this.#isIntroduced = true;
-    if (this.#reign) this.#end(this.#reign, 'another one does');
-    this.#tellWaiting();
+  /** Another process leads. Of two leaders (after a network partition) one steps down. */
+  #receiveLeader(message: ElectionMessage, { id }: ElectionTransport): void {
+    if (this.#leadership && !outranks(message, id, this.#leadership.term)) return this.#renew();
+    this.#postponeClaim(performance.now());
+    this.#term = Math.max(this.#term, message.term);
+    this.#leader = message.from;
+    this.#isLeaderKnown = true;
+    if (this.#leadership) this.#stopLeading(this.#leadership, 'another one does');
+    this.#notifyWaiting();
   }
 
-  /** Not the leader that is known: then it comes late. */
-  #resigned({ term, from }: Word, now: number): void {
+  /** Ignored if it is not from the known leader: then it is late. */
+  #receiveResignation({ term, from }: ElectionMessage, now: number): void {
     const isLate = this.#leader === undefined ? term < this.#term : from !== this.#leader;
-    if (this.#reign || isLate) return;
-    this.#wait(now);
+    if (this.#leadership || isLate) return;
+    this.#postponeClaim(now);
     this.#term = Math.max(this.#term, term);
-    this.#claimAt = now + SUCCESSION * Math.random();
+    this.#claimAt = now + SUCCESSION_DELAY * Math.random();
   }
 
   #renew(): void {
-    this.#saidAt = performance.now();
-    if (this.#reign) this.#say('leads', { term: this.#reign.term, at: this.#saidAt });
+    this.#renewedAt = performance.now();
+    if (this.#leadership) this.#publish('leads', { term: this.#leadership.term, at: this.#renewedAt });
   }
 
-  #say(is: Word['is'], { term, at }: Claim): void {
-    this.#fleet?.tell({ is, name: this.name, from: this.#fleet.id, term, at });
+  #publish(is: ElectionMessage['is'], { term, at }: Claim): void {
+    this.#transport?.publish({ is, name: this.name, from: this.#transport.id, term, at });
   }
 
-  #begin({ term, at }: Claim): void {
-    this.#reign = { term, confirmedAt: at, abort: new AbortController() };
+  #startLeading({ term, at }: Claim): void {
+    this.#leadership = { term, confirmedAt: at, abort: new AbortController() };
     this.#term = term;
     this.#claim = this.#claimAt = this.#leader = undefined;
-    this.#isIntroduced = true;
-    if (this.#fleet) this.logger.log(`This process leads "${this.name}".`);
+    this.#isLeaderKnown = true;
+    if (this.#transport) this.logger.log(`This process leads "${this.name}".`);
     this.#renew();
-    this.#tellWaiting();
+    this.#notifyWaiting();
   }
 
-  #resign(reign: Reign): void {
-    this.#say('resigns', { term: reign.term, at: reign.confirmedAt });
-    this.#end(reign, 'it has resigned');
+  #stepDown(reign: Leadership): void {
+    this.#publish('resigns', { term: reign.term, at: reign.confirmedAt });
+    this.#stopLeading(reign, 'it has resigned');
   }
 
-  #end(reign: Reign, why: string): void {
-    this.#reign = undefined;
+  #stopLeading(reign: Leadership, why: string): void {
+    this.#leadership = undefined;
     reign.abort.abort(new Error(`This process leads "${this.name}" no longer: ${why}.`));
   }
 
-  #tellWaiting(): void {
-    for (const tell of this.#waiting) tell();
+  #notifyWaiting(): void {
+    for (const notify of this.#waiting) notify();
   }
 
-  /** Resolves when something may have changed, or the signal is aborted. */
+  /** Resolves at the next change of state, or when the signal aborts. */
   #changed(signal?: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const changed = () => {
@@ -244,6 +244,6 @@ export class Election {
   }
 }
 
-/** Whether what another one says counts for more than this process: the higher term, then the lower id. */
-const outranks = ({ term, from }: Word, id: string, ours: number) =>
+/** Whether another process takes precedence: the higher term does, then the lower id. */
+const outranks = ({ term, from }: ElectionMessage, id: string, ours: number) =>
   term === ours ? from < id : term > ours;

@@ -1,16 +1,21 @@
 import type { ConnectionOptions, Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
-import { load } from '../common/optional-package.js';
+import { loadPackage } from '../common/optional-package.js';
 import type { Backend } from './back-end.js';
 import { queueUrl } from './queue-url.js';
-import { fitName, type Session, SessionDriver, type SessionEvents } from './session-driver.js';
+import {
+  fitName,
+  type BrokerConnection,
+  ConnectionDriver,
+  type ConnectionEvents,
+} from './connection-driver.js';
 
-/** A broker that does not answer for twice as long is away, in milliseconds. */
-const PING = 4_000;
+/** A broker that does not answer for twice as long is lost; in milliseconds. */
+const PING_INTERVAL = 4_000;
 
-const CONNECTING = 5_000;
+const CONNECT_TIMEOUT = 5_000;
 
-/** In bytes: three times as long, escaped, it stays below what the line of a command may have. */
-const LONGEST_TOPIC = 1_024;
+/** In bytes. Escaped it is up to three times as long, still below the limit of a command's line. */
+const MAX_TOPIC = 1_024;
 
 type Client = typeof import('@nats-io/transport-node');
 
@@ -19,11 +24,11 @@ export const backend: Backend = {
   name: 'NATS',
   packages: { driver: '@nats-io/transport-node' },
   open({ url }) {
-    const client = load('@nats-io/transport-node') as Client;
+    const client = loadPackage('@nats-io/transport-node') as Client;
     const options = settings(url);
-    const driver = new SessionDriver({
+    const driver = new ConnectionDriver({
       address: subjectOf,
-      connect: async (events) => session(await client.connect(options), events),
+      connect: async (events) => brokerConnection(await client.connect(options), events),
     });
     return { driver };
   },
@@ -35,27 +40,30 @@ function settings(text: string): ConnectionOptions {
     servers: url.host,
     ...(password !== '' ? { user: username, pass: password } : username !== '' ? { token: username } : {}),
     ...(url.protocol === 'tls:' ? { tls: {} } : {}),
-    timeout: CONNECTING,
-    pingInterval: PING,
+    timeout: CONNECT_TIMEOUT,
+    pingInterval: PING_INTERVAL,
     maxPingOut: 1,
-    reconnect: false, // the client would keep without a bound what is published meanwhile
+    reconnect: false, // the client would buffer without a limit during an outage
     noAsyncTraces: true,
   };
 }
 
-/** A topic without what means something in a subject: spaces, dots, wildcards. */
+/** A topic with the characters escaped that have a meaning in a subject: spaces, dots, wildcards. */
 export function subjectOf(topic: string): string {
-  return encodeURIComponent(fitName(topic, LONGEST_TOPIC)).replace(/[.*]/g, (it) => ESCAPED[it] ?? it);
+  return encodeURIComponent(fitName(topic, MAX_TOPIC)).replace(/[.*]/g, (it) => ESCAPED[it] ?? it);
 }
 
 const ESCAPED: Record<string, string> = { '.': '%2E', '*': '%2A' };
 
-function session(connection: NatsConnection, { hear, lost }: SessionEvents): Session {
+function brokerConnection(
+  connection: NatsConnection,
+  { received, lost }: ConnectionEvents,
+): BrokerConnection {
   const subscriptions = new Map<string, Subscription>();
   let flushed: Promise<void> | undefined;
   void connection.closed().then((error) => lost(error ?? new Error('NATS closed the connection')));
   return {
-    /** Resolves when the server has read it; what is published in one turn asks the server once. */
+    /** Resolves when the server has read the message; the messages of one turn share one flush. */
     publish(subject, payload) {
       connection.publish(subject, payload);
       flushed ??= Promise.resolve().then(() => {
@@ -64,18 +72,18 @@ function session(connection: NatsConnection, { hear, lost }: SessionEvents): Ses
       });
       return flushed;
     },
-    async listen(subject) {
+    async subscribe(subject) {
       const callback = (error: Error | null, message: Msg) =>
-        error ? lost(error) : hear(subject, bytesOf(message));
+        error ? lost(error) : received(subject, bytesOf(message));
       subscriptions.set(subject, connection.subscribe(subject, { callback }));
       await connection.flush();
     },
-    unlisten(subject) {
+    unsubscribe(subject) {
       subscriptions.get(subject)?.unsubscribe();
       subscriptions.delete(subject);
       return Promise.resolve();
     },
-    async end() {
+    async close() {
       await connection.flush();
       await connection.close();
     },

@@ -3,74 +3,76 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { failure, FlaskSocketError } from '../common/errors.js';
 import { decode, encode } from './codec.js';
 import type { BrokerLink } from './broker-link.js';
-import { checkPeerMessage, type PeerAnswer, type PeerMessage, type PeerQuestion } from './cluster-message.js';
+import {
+  checkPeerMessage,
+  type PeerResponse,
+  type PeerMessage,
+  type PeerRequest,
+} from './cluster-message.js';
 
-/** A process that says nothing for so long is gone, in milliseconds; each says something three times as often. */
-const SILENCE = 10_000;
-const HEARTBEAT = SILENCE / 3;
+/** A process without a heartbeat for this long is gone, in milliseconds. */
+const PEER_TIMEOUT = 10_000;
+const HEARTBEAT = PEER_TIMEOUT / 3;
 
-/** How long to wait for the others to show themselves once the broker is there, in milliseconds. */
-const SETTLING = 300;
+/** How long to wait for the heartbeats of the others after a connection, in milliseconds. */
+const DISCOVERY = 300;
 
-/** How long what waited waits for those that were there before, in milliseconds: a backoff, and time to connect. */
-const RETURN = 6_000;
+/** How long the backlog waits for the others to reconnect, in milliseconds: a backoff, and time to connect. */
+const RETURN_TIMEOUT = 6_000;
 
-/** What a process answers to a question that is not its own to answer. */
+/** The response of a process that has nothing to say to a request: another process has. */
 export const NOT_MINE = Symbol('not mine');
 
-/** Answers questions of one kind from other processes, now or later; `NOT_MINE` where another one has to. */
-export type Responder = (question: unknown) => unknown;
+/** Returns the response to a request of another process, or a promise of it, or `NOT_MINE`. */
+export type Responder = (data: unknown) => unknown;
 
-/** What the other processes answered. */
-interface Answers {
-  answers: unknown[];
-  /** Why some are missing, if they are. */
-  silence: FlaskSocketError | undefined;
+interface Responses {
+  responses: unknown[];
+  /** Set if some processes did not respond. */
+  error: FlaskSocketError | undefined;
 }
 
-/** A question. */
-interface Asked {
+interface RequestOptions {
   kind: string;
-  question: unknown;
+  data: unknown;
   timeout: number;
-  /** Waits also for those that were silent before. Default: true. */
-  patient?: boolean;
+  /** Waits also for processes that did not respond last time. Default: true. */
+  waitForSilent?: boolean;
 }
 
-/** A question that waits for answers. */
-interface Pending {
+interface PendingRequest {
   waitingFor: Set<string>;
-  take: (answer: PeerAnswer) => void;
-  /** Everybody has answered or is gone. */
+  receive: (response: PeerResponse) => void;
+  /** All have responded or are gone. */
   end: () => void;
   fail: (error: Error) => void;
 }
 
 /**
- * The processes of one application, asking each other. Who is there is known from heartbeats, so that a question ends
- * as soon as all have answered, and with a clear error when one does not. Source: promises M6, E7.
+ * Requests and responses among the processes of one application. Heartbeats say which processes there are, so a request
+ * ends when all have responded, and with an error that counts them if one does not. Source: promises M6, E7.
  */
 export class Peers {
   readonly #id = randomUUID();
   readonly #topic: string;
   readonly #seen = new Map<string, number>();
-  /** Those that did not answer in time, until they answer again. */
+  /** Processes that did not respond in time, until they do again. */
   readonly #silent = new Set<string>();
-  readonly #pending = new Map<string, Pending>();
+  readonly #pending = new Map<string, PendingRequest>();
   readonly #responders = new Map<string, Responder>();
-  readonly #heartbeat: NodeJS.Timeout;
-  #settled: Promise<unknown> = Promise.resolve();
-  /** Those that were there before the outage and are not back yet. */
+  readonly #heartbeatTimer: NodeJS.Timeout;
+  #discovered: Promise<unknown> = Promise.resolve();
+  /** Processes that have not reconnected yet after the outage. */
   #missing = new Set<string>();
-  #complete: () => void = () => {};
+  #allReturned: () => void = () => {};
 
   constructor(private readonly link: BrokerLink) {
     this.#topic = `${link.channel}~peers`;
     const listener = (payload: Buffer) => this.#receive(checkPeerMessage(decode(payload)));
     link.subscribe(this.#topic, listener);
     link.subscribe(this.#topicOf(this.#id), listener);
-    link.onUp(() => this.#greet());
-    this.#heartbeat = setInterval(() => this.#beat(), HEARTBEAT).unref();
+    link.onConnected(() => this.#discover());
+    this.#heartbeatTimer = setInterval(() => this.#sendHeartbeat(), HEARTBEAT).unref();
   }
 
   /** How many processes there are, this one included. */
@@ -78,70 +80,69 @@ export class Peers {
     return this.#seen.size + 1;
   }
 
-  /** How this process answers questions of a kind. */
   respond(kind: string, responder: Responder): void {
     this.#responders.set(kind, responder);
   }
 
   /**
-   * The answers of all other processes; where some are silent, those of the others, and an error that says so. One that
-   * was silent before is asked, but not waited for until it answers again. Rejects with `FSK_QUEUE_AWAY`.
+   * The responses of all other processes, and an error if some did not respond. One that did not respond last time gets
+   * the request, but is not waited for. Rejects with `FSK_QUEUE_AWAY`.
    */
-  async askAll(kind: string, question: unknown, timeout: number): Promise<Answers> {
-    const answers: unknown[] = [];
-    const unheard = new Set(this.#silent);
-    const take = ({ from, mine, given }: PeerAnswer) => {
-      unheard.delete(from);
-      if (mine) answers.push(given);
+  async requestAll(kind: string, data: unknown, timeout: number): Promise<Responses> {
+    const responses: unknown[] = [];
+    const silent = new Set(this.#silent);
+    const receive = ({ from, mine, given }: PeerResponse) => {
+      silent.delete(from);
+      if (mine) responses.push(given);
       return false;
     };
-    const silence = await this.#ask({ kind, question, timeout, patient: false }, take).catch(silenceOf);
-    const isPartial = [...unheard].some((peer) => this.#seen.has(peer));
-    return { answers, silence: silence ?? (isPartial ? this.#silence(unheard, timeout) : undefined) };
+    const sent = this.#request({ kind, data, timeout, waitForSilent: false }, receive);
+    const error = await sent.catch(silentErrorFrom);
+    const isPartial = [...silent].some((peer) => this.#seen.has(peer));
+    return { responses, error: error ?? (isPartial ? this.#silentError(silent, timeout) : undefined) };
   }
 
   /**
-   * The answer of the one process that has one; `NOT_MINE` if none has. Rejects with `FSK_QUEUE_AWAY` or, when one is
-   * silent, `FSK_QUEUE_SILENT`.
+   * The response of the one process that has one, or `NOT_MINE`. Rejects with `FSK_QUEUE_AWAY`, or with
+   * `FSK_QUEUE_SILENT` if a process did not respond.
    */
-  async askOne(kind: string, question: unknown, timeout: number): Promise<unknown> {
-    let given: unknown = NOT_MINE;
-    await this.#ask({ kind, question, timeout }, (answer) => {
-      if (!answer.mine) return false;
-      given = answer.given;
+  async requestOne(kind: string, data: unknown, timeout: number): Promise<unknown> {
+    let found: unknown = NOT_MINE;
+    await this.#request({ kind, data, timeout }, (response) => {
+      if (!response.mine) return false;
+      found = response.given;
       return true;
     });
-    return given;
+    return found;
   }
 
   close(): void {
-    clearInterval(this.#heartbeat);
-    if (this.link.state === 'up') this.#tell(this.#topic, { is: 'bye', from: this.#id });
+    clearInterval(this.#heartbeatTimer);
+    if (this.link.state === 'up') this.#send(this.#topic, { is: 'bye', from: this.#id });
     for (const pending of this.#pending.values()) pending.fail(failure('FSK_QUEUE_AWAY'));
   }
 
-  /** `take` sees each answer; `true` ends the question before the others have answered. */
-  async #ask(
-    { kind, question, timeout, patient = true }: Asked,
-    take: (answer: PeerAnswer) => boolean,
+  /** `receive` is called for each response; if it returns true, the request ends. */
+  async #request(
+    { kind, data, timeout, waitForSilent = true }: RequestOptions,
+    receive: (response: PeerResponse) => boolean,
   ): Promise<void> {
     const id = randomUUID();
-    const payload = encode({ is: 'question', from: this.#id, id, kind, question } satisfies PeerQuestion);
-    await this.#settled;
+    const request: PeerRequest = { is: 'question', from: this.#id, id, kind, question: data };
+    const encoded = encode(request);
+    await this.#discovered;
     if (this.link.state !== 'up') throw failure('FSK_QUEUE_AWAY');
     if (this.#seen.size === 0) return;
-    return await new Promise<void>((resolve, reject) => {
-      const pending: Pending = {
-        waitingFor: this.#awaited(patient),
-        take: (answer) => {
-          if (take(answer)) pending.end();
-        },
+    await new Promise<void>((resolve, reject) => {
+      const pending: PendingRequest = {
+        waitingFor: this.#peersToAwait(waitForSilent),
+        receive: (response) => void (receive(response) && pending.end()),
         end: () => resolve(this.#forget(id, timer)),
         fail: (error) => reject((this.#forget(id, timer), error)),
       };
-      const timer = setTimeout(() => this.#giveUp(pending, timeout), timeout);
+      const timer = setTimeout(() => this.#timeOut(pending, timeout), timeout);
       this.#pending.set(id, pending);
-      this.link.deliver(this.#topic, payload).catch(pending.fail);
+      this.link.publishNow(this.#topic, encoded).catch(pending.fail);
     });
   }
 
@@ -150,92 +151,91 @@ export class Peers {
     this.#pending.delete(id);
   }
 
-  /** Whom a question waits for. */
-  #awaited(isPatient: boolean): Set<string> {
+  #peersToAwait(waitForSilent: boolean): Set<string> {
     const all = [...this.#seen.keys()];
-    const prompt = isPatient ? all : all.filter((peer) => !this.#silent.has(peer));
-    return new Set(prompt.length > 0 ? prompt : all);
+    const responsive = waitForSilent ? all : all.filter((peer) => !this.#silent.has(peer));
+    return new Set(responsive.length > 0 ? responsive : all);
   }
 
-  #giveUp(pending: Pending, timeout: number): void {
+  #timeOut(pending: PendingRequest, timeout: number): void {
     for (const peer of pending.waitingFor) this.#silent.add(peer);
-    pending.fail(this.#silence(pending.waitingFor, timeout));
+    pending.fail(this.#silentError(pending.waitingFor, timeout));
   }
 
-  #silence({ size }: ReadonlySet<string>, timeout: number): FlaskSocketError {
+  #silentError({ size }: ReadonlySet<string>, timeout: number): FlaskSocketError {
     return failure('FSK_QUEUE_SILENT', size, this.#seen.size, timeout);
   }
 
   #receive(message: PeerMessage): void {
     const { from } = message;
     if (from === this.#id) return;
-    if (message.is === 'bye') return this.#gone(from);
+    if (message.is === 'bye') return this.#remove(from);
     if (message.is === 'hello' || message.is === 'here') this.#seen.set(from, Date.now());
-    this.#isBack(from);
-    if (message.is === 'hello') this.#tell(this.#topicOf(from), { is: 'here', from: this.#id });
-    else if (message.is === 'question') void this.#answer(message);
-    else if (message.is === 'answer') this.#take(message);
+    this.#hasReturned(from);
+    if (message.is === 'hello') this.#send(this.#topicOf(from), { is: 'here', from: this.#id });
+    else if (message.is === 'question') void this.#respond(message);
+    else if (message.is === 'answer') this.#receiveResponse(message);
   }
 
-  async #answer({ from, id, kind, question }: PeerQuestion): Promise<void> {
-    const answer: PeerAnswer = { is: 'answer', from: this.#id, id, mine: false };
+  async #respond({ from, id, kind, question }: PeerRequest): Promise<void> {
+    const response: PeerResponse = { is: 'answer', from: this.#id, id, mine: false };
     try {
       const respond = this.#responders.get(kind);
       const given = respond ? await respond(question) : NOT_MINE;
-      this.#tell(this.#topicOf(from), given === NOT_MINE ? answer : { ...answer, mine: true, given });
+      this.#send(this.#topicOf(from), given === NOT_MINE ? response : { ...response, mine: true, given });
     } catch (error) {
-      this.link.refuse(error);
-      this.#tell(this.#topicOf(from), answer);
+      this.link.countRefused(error);
+      this.#send(this.#topicOf(from), response);
     }
   }
 
-  #take(answer: PeerAnswer): void {
-    this.#silent.delete(answer.from);
-    const pending = this.#pending.get(answer.id);
-    pending?.take(answer);
-    if (pending) this.#heard(pending, answer.from);
+  #receiveResponse(response: PeerResponse): void {
+    this.#silent.delete(response.from);
+    const pending = this.#pending.get(response.id);
+    pending?.receive(response);
+    if (pending) this.#settle(pending, response.from);
   }
 
-  #gone(peer: string): void {
+  #remove(peer: string): void {
     this.#seen.delete(peer);
     this.#silent.delete(peer);
-    this.#isBack(peer);
-    for (const pending of this.#pending.values()) this.#heard(pending, peer);
+    this.#hasReturned(peer);
+    for (const pending of this.#pending.values()) this.#settle(pending, peer);
   }
 
-  #heard(pending: Pending, peer: string): void {
+  #settle(pending: PendingRequest, peer: string): void {
     pending.waitingFor.delete(peer);
     if (pending.waitingFor.size === 0) pending.end();
   }
 
-  /** Resolves when those that were there before are back: what is published before they listen would pass them by. */
-  async #greet(): Promise<void> {
+  /** Resolves when the processes from before the outage have reconnected: they would miss what is published earlier. */
+  async #discover(): Promise<void> {
     this.#missing = new Set(this.#seen.keys());
-    const back = new Promise<void>((resolve) => (this.#complete = resolve));
-    const late = new AbortController();
-    const tooLate = delay(RETURN, undefined, { ref: false, signal: late.signal }).catch(() => {});
-    const complete = this.#missing.size === 0 ? undefined : Promise.race([back, tooLate]);
-    this.#settled = delay(SETTLING);
-    for (const peer of this.#missing) this.#seen.set(peer, Date.now()); // nobody could show himself
-    this.#tell(this.#topic, { is: 'hello', from: this.#id });
+    const returned = new Promise<void>((resolve) => (this.#allReturned = resolve));
+    const timer = new AbortController();
+    const timeout = delay(RETURN_TIMEOUT, undefined, { ref: false, signal: timer.signal }).catch(() => {});
+    const complete = this.#missing.size === 0 ? undefined : Promise.race([returned, timeout]);
+    this.#discovered = delay(DISCOVERY);
+    for (const peer of this.#missing) this.#seen.set(peer, Date.now()); // no heartbeats during the outage
+    this.#send(this.#topic, { is: 'hello', from: this.#id });
     await complete;
-    late.abort();
+    timer.abort();
   }
 
-  #isBack(peer: string): void {
+  #hasReturned(peer: string): void {
     this.#missing.delete(peer);
-    if (this.#missing.size === 0) this.#complete();
+    if (this.#missing.size === 0) this.#allReturned();
   }
 
-  #beat(): void {
+  #sendHeartbeat(): void {
     if (this.link.state !== 'up') return;
-    for (const [peer, seen] of this.#seen) if (Date.now() - seen > SILENCE) this.#gone(peer);
-    this.#tell(this.#topic, { is: 'here', from: this.#id });
+    for (const [peer, seen] of this.#seen) if (Date.now() - seen > PEER_TIMEOUT) this.#remove(peer);
+    this.#send(this.#topic, { is: 'here', from: this.#id });
   }
 
-  /** Now or never: it is about now. */
-  #tell(topic: string, message: PeerMessage): void {
-    this.link.deliver(topic, encode(message)).catch((error: unknown) => this.link.lose(error));
+  /** A message that cannot be sent now is dropped: after an outage it would be out of date. */
+  #send(topic: string, message: PeerMessage): void {
+    this.link.publishNow(topic, encode(message)).catch((error: unknown) => this.link.countLost(error));
   }
 
   #topicOf(peer: string): string {
@@ -243,8 +243,8 @@ export class Peers {
   }
 }
 
-/** The error of a process that was silent; any other is thrown on. */
-function silenceOf(error: unknown): FlaskSocketError {
+/** Returns an error about silent processes; throws any other. */
+function silentErrorFrom(error: unknown): FlaskSocketError {
   if (error instanceof FlaskSocketError && error.code === 'FSK_QUEUE_SILENT') return error;
   throw error;
 }

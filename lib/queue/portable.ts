@@ -2,9 +2,9 @@ import type { Server } from 'socket.io';
 import { Encoder } from 'socket.io-parser';
 import { PacketType } from '../common/constants.js';
 import { checkPacket } from './cluster-message.js';
-import { ABSENT, BYTES, FRAGILE, traitsOf } from './codec.js';
+import { ABSENT, BYTES, BEYOND_MSGPACK, traitsOf } from './codec.js';
 
-/** The part of a server that its types keep private: what its packets are read with. */
+/** The part of a server that its types keep private: the decoder of its packets. */
 interface Reader {
   _parser: { Decoder: new () => Decoder };
 }
@@ -17,10 +17,10 @@ interface Decoder {
 /** An event's name, then its arguments. */
 type Values = readonly unknown[];
 
-/** An event on its way to another process. */
+/** The data of an event, in the form in which it is sent to other processes. */
 export interface Portable {
   data: Values;
-  /** The packet as it was encoded, where `data` cannot say all; it has the event's name alone then. */
+  /** The encoded packet, if a message queue could not preserve `data`; `data` then holds only the event's name. */
   parts?: readonly unknown[];
 }
 
@@ -34,26 +34,26 @@ interface Broadcast {
 }
 
 /**
- * What is sent, in a form in which it means to the clients of other processes what it means to those of this one. Each
- * serializer has its own idea of dates, NaN, holes, maps and the like: of JSON's it is what a client gets, of others,
- * which know more than a message queue may bring, the encoded packet. What all agree on stays as it is.
+ * Converts data so that clients of other processes receive the same as those of this one. Serializers differ in dates,
+ * NaN, holes, maps and the like. Data that all encode alike is returned as it is; else JSON's result is sent, or the
+ * encoded packet of another serializer, which may preserve more than the message queue.
  */
 export function portable(server: Server, data: Values): Portable {
   const isJson = server.encoder instanceof Encoder;
-  if ((traitsOf(data) & ~(isJson ? BYTES | FRAGILE | ABSENT : BYTES)) === 0) return { data };
+  if ((traitsOf(data) & ~(isJson ? BYTES | BEYOND_MSGPACK | ABSENT : BYTES)) === 0) return { data };
   const parts = server.encoder.encode({ type: PacketType.EVENT, nsp: '/', data });
-  return isJson ? { data: read(server, parts) } : { data: data.slice(0, 1), parts };
+  return isJson ? { data: decodeParts(server, parts) } : { data: data.slice(0, 1), parts };
 }
 
-/** What clients are to get. Throws for what is no event. */
-export function opened(server: Server, { data, parts }: Portable): Values {
+/** The event that clients receive. Throws if it is invalid. */
+export function unpack(server: Server, { data, parts }: Portable): Values {
   if (!Array.isArray(parts)) return data;
-  const values = read(server, parts);
+  const values = decodeParts(server, parts);
   checkPacket({ type: PacketType.EVENT, data: values });
   return values;
 }
 
-function read(server: Server, parts: readonly unknown[]): Values {
+function decodeParts(server: Server, parts: readonly unknown[]): Values {
   const { Decoder } = (server as unknown as Reader)._parser; // typed private
   const decoder = new Decoder();
   let values: Values = [];
@@ -62,8 +62,8 @@ function read(server: Server, parts: readonly unknown[]): Values {
   return values;
 }
 
-/** Does something to the packet of a broadcast, and nothing to what is none. */
-const mapped =
+/** Applies `map` to the packet of a broadcast; other messages are returned as they are. */
+const mapPacket =
   (map: (server: Server, packet: Packet) => Packet) =>
   <M>(server: Server, message: M): M => {
     if (!isBroadcast(message)) return message;
@@ -71,24 +71,24 @@ const mapped =
     return packet === message.packet ? message : { ...message, packet };
   };
 
-/** Of several kinds of messages the broadcasts alone have both: an acknowledgement has a packet, a join has recipients. */
+/** Only a broadcast has both: an acknowledgement has a packet, a join has recipients. */
 function isBroadcast(message: unknown): message is Broadcast {
   return typeof message === 'object' && message !== null && 'packet' in message && 'opts' in message;
 }
 
-/** The data of a message with a broadcast, as it leaves. */
-export const leaving = mapped((server, packet) => {
+/** Converts the data of a message before it is published. */
+export const toPortable = mapPacket((server, packet) => {
   const sent = portable(server, packet.data);
   return sent.data === packet.data ? packet : { ...packet, ...sent };
 });
 
-/** The same, as the adapters take it. */
-export const arriving = mapped((server, { parts, ...packet }) =>
-  parts === undefined ? packet : { ...packet, data: opened(server, { ...packet, parts }) },
+/** The reverse, before an adapter gets the message. */
+export const fromPortable = mapPacket((server, { parts, ...packet }) =>
+  parts === undefined ? packet : { ...packet, data: unpack(server, { ...packet, parts }) },
 );
 
-/** A message of a cluster adapter, with its data as `leaving` makes them, or `arriving`. */
-export function passing<M extends { data?: unknown }>(server: Server, message: M, as: typeof leaving): M {
+/** Applies `toPortable` or `fromPortable` to the data of a cluster adapter's message. */
+export function mapData<M extends { data?: unknown }>(server: Server, message: M, as: typeof toPortable): M {
   const data = as(server, message.data);
   return data === message.data ? message : { ...message, data };
 }

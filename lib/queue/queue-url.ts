@@ -1,19 +1,19 @@
 import { failureFrom } from '../common/errors.js';
 
-/** Between the scheme and the path: nothing, or only a user, or only a port. PostgreSQL's client has PGHOST for that. */
+/** A URL without a host, perhaps with a user or a port. Not for PostgreSQL, whose client reads PGHOST. */
 const WITHOUT_HOST = /^(?!postgres|workers)([a-z][a-z0-9+.-]*:\/\/(?:[^/?#]*@)?)(?=:\d|[/?#]|$)/i;
 
-/** The URL, with the host that clients of brokers take where it names none. */
+/** The URL, with host `localhost` if it names none. */
 export const withHost = (url: string): string => url.replace(WITHOUT_HOST, '$1localhost');
 
-/** The parts of a broker's URL that are told apart by most drivers, decoded. */
+/** A broker's URL with its login decoded. */
 export interface QueueUrl {
   url: URL;
   username: string;
   password: string;
 }
 
-/** Takes a URL apart; throws `FSK_INVALID_QUEUE` if it is none. */
+/** Parses a URL; throws `FSK_INVALID_QUEUE` if it is invalid. */
 export function queueUrl(text: string): QueueUrl {
   try {
     const url = new URL(text);
@@ -24,25 +24,25 @@ export function queueUrl(text: string): QueueUrl {
   }
 }
 
-/** The URL without what nobody else may know, for the log: password, token, and what parameters say of them. */
+/** The URL for the log: passwords and tokens, also those in parameters, are replaced by `***`. */
 export function withoutPassword(url: string): string {
   return url
     .replace(/(\/\/[^/?#]*?):[^/?#]*@/, '$1:***@')
-    .replace(/^((?:nats|tls):\/\/)[^/?#:@]*@/, '$1***@') // a name alone is a token there
+    .replace(/^((?:nats|tls):\/\/)[^/?#:@]*@/, '$1***@') // NATS takes a user without a password for a token
     .replace(/([?&][^=&#]*(?:password|passwd|token|secret)[^=&#]*=)[^&#]*/gi, '$1***');
 }
 
-/** What brokers say to a login that they will not take later either: RabbitMQ and PostgreSQL by a code, others in words. */
-const CODES: ReadonlySet<unknown> = new Set(['ACCESS_REFUSED', 'NOT_ALLOWED', '28P01', '28000']);
-const WORDS = /^(WRONGPASS|NOAUTH|NOPERM)\b|authorization violation/i;
+/** How brokers refuse a login: RabbitMQ and PostgreSQL with a code, Redis and NATS in the message. */
+const LOGIN_CODES: ReadonlySet<unknown> = new Set(['ACCESS_REFUSED', 'NOT_ALLOWED', '28P01', '28000']);
+const LOGIN_MESSAGES = /^(WRONGPASS|NOAUTH|NOPERM)\b|authorization violation/i;
 
-/** Whether a broker is there, and does not let this process in. */
+/** Whether an error says that the broker refused the login. */
 export function isRefusedLogin(reason: unknown): boolean {
   if (!(reason instanceof Error)) return false;
-  return CODES.has((reason as { code?: unknown }).code) || WORDS.test(reason.message);
+  return LOGIN_CODES.has((reason as { code?: unknown }).code) || LOGIN_MESSAGES.test(reason.message);
 }
 
-/** What to do about it; `url` is the URL of the broker. */
+/** The advice for a refused login; `url` is the broker's. */
 export function howToLogIn(url: string): string {
   const scheme = url.slice(0, url.indexOf('://'));
   return `Write a user and a password that it knows into its URL: ${scheme}://user:password@host`;

@@ -2,58 +2,57 @@ import type { FlaskSocketLogger } from '../common/logger.js';
 import type { QueueAddress } from '../common/options.js';
 import type { RemoteCall } from '../common/remote-clients.js';
 
-/** Takes what arrived on a topic. */
+/** Is called for each message of a topic. */
 export type Listener = (payload: Buffer, topic: string) => void;
 
 /**
- * A broker's client, and all that a back end has to bring: topics that carry bytes, and a connection that is looked
- * for again for as long as it takes. A topic is any string; the driver escapes what its broker cannot take.
+ * A broker's client: all that a back end has to implement. It publishes bytes on topics and reconnects for as long as
+ * it takes. A topic is any string; the driver escapes what its broker does not allow.
  */
 export interface Driver {
-  /** Begins to connect, at once and for good; says how it goes, as often as it changes. */
-  open(events: DriverEvents): void;
-  /** Hands bytes to the broker, in the order of the calls. Rejects what was not handed over. */
+  /** Connects, and reconnects until `close()`. Reports each change of the connection. */
+  connect(events: DriverEvents): void;
+  /** Publishes in the order of the calls. Rejects if the broker did not get the message. */
   publish(topic: string, payload: Buffer): Promise<unknown>;
-  /** From now on, and after each return of the broker. Never throws, never rejects. */
+  /** Subscribes now and after each reconnection. Never throws. */
   subscribe(topic: string, listener: Listener): void;
   unsubscribe(topic: string): void;
-  /** Has what this process publishes on a topic arrive here, too: for a driver where it does not anyway. */
-  hearOwn?(topic: string): void;
+  /** Lets this process receive its own messages on a topic. Only for drivers where it does not anyway. */
+  receiveOwn?(topic: string): void;
   /** Ends within `timeout` milliseconds, whatever the broker does. */
   close(timeout: number): Promise<void>;
 }
 
-/** What a driver says of its connection. `up` comes after all subscriptions have been made again. */
+/** The events of a driver's connection. `connected` is emitted after all subscriptions have been renewed. */
 export interface DriverEvents {
-  up(): void;
-  away(reason: unknown): void;
+  connected(): void;
+  disconnected(reason: unknown): void;
 }
 
-/** `connecting` until the broker was there once; `away` when it is gone again; `closed` is final. */
+/** `connecting` until the first connection; `away` after it was lost; `closed` is final. */
 export type QueueState = 'connecting' | 'up' | 'away' | 'closed';
 
-/** What a back end is opened with. */
 export interface QueueOptions {
   /** The URL of the broker. */
   url: string;
-  /** The prefix of all topics: services with other prefixes hear nothing of each other. */
+  /** The prefix of all topics: services with different ones do not receive each other's messages. */
   channel: string;
-  /** Signs what is published; what is not signed with it is dropped. */
+  /** Signs published messages; received ones without its signature are dropped. */
   secret?: string | undefined;
-  /** Whose messages they are: those of our own processes, or python-socketio's. Default: ours. */
+  /** The format of the messages: this library's, or python-socketio's. Default: `socket.io`. */
   protocol?: QueueAddress['protocol'];
   logger: FlaskSocketLogger;
 }
 
-/** Calls clients of processes that cannot say which clients they have. */
+/** Calls clients of python-socketio's processes, which do not say which clients they have. */
 export interface RemoteCaller {
-  /** What the client acknowledges with. Rejects with `FSK_CALL_TIMEOUT` or `FSK_QUEUE_AWAY`. */
-  call(question: RemoteCall): Promise<readonly unknown[]>;
+  /** Resolves with the client's acknowledgement. Rejects with `FSK_CALL_TIMEOUT` or `FSK_QUEUE_AWAY`. */
+  call(request: RemoteCall): Promise<readonly unknown[]>;
   close(): void;
 }
 
-/** What is published where. */
-export interface Written {
+/** A message and the topic on which it is published. */
+export interface TopicMessage {
   topic: string;
   payload: Buffer;
 }

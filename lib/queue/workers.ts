@@ -3,7 +3,7 @@ import { failure } from '../common/errors.js';
 import type { Backend } from './back-end.js';
 import type { Driver, DriverEvents, Listener } from './queue.js';
 
-/** The workers of `run({ workers })` among themselves: through their primary process, no broker needed. */
+/** The queue between the workers of `run({ workers })`: their primary process relays the messages. */
 export const backend: Backend = {
   name: 'Workers',
   open({ url }) {
@@ -13,30 +13,27 @@ export const backend: Backend = {
   },
 };
 
-/** Bytes for the workers that listen to a topic. */
+/** A message for the workers that have subscribed to a topic. */
 export interface Published {
   fsk: 'publish';
   topic: string;
   payload: Uint8Array;
 }
 
-/** What a worker tells the primary process for the queue. */
+/** The queue's messages from a worker to the primary process. */
 export type QueueMessage =
-  /** It listens to a topic; `own`: also to what it publishes there itself. */
-  | { fsk: 'subscribe'; topic: string; own?: boolean }
-  /** It listens no longer. */
-  | { fsk: 'unsubscribe'; topic: string }
-  | Published;
+  /** `own`: it receives its own messages on the topic, too. */
+  { fsk: 'subscribe'; topic: string; own?: boolean } | { fsk: 'unsubscribe'; topic: string } | Published;
 
-/** The primary process passes on what the workers publish; see `workers/messages.ts`. */
+/** The primary process relays what the workers publish; see `workers/messages.ts`. */
 class WorkersDriver implements Driver {
   readonly #listeners = new Map<string, Listener>();
-  readonly #own = new Set<string>();
+  readonly #ownTopics = new Set<string>();
 
-  open(events: DriverEvents): void {
-    process.on('message', this.#hear);
-    for (const topic of this.#listeners.keys()) this.#ask(topic);
-    events.up();
+  connect(events: DriverEvents): void {
+    process.on('message', this.#onMessage);
+    for (const topic of this.#listeners.keys()) this.#subscribe(topic);
+    events.connected();
   }
 
   publish(topic: string, payload: Buffer): Promise<void> {
@@ -48,7 +45,7 @@ class WorkersDriver implements Driver {
 
   subscribe(topic: string, listener: Listener): void {
     this.#listeners.set(topic, listener);
-    this.#ask(topic);
+    this.#subscribe(topic);
   }
 
   unsubscribe(topic: string): void {
@@ -56,27 +53,27 @@ class WorkersDriver implements Driver {
     send({ fsk: 'unsubscribe', topic });
   }
 
-  hearOwn(topic: string): void {
-    this.#own.add(topic);
-    if (this.#listeners.has(topic)) this.#ask(topic);
+  receiveOwn(topic: string): void {
+    this.#ownTopics.add(topic);
+    if (this.#listeners.has(topic)) this.#subscribe(topic);
   }
 
   close(): Promise<void> {
-    process.off('message', this.#hear);
+    process.off('message', this.#onMessage);
     return Promise.resolve();
   }
 
-  #ask(topic: string): void {
-    send({ fsk: 'subscribe', topic, own: this.#own.has(topic) });
+  #subscribe(topic: string): void {
+    send({ fsk: 'subscribe', topic, own: this.#ownTopics.has(topic) });
   }
 
-  readonly #hear = (message: unknown): void => {
+  readonly #onMessage = (message: unknown): void => {
     const { fsk, topic, payload } = (message ?? {}) as { fsk?: string; topic: string; payload: Uint8Array };
     if (fsk === 'publish') this.#listeners.get(topic)?.(Buffer.from(payload), topic);
   };
 }
 
-/** Whether there is somebody to tell. */
+/** Sends to the primary process; returns whether it is connected. */
 function send(message: QueueMessage, done: (error: Error | null) => void = () => {}): boolean {
   if (!process.connected) return false;
   process.send?.(message, undefined, undefined, done);

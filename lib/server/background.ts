@@ -73,8 +73,8 @@ export abstract class Background {
    */
   async isLeader(name: string): Promise<boolean> {
     const election = this.#runtime.messageQueue.election(name, 'isLeader()');
-    election.enter();
-    return await election.decided();
+    election.join();
+    return await election.isLeaderOnceKnown();
   }
 
   /** Waits for a number of milliseconds; in a background task no longer than the task lives. */
@@ -105,7 +105,7 @@ export abstract class Background {
  */
 async function whileLeading(part: Part): Promise<unknown> {
   const { election, signal } = part;
-  const leave = election.enter();
+  const leave = election.join();
   try {
     return await untilEnded(part);
   } finally {
@@ -116,7 +116,7 @@ async function whileLeading(part: Part): Promise<unknown> {
 
 async function untilEnded({ election, run, signal }: Part): Promise<unknown> {
   for (;;) {
-    const reign = await election.reign(signal);
+    const reign = await election.leadership(signal);
     const outcome = await ended({ election, run, signal: AbortSignal.any([signal, reign]) });
     if (!reign.aborted || signal.aborted) return outcome();
   }
@@ -125,7 +125,7 @@ async function untilEnded({ election, run, signal }: Part): Promise<unknown> {
 /** What a function ends with; what it throws is thrown when that is asked for. */
 async function ended({ election, run, signal }: Part): Promise<() => unknown> {
   try {
-    const result = await runAs({ signal, check: () => election.leads }, run);
+    const result = await runAs({ signal, check: () => election.isLeader }, run);
     return () => result;
   } catch (error) {
     return () => {

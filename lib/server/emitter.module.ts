@@ -16,7 +16,7 @@ import {
   type EmitterClient,
   type EmitterOptions,
   type EmitterQueue,
-  setUp,
+  resolveEmitter,
 } from '../emitter/emitter-options.js';
 import { Emitter } from '../emitter/emitter.js';
 import type { EmitOptions, SendOptions } from '../messaging/deliver.js';
@@ -58,7 +58,7 @@ export type EmitterModuleAsyncOptions = typeof ASYNC_OPTIONS_TYPE;
       provide: SocketIO,
       inject: [OPTIONS],
       useFactory: async ({ messageQueue, logger, ...options }: EmitterModuleOptions) => {
-        const emitter = new Emitter(setUp(messageQueue, options, OWNER));
+        const emitter = new Emitter(resolveEmitter(messageQueue, options, OWNER));
         await emitter.load();
         return new EmittingSocketIO(
           emitter,
@@ -165,7 +165,7 @@ export class EmittingSocketIO implements Public<SocketIO>, OnApplicationShutdown
   /** `ignoreQueue` keeps an event in this process, where nobody is. */
   #speak(spoken: { event: string; data: unknown; options: EmitOptions }, method: string): void {
     if (spoken.options.ignoreQueue) return;
-    void this.#followed(() => this.emitter.speak(spoken, method));
+    void this.#followed(() => this.emitter.emitEvent(spoken, method));
   }
 
   /** Whoever speaks when the application has stopped speaks to nobody, as with a server. */

@@ -4,7 +4,7 @@ import { INTERNAL_ERROR, RECOVERY_WINDOW } from '../common/constants.js';
 import { type FlaskSocketLogger, GuardedLog, SILENT } from '../common/logger.js';
 import { type FlaskSocketOptions, recoveryOf, type ResolvedOptions } from '../common/options.js';
 import { guarded } from '../common/thenable.js';
-import { given, resolveOptions } from '../common/validate-options.js';
+import { definedOptions, resolveOptions } from '../common/validate-options.js';
 import type { OriginPolicy } from '../connection/origin-policy.js';
 import type { Engine } from '../socketio/engine.js';
 import { parserOf } from '../socketio/packet-parser.js';
@@ -103,7 +103,7 @@ export class FlaskSocketConfig {
 
   /** Adds options; the later ones win. */
   merge(more: FlaskSocketOptions): void {
-    this.#given = { ...this.#given, ...given(more) };
+    this.#given = { ...this.#given, ...definedOptions(more) };
     this.#resolved = resolveOptions(this.#given);
   }
 

@@ -36,7 +36,7 @@ export function healthOf({ host, draining, messageQueue }: FlaskSocketRuntime): 
   const { queue } = messageQueue;
   const connections = host.existing?.engine?.clientsCount ?? 0;
   if (!queue) return { status: host.existing && !draining ? 'up' : 'down', draining, connections };
-  const { name, state, isRefused, counts } = queue;
+  const { name, state, isLoginRefused: isRefused, counts } = queue;
   const working = state === 'up' ? 'up' : 'degraded';
   const status = host.existing && !draining ? working : 'down';
   return {

@@ -3,7 +3,7 @@ import { failure } from '../common/errors.js';
 import type { SessionInterface } from '../common/session.js';
 import { isFromCookie } from './session-source.js';
 
-/** What the plugins put on a Fastify instance. */
+/** The decorations of a Fastify instance by the session plugins. */
 interface Fastify {
   parseCookie?(header: string): Record<string, string | undefined>;
   decryptSession?(cookie: string, request: Restored, done: (error?: Error | null) => void): void;
@@ -80,7 +80,7 @@ function cookieOf({ headers }: IncomingMessage, fastify: Fastify, name: string):
   return fastify.parseCookie(headers.cookie ?? '')[name];
 }
 
-/** The plugin makes a new session where the cookie opens none. */
+/** Decrypts the cookie with the plugin, which makes a new session if the cookie belongs to none. */
 async function restored(
   fastify: Fastify,
   raw: IncomingMessage,

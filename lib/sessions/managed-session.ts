@@ -13,8 +13,8 @@ import type { KeyedSerialQueue } from '../common/serial-queue.js';
 import { SessionTurns, SharedReadings } from './session-turns.js';
 
 /**
- * The session of a connection (`manageSession: true`): HTTP's, as its store has it, until a handler writes to it or
- * it ends; from then on the connection's own. Source: promise K5.
+ * The session of a connection with `manageSession: true`: a copy of HTTP's session, read again from its store, until a
+ * handler writes to it or it ends; then the copy is the connection's own. Source: promise K5.
  */
 export class ManagedSession implements SessionKeeper {
   readonly #turns = new SessionTurns();
@@ -29,9 +29,9 @@ export class ManagedSession implements SessionKeeper {
   ) {}
 
   open(event: EventSession): Promise<void> | undefined {
-    if (this.#isDue()) return this.#turns.take(this.#readings.read(), (data) => this.#adopt(event, data));
-    const turn = this.#turns.skip(() => this.#give(event));
-    if (!turn) this.#give(event);
+    if (this.#isDue()) return this.#turns.take(this.#readings.read(), (data) => this.#refresh(event, data));
+    const turn = this.#turns.skip(() => this.#provide(event));
+    if (!turn) this.#provide(event);
     return turn;
   }
 
@@ -39,7 +39,7 @@ export class ManagedSession implements SessionKeeper {
     return this.#turns.skip();
   }
 
-  /** An event that ran while HTTP's changes came in has written to the session before them. */
+  /** Takes over the writes of an event that ran with an older copy, while a newer one was read. */
   close({ sessionCopy }: EventSession): undefined {
     if (!sessionCopy || sessionCopy === this.copy) return;
     if (this.copy.mergeFrom(sessionCopy)) this.#isOwn = true;
@@ -65,12 +65,12 @@ export class ManagedSession implements SessionKeeper {
     }
   }
 
-  #adopt(event: EventSession, data: object | null | undefined): void {
+  #refresh(event: EventSession, data: object | null | undefined): void {
     this.#isOwn ||= this.copy.isChanged;
     const now = new SessionCopy(data);
     if (!this.#isOwn && !now.startedEqualTo(this.copy)) this.#replace(now);
     if (!data) this.#isOwn = true;
-    this.#give(event);
+    this.#provide(event);
   }
 
   #replace(copy: SessionCopy): void {
@@ -78,22 +78,22 @@ export class ManagedSession implements SessionKeeper {
     this.client.session = copy.session;
   }
 
-  #give(event: EventSession): void {
+  #provide(event: EventSession): void {
     event.sessionCopy = this.copy;
     event.sessionKeeper = this;
   }
 }
 
 /**
- * HTTP's own session (`manageSession: false`): read before each event, and what the event has written goes back to the
- * store, key by key. One that has ended is not brought back: the connection then has an empty one of its own.
+ * HTTP's own session, with `manageSession: false`: read before each event; the keys that the event has changed are saved
+ * to the store. A session that has ended is not saved again: the connection then has an empty one of its own.
  */
 export class UnmanagedSession implements SessionKeeper {
   readonly isOwn = false;
   readonly #turns = new SessionTurns();
   #hasEnded = false;
 
-  /** Without a key it is nobody else's: only its own changes wait for each other. */
+  /** A session without a key is not shared: only its own writes wait for each other. */
   get #key(): unknown {
     return this.from.source.key ?? this;
   }
@@ -110,10 +110,10 @@ export class UnmanagedSession implements SessionKeeper {
 
   open(event: EventSession): Promise<void> | undefined {
     if (this.#hasEnded) return this.skip();
-    return this.#turns.take(this.#read(), (data) => this.#give(event, data));
+    return this.#turns.take(this.#read(), (data) => this.#provide(event, data));
   }
 
-  /** After earlier events of the client have written what they write at once, so that it is seen. */
+  /** Reads after the writes of earlier events of the client, so that they are included. */
   #read(): Promise<object | null | undefined> {
     const { source, writes } = this.from;
     const { last } = this.#turns;
@@ -131,7 +131,7 @@ export class UnmanagedSession implements SessionKeeper {
     return this.from.writes.run(this.#key, () => this.#save(changes)) as Promise<void>;
   }
 
-  #give(event: EventSession, data: object | null | undefined): void {
+  #provide(event: EventSession, data: object | null | undefined): void {
     if (this.#hasEnded) return;
     if (!data) return this.#end();
     event.sessionCopy = new SessionCopy(data, new LateWrites(this.from.tooLate));

@@ -4,10 +4,10 @@ import { type SessionMiddleware, sessionMiddlewares, type SessionOption } from '
 import type { SessionWatcher } from '../context/session-copy.js';
 import { runMiddlewares } from '../socketio/middlewares.js';
 
-/** What express-style middlewares put on a request, and Fastify's handlers expect on theirs. */
-const SHARED = ['session', 'sessionID', 'sessionStore', 'user'];
+/** The properties that express-style middlewares set on a request, copied to Fastify's request. */
+const PROPERTIES = ['session', 'sessionID', 'sessionStore', 'user'];
 
-/** The methods among it: passport's. They expect the request that they were put on. */
+/** passport's methods. They must be called on the request on which they were set. */
 const METHODS = ['logIn', 'login', 'logOut', 'logout', 'isAuthenticated', 'isUnauthenticated'];
 
 interface Fastify {
@@ -23,12 +23,12 @@ interface FastifyRequest {
 export function installForHttp(platform: HttpServer, middlewares: readonly SessionMiddleware[]): void {
   if (middlewares.length === 0) return;
   for (const middleware of middlewares) platform.use(middleware as (...values: unknown[]) => unknown);
-  if (platform.getType() === 'fastify') (platform.getInstance() as Fastify).addHook('onRequest', share);
+  if (platform.getType() === 'fastify') (platform.getInstance() as Fastify).addHook('onRequest', mirror);
 }
 
-/** Fastify runs such middlewares on the raw request: its own request shows what they put there. */
-function share(request: FastifyRequest, _reply: unknown, done: () => void): void {
-  for (const key of SHARED) {
+/** Fastify runs express-style middlewares on the raw request: makes their properties visible on its own. */
+function mirror(request: FastifyRequest, _reply: unknown, done: () => void): void {
+  for (const key of PROPERTIES) {
     if (key in request) continue;
     Object.defineProperty(request, key, {
       get: () => request.raw[key],
@@ -52,14 +52,14 @@ type ExpressMiddleware = (
   next: (error?: Error) => void,
 ) => unknown;
 
-/** What a middleware refuses a client with: it answered the handshake instead of passing it on. */
+/** A middleware responded to the handshake instead of calling `next`: the client is refused. */
 export class AnsweredByMiddleware extends Error {
   override readonly name = 'AnsweredByMiddleware';
 }
 
 /**
- * Runs the middlewares of option `session` on a handshake. Their response goes nowhere: a handshake starts no session
- * and sets no cookie. Rejects with what a middleware throws, passes to `next`, or answers.
+ * Runs the middlewares of option `session` on a handshake. Their response is discarded: a handshake starts no session
+ * and sets no cookie. Rejects if a middleware throws, passes an error to `next`, or responds.
  */
 export function runOnHandshake(option: SessionOption | undefined, request: IncomingMessage): Promise<void> {
   const middlewares = sessionMiddlewares(option) as readonly ExpressMiddleware[];
@@ -84,17 +84,17 @@ function responseTo(request: IncomingMessage, answered: (error: Error) => void):
 const asError = (thrown: unknown) =>
   thrown instanceof Error ? thrown : new Error(String(thrown), { cause: thrown });
 
-/** Told of a write that nobody saves: the handler that has ended, and the key. */
+/** Is called for a write after the handler has ended, which is not saved: with the handler's place and the key. */
 export type LateWrite = (place: string, key: PropertyKey) => void;
 
 /**
- * Watches the session of one event: what is written when its handler has ended is written, but goes nowhere. What a
- * handler has taken out of its session while it ran (`const { cart } = session`) is not watched.
+ * Reports writes to the session of an event after its handler has ended: they are not saved. Objects that the handler
+ * read from the session while it ran (`const { cart } = session`) are not watched.
  */
 export class LateWrites implements SessionWatcher {
   #place: string | undefined;
 
-  constructor(private readonly tell: LateWrite) {}
+  constructor(private readonly report: LateWrite) {}
 
   /** From now on writes are late. */
   end(place: string): void {
@@ -122,11 +122,11 @@ export class LateWrites implements SessionWatcher {
   }
 
   #noteWrite(key: PropertyKey): void {
-    if (this.#place !== undefined) this.tell(this.#place, key);
+    if (this.#place !== undefined) this.report(this.#place, key);
   }
 }
 
-/** What holds values and nothing else: a Date or a Map does not work behind a proxy. */
+/** A plain object or array: a Date or a Map does not work behind a proxy. */
 function isPlain(value: unknown): value is object {
   if (typeof value !== 'object' || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);

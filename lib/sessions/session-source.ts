@@ -1,18 +1,18 @@
 import type { IncomingMessage } from 'node:http';
 import { failureFrom } from '../common/errors.js';
 import type { SessionInterface } from '../common/session.js';
-import { withinTime } from '../common/thenable.js';
+import { withTimeout } from '../common/thenable.js';
 
 /** A session in its store, read and saved whole. */
 export interface SessionSource {
   /**
-   * Sessions with the same key may be the same session: their changes are saved one after the other. A text, because
-   * it may have to be kept elsewhere; nothing where no cookie says which session it is.
+   * Sessions with the same key may be the same one: their changes are saved in order. A text, because it may be stored;
+   * `undefined` if no cookie names the session.
    */
   readonly key: string | undefined;
-  /** The session as it is now, or after something else; nothing if it has ended. */
+  /** Reads the session, after `first` has settled; resolves with nothing if it has ended. */
   read(first?: PromiseLike<unknown>): Promise<object | null | undefined>;
-  /** Saves what `read()` returned a moment ago, changed since. */
+  /** Saves a session that `read()` has just returned, with changes. */
   save(session: object): Promise<void>;
 }
 
@@ -24,30 +24,30 @@ interface Store {
   set(id: string, session: object, done: Callback<void>): unknown;
 }
 
-/** What express-session, and what is compatible with it, puts on a request. */
+/** The properties that express-session and compatible middlewares set on a request. */
 interface WithSession {
   session?: unknown;
   sessionID?: string;
   sessionStore?: Partial<Store>;
 }
 
-/** A session as a handshake brought it. */
+/** The session of a handshake. */
 export interface OpenedSession {
   data: unknown;
-  /** Where it is kept on the server; nothing if it is not, or if it began with this handshake. */
+  /** Its store; `undefined` if there is none, or if the session began with this handshake. */
   source: SessionSource | undefined;
-  /** Whether the sessions of this kind are kept on the server. */
+  /** Whether sessions of this kind have a store on the server. */
   hasStore: boolean;
 }
 
-/** The session that middlewares put on a handshake. */
+/** The session that middlewares have set on a handshake. */
 export function fromMiddlewares(request: IncomingMessage): OpenedSession {
   const { session: data, sessionID: id, sessionStore: store } = request as WithSession;
   if (!store?.get || !store.set || id === undefined)
     return { data, source: undefined, hasStore: data === undefined };
   return {
     data,
-    source: isFromCookie(request, id) ? storedBy(store as Store, id) : undefined,
+    source: isFromCookie(request, id) ? sourceOf(store as Store, id) : undefined,
     hasStore: true,
   };
 }
@@ -69,24 +69,29 @@ export async function fromInterface(
   return { data, source, hasStore: true };
 }
 
-/** The same, answering within a time, or failing with a reason that says what was wanted. */
-export function bounded(source: SessionSource, milliseconds: number): SessionSource {
+/** The same source; reads and saves that take too long reject with `FSK_SESSION_UNAVAILABLE`. */
+export function withTimeouts(source: SessionSource, milliseconds: number): SessionSource {
   return {
     key: source.key,
-    read: (first) => inTime(first ? first.then(() => source.read()) : source.read(), milliseconds, 'read'),
-    save: (session) => inTime(source.save(session), milliseconds, 'saved'),
+    read: (first) =>
+      withSessionTimeout(first ? first.then(() => source.read()) : source.read(), milliseconds, 'read'),
+    save: (session) => withSessionTimeout(source.save(session), milliseconds, 'saved'),
   };
 }
 
-/** What a store or a middleware answers in time, or `FSK_SESSION_UNAVAILABLE`. */
-export function inTime<T>(answer: PromiseLike<T>, milliseconds: number, wanted: string): Promise<T> {
+/** Rejects with `FSK_SESSION_UNAVAILABLE` if a store or a middleware fails or takes too long. */
+export function withSessionTimeout<T>(
+  answer: PromiseLike<T>,
+  milliseconds: number,
+  wanted: string,
+): Promise<T> {
   const late = () => new Error(`no answer within ${milliseconds} ms`);
-  return withinTime(answer, milliseconds, late).catch((error: unknown) => {
+  return withTimeout(answer, milliseconds, late).catch((error: unknown) => {
     throw failureFrom(error, 'FSK_SESSION_UNAVAILABLE', wanted);
   });
 }
 
-/** A session that began with this handshake has an id that no cookie holds: nobody else will ever have it. */
+/** Whether a cookie names the session. If not, it began with this handshake and no other request will have it. */
 export function isFromCookie({ headers }: IncomingMessage, id: string): boolean {
   return id !== '' && decoded(headers.cookie ?? '').includes(id);
 }
@@ -99,22 +104,22 @@ function decoded(text: string): string {
   }
 }
 
-function storedBy(store: Store, id: string): SessionSource {
+function sourceOf(store: Store, id: string): SessionSource {
   return {
     key: id,
-    read: () => called<object | null>((done) => store.get(id, done)).catch(notFound),
-    save: (session) => called<void>((done) => store.set(id, session, done)),
+    read: () => fromCallback<object | null>((done) => store.get(id, done)).catch(notFound),
+    save: (session) => fromCallback<void>((done) => store.set(id, session, done)),
   };
 }
 
-/** Stores on files say so of a session that has ended. */
+/** File stores fail with ENOENT for a session that has ended. */
 function notFound(error: unknown): null {
   if ((error as { code?: unknown } | null)?.code === 'ENOENT') return null;
   throw error;
 }
 
 /** A store answers through a callback; some throw or reject instead. */
-function called<T>(ask: (done: Callback<T>) => unknown): Promise<T | undefined> {
+function fromCallback<T>(ask: (done: Callback<T>) => unknown): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
     const answered = ask((error, value) => (error ? reject(error) : resolve(value)));
     Promise.resolve(answered).catch(reject);

@@ -12,10 +12,10 @@ import { clientStateOf } from '../socketio/socket-internals.js';
 import { ManagedSession, UnmanagedSession } from './managed-session.js';
 import { AnsweredByMiddleware, installForHttp, type LateWrite, runOnHandshake } from './session-http.js';
 import {
-  bounded,
+  withTimeouts,
   fromInterface,
   fromMiddlewares,
-  inTime,
+  withSessionTimeout,
   type OpenedSession,
   type SessionSource,
 } from './session-source.js';
@@ -23,7 +23,7 @@ import { KeyedSerialQueue } from '../common/serial-queue.js';
 
 type Decide = (error: string | null, success: boolean) => void;
 
-/** What a client hears that is refused because of its session. */
+/** The errors of clients that are refused because of their session. */
 const UNAVAILABLE = 'Session unavailable';
 const REFUSED = 'Refused by a session middleware';
 
@@ -39,11 +39,11 @@ const lateWrite = (place: string, key: string) =>
   `${place} wrote ${key} to its session after it had ended: the write is lost. With manageSession: false a session is ` +
   'saved when its handler ends. Await what writes to it, or let an event of its own write. Said once for each handler.';
 
-/** The sessions of an application: opened for handshakes, and kept in step with their store for events. */
+/** The sessions of an application: opened for handshakes, read and saved for events. */
 export class Sessions {
   readonly #opened = new WeakMap<IncomingMessage, OpenedSession>();
   readonly #writes = new KeyedSerialQueue();
-  readonly #said = new Set<string>();
+  readonly #logged = new Set<string>();
 
   constructor(
     private readonly parts: {
@@ -53,28 +53,28 @@ export class Sessions {
     },
   ) {}
 
-  /** Runs the middlewares for HTTP requests, too. To be called before the application has its routes. */
+  /** Runs the middlewares for HTTP requests, too. Must be called before the application registers routes. */
   installForHttp(): void {
     const { platform, options } = this.parts;
     installForHttp(platform.httpAdapter, sessionMiddlewares(options().session));
   }
 
-  /** Opens the session of a client that wants to connect, once for a connection; refuses it where that fails. */
+  /** Opens the session of a handshake, once for a connection; refuses the client if that fails. */
   readonly allowRequest = (request: IncomingMessage, decide: Decide): void => {
     const { session, sessionTimeout } = this.parts.options();
     if (!session) return decide(null, true);
-    inTime(this.#open(request), sessionTimeout, 'opened').then(
+    withSessionTimeout(this.#open(request), sessionTimeout, 'opened').then(
       () => decide(null, true),
       (error: unknown) => decide(this.#report(error), false),
     );
   };
 
-  /** What the namespaces of a connection share; made when it is asked for first. */
+  /** The state that the namespaces of a connection share, made on first use. */
   of(client: Socket['client']): ClientState {
-    return clientStateOf(client, () => this.#begin(client.request));
+    return clientStateOf(client, () => this.#createState(client.request));
   }
 
-  #begin(request: IncomingMessage): ClientState {
+  #createState(request: IncomingMessage): ClientState {
     const opened = this.#opened.get(request);
     if (!opened) return { session: SocketSession.from((request as { session?: unknown }).session) };
     const copy = new SessionCopy(opened.data);
@@ -90,24 +90,24 @@ export class Sessions {
     const platform: unknown = this.parts.platform.httpAdapter?.getInstance?.();
     const opened = sessions ? await fromInterface(sessions, request, platform) : fromMiddlewares(request);
     this.#opened.set(request, opened);
-    this.#comment(opened);
+    this.#logMissing(opened);
   }
 
-  #comment({ data, source, hasStore }: OpenedSession): void {
+  #logMissing({ data, source, hasStore }: OpenedSession): void {
     const { logger, options } = this.parts;
-    if (!source && (hasStore || !data)) this.#once(NO_COOKIE, () => logger.debug?.(NO_COOKIE));
-    if (!hasStore && !options().manageSession) this.#once(NO_STORE, () => logger.warn(NO_STORE));
+    if (!source && (hasStore || !data)) this.#logOnce(NO_COOKIE, () => logger.debug?.(NO_COOKIE));
+    if (!hasStore && !options().manageSession) this.#logOnce(NO_STORE, () => logger.warn(NO_STORE));
   }
 
-  #once(text: string, say: () => void): void {
-    if (this.#said.has(text)) return;
-    this.#said.add(text);
+  #logOnce(text: string, say: () => void): void {
+    if (this.#logged.has(text)) return;
+    this.#logged.add(text);
     say();
   }
 
   #keeperOf(client: ClientState, copy: SessionCopy, unbounded: SessionSource): SessionKeeper | undefined {
     const { manageSession, sessionRefresh, sessionTimeout } = this.parts.options();
-    const source = bounded(unbounded, sessionTimeout);
+    const source = withTimeouts(unbounded, sessionTimeout);
     if (!manageSession)
       return new UnmanagedSession(client, {
         source,
@@ -119,7 +119,7 @@ export class Sessions {
   }
 
   readonly #tooLate: LateWrite = (place, key) =>
-    this.#once(`late ${place}`, () => this.parts.logger.warn(lateWrite(place, printable(String(key)))));
+    this.#logOnce(`late ${place}`, () => this.parts.logger.warn(lateWrite(place, printable(String(key)))));
 
   readonly #lost = (keys: readonly string[]): void => {
     const names = keys.map(printable).join(', ');

@@ -1,6 +1,6 @@
 import { failureFrom } from '../common/errors.js';
 import type { FlaskSocketLogger } from '../common/logger.js';
-import { demand, findPackage, load } from '../common/optional-package.js';
+import { requirePackages, findPackage, loadPackage } from '../common/optional-package.js';
 import type { ResolvedOptions } from '../common/options.js';
 import { describeThrown } from '../common/printable.js';
 import { CoalescingServer } from './coalescing-server.js';
@@ -21,7 +21,7 @@ export function chooseEngine({ asyncMode, server }: ResolvedOptions, logger: Fla
   if (server?.wsEngine !== undefined) return { name: 'custom', Server: server.wsEngine };
   if (asyncMode === 'ws') return WS;
   if (asyncMode === undefined) return detected(logger);
-  demand(['eiows'], "asyncMode: 'eiows' (the engines are ws, eiows)");
+  requirePackages(['eiows'], "asyncMode: 'eiows' (the engines are ws, eiows)");
   return eiows();
 }
 
@@ -39,7 +39,7 @@ function detected(logger: FlaskSocketLogger): Engine {
 /** It was built for one version of Node, and fails to load in another. */
 function eiows(): Engine {
   try {
-    const { Server } = load('eiows') as { Server: NativeServer };
+    const { Server } = loadPackage('eiows') as { Server: NativeServer };
     return { name: 'eiows', Server: overTcp(Server) };
   } catch (cause) {
     throw failureFrom(cause, 'FSK_BROKEN_ENGINE', 'eiows', 'ws');

@@ -1,6 +1,6 @@
 import * as jsonParser from 'socket.io-parser';
 import { copyOfBytes } from '../common/copies.js';
-import { demand, load } from '../common/optional-package.js';
+import { requirePackages, loadPackage } from '../common/optional-package.js';
 import type { Parser, ResolvedOptions } from '../common/options.js';
 import { checkLengths, PAYLOAD_DEPTH } from '../common/payload.js';
 
@@ -33,8 +33,8 @@ export function harmlessLength({ serializer, server }: ResolvedOptions): number 
 }
 
 function msgpackParser(): Parser {
-  demand(['socket.io-msgpack-parser'], "serializer: 'msgpack'");
-  const parser = load('socket.io-msgpack-parser') as Parser & { Decoder: MsgpackDecoder };
+  requirePackages(['socket.io-msgpack-parser'], "serializer: 'msgpack'");
+  const parser = loadPackage('socket.io-msgpack-parser') as Parser & { Decoder: MsgpackDecoder };
   return { ...parser, Decoder: checking(parser.Decoder) };
 }
 

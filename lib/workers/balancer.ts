@@ -1,55 +1,55 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { requestLineOf, workerOf } from './messages.js';
 
-/** A request line that is longer is none, and one that takes longer is not waited for. */
-const LONGEST_LINE = 16 * 1024;
-const SLOWEST_LINE = 10_000;
+/** The longest request line, in bytes, and how long it may take, in milliseconds. */
+const MAX_LINE = 16 * 1024;
+const LINE_TIMEOUT = 10_000;
 
 /** How long a connection waits for a worker, in milliseconds. */
-const PATIENCE = 5_000;
+const ASSIGN_TIMEOUT = 5_000;
 
-const BUSY = 'HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
+const UNAVAILABLE = 'HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
 
-/** Who can take a connection, with what was read from it; `again` is for one that goes without having taken it. */
-export interface Taker {
-  take(socket: Socket, parts: { head: Buffer; again: () => void }): void;
+/** Takes connections, with the bytes already read. `reassign` is called if it ends before it has taken one. */
+export interface ConnectionTarget {
+  assign(socket: Socket, parts: { head: Buffer; reassign: () => void }): void;
 }
 
 /**
- * The one port of all workers. Reads the request line of each connection: who comes back (`sid`) goes to the worker
- * that knows the client, who is new to the one with the fewest connections.
+ * Listens on the workers' port and reads the request line of each connection. A connection with a `sid` is assigned to
+ * the worker that has the client, a new one to the worker with the fewest connections.
  */
 export class Balancer {
   readonly server: Server;
   readonly #waiting = new Set<() => void>();
   #isDraining = false;
 
-  constructor(private readonly takerFor: (worker: number | undefined) => Taker | undefined) {
+  constructor(private readonly targetFor: (worker: number | undefined) => ConnectionTarget | undefined) {
     this.server = createServer((socket) => this.#read(socket));
   }
 
-  /** From now on only clients that a worker knows are let in: one that polls needs a connection for each answer. */
+  /** From now on refuses new clients. Known ones that poll still need a connection for each request. */
   drain(): void {
     this.#isDraining = true;
     this.retry();
   }
 
-  /** A worker is there: those who waited for one go on. */
+  /** Assigns the connections that wait for a worker. */
   retry(): void {
-    const waiting = [...this.#waiting]; // who is not served waits again
+    const waiting = [...this.#waiting]; // one that is not assigned waits again
     for (const again of waiting) again();
   }
 
   #read(socket: Socket): void {
     const chunks: Buffer[] = [];
-    const late = setTimeout(() => socket.destroy(), SLOWEST_LINE).unref();
+    const late = setTimeout(() => socket.destroy(), LINE_TIMEOUT).unref();
     socket.on('error', () => socket.destroy());
     socket.once('close', () => clearTimeout(late));
     socket.on('data', (chunk) => {
       chunks.push(chunk);
       const head = Buffer.concat(chunks);
       const line = requestLineOf(head);
-      if (line === undefined) return void (head.length > LONGEST_LINE && socket.destroy());
+      if (line === undefined) return void (head.length > MAX_LINE && socket.destroy());
       clearTimeout(late);
       stopReading(socket);
       socket.removeAllListeners('data');
@@ -60,9 +60,9 @@ export class Balancer {
   #assign(socket: Socket, request: { head: Buffer; worker: number | undefined }): void {
     if (socket.destroyed) return;
     const { head, worker } = request;
-    const taker = this.takerFor(worker);
-    if (this.#isDraining && (worker === undefined || !taker)) return sendAway(socket);
-    if (taker) return taker.take(socket, { head, again: () => this.#assign(socket, request) });
+    const target = this.targetFor(worker);
+    if (this.#isDraining && (worker === undefined || !target)) return refuse(socket);
+    if (target) return target.assign(socket, { head, reassign: () => this.#assign(socket, request) });
     this.#wait(socket, request);
   }
 
@@ -77,15 +77,15 @@ export class Balancer {
     };
     const late = setTimeout(() => {
       end();
-      sendAway(socket);
-    }, PATIENCE).unref();
+      refuse(socket);
+    }, ASSIGN_TIMEOUT).unref();
     this.#waiting.add(again);
   }
 }
 
 /**
- * What comes from now on is for the worker to read. `pause()` is not enough: Node reads on into the stream's buffer,
- * and a body that came a moment after its headers would be lost.
+ * The worker reads the rest. `pause()` is not enough: Node would go on reading into the stream's buffer, and a body that
+ * arrives just after its headers would be lost.
  */
 function stopReading(socket: Socket): void {
   socket.pause();
@@ -93,7 +93,7 @@ function stopReading(socket: Socket): void {
   handle?.readStop();
 }
 
-/** Nobody reads what it still sends, so that it would not close by itself. */
-function sendAway(socket: Socket): void {
-  socket.end(BUSY, () => socket.destroy());
+/** Destroys the socket after the response: nothing reads from it, so it would not close by itself. */
+function refuse(socket: Socket): void {
+  socket.end(UNAVAILABLE, () => socket.destroy());
 }

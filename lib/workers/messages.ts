@@ -1,22 +1,22 @@
 import type { Published, QueueMessage } from '../queue/workers.js';
 
-/** What a worker tells the primary process. */
+/** A message from a worker to the primary process. */
 export type FromWorker =
-  /** It takes connections, and may take so many milliseconds to end. */
+  /** It accepts connections; `shutdownTimeout` is how long it may take to end, in milliseconds. */
   | { fsk: 'ready'; shutdownTimeout: number }
-  /** It has the connection that it was given; they are answered in their order. */
+  /** It has received a connection; sent in the order of `connection` messages. */
   | { fsk: 'taken' }
-  /** It is alive, and so many connections are open. */
+  /** A heartbeat, with the number of open connections. */
   | { fsk: 'beat'; open: number }
-  /** The application wants all to end. */
+  /** The application wants all processes to end. */
   | { fsk: 'stop' }
   | QueueMessage;
 
-/** What the primary process tells a worker. */
+/** A message from the primary process to a worker. */
 export type FromPrimary =
-  /** Here is a connection, with what was read from it already. */
+  /** A connection, with the bytes already read. */
   | { fsk: 'connection'; head: Uint8Array }
-  /** Another one has taken over: let in whoever is at the door, then end gracefully. */
+  /** Accept the clients that are connecting, then end gracefully: another worker has taken over. */
   | { fsk: 'retire' }
   /** End gracefully. */
   | { fsk: 'drain' }
@@ -24,19 +24,19 @@ export type FromPrimary =
 
 const isOurs = (message: unknown) => typeof message === 'object' && message !== null && 'fsk' in message;
 
-/** Whether a message is one of a worker's; the application may send messages of its own. */
+/** Whether a message is the library's; the application may send messages of its own. */
 export const isFromWorker = (message: unknown): message is FromWorker => isOurs(message);
 
-/** Whether a message is one of the primary process's. */
+/** The same, in a worker. */
 export const isFromPrimary = (message: unknown): message is FromPrimary => isOurs(message);
 
-/** How often a worker shows that it is alive, in milliseconds. */
-export const BEAT = 1_000;
+/** How often a worker sends a heartbeat, in milliseconds. */
+export const HEARTBEAT = 1_000;
 
-/** Marks a connection's id with its worker, so that its next request finds the way. */
+/** An engine id with the worker's number, so that later requests can be assigned to it. */
 export const idOfWorker = (worker: number, id: string) => `w${worker.toString(36)}-${id}`;
 
-/** The first line of a request, as soon as it is whole. */
+/** The first line of a request; `undefined` while it is incomplete. */
 export function requestLineOf(head: Buffer): string | undefined {
   const end = head.indexOf('\r\n');
   return end < 0 ? undefined : head.toString('latin1', 0, end);
@@ -44,7 +44,7 @@ export function requestLineOf(head: Buffer): string | undefined {
 
 const OF_WORKER = /^w([0-9a-z]+)-/;
 
-/** The worker that a request belongs to; none for a new connection. Read as the engine reads it: the last `sid` counts. */
+/** The worker of a request; `undefined` for a new client. As in engine.io, the last `sid` counts. */
 export function workerOf(requestLine: string): number | undefined {
   const target = requestLine.split(' ', 2)[1];
   const url = target === undefined ? undefined : urlOf(target);
@@ -56,6 +56,6 @@ function urlOf(target: string): URL | undefined {
   try {
     return new URL(target, 'http://localhost');
   } catch {
-    return undefined; // the worker's HTTP server says so
+    return undefined; // the worker's HTTP server refuses it
   }
 }

@@ -7,7 +7,6 @@ import { Balancer } from './balancer.js';
 import { WorkerPool } from './worker-pool.js';
 import { workerEnvironment } from './worker.js';
 
-/** Where the workers' one port is, and how they end. */
 export interface PrimaryOptions {
   workers: number;
   host: string;
@@ -16,7 +15,7 @@ export interface PrimaryOptions {
 }
 
 /**
- * Runs the workers until the process is told to end: SIGTERM and SIGINT end it with code 0, a second SIGINT at once,
+ * Runs the workers until a signal: SIGTERM and SIGINT end the process with code 0, a second SIGINT at once,
  * SIGHUP replaces the workers one after the other. Never resolves. Source: promise P2.
  */
 export async function runPrimary(options: PrimaryOptions): Promise<never> {
@@ -44,17 +43,17 @@ export async function runPrimary(options: PrimaryOptions): Promise<never> {
       stop: () => void end(0),
     },
   });
-  const balancer = new Balancer((worker) => pool.takerFor(worker));
+  const balancer = new Balancer((worker) => pool.targetFor(worker));
   balancer.server.listen(port, host);
   await once(balancer.server, 'listening').catch((error: unknown) => {
     throw listenFailure(error, { host, port });
   });
   process.on('SIGTERM', () => void end(0)).on('SIGINT', interrupt);
   process.on('SIGHUP', () => void pool.replaceAll());
-  const taken = balancer.server.address() as AddressInfo;
-  pool.start(workerEnvironment(taken));
+  const address = balancer.server.address() as AddressInfo;
+  pool.start(workerEnvironment(address));
   logger.log(
-    `${counted(workers, 'worker')} on ${taken.address}:${taken.port}, primary process ${process.pid}.`,
+    `${counted(workers, 'worker')} on ${address.address}:${address.port}, primary process ${process.pid}.`,
   );
   return await new Promise<never>(() => {});
 }

@@ -1,24 +1,24 @@
 import type { Worker } from 'node:cluster';
 import type { Socket } from 'node:net';
-import { BEAT, type FromPrimary, type FromWorker } from './messages.js';
+import { HEARTBEAT, type FromPrimary, type FromWorker } from './messages.js';
 
-/** A worker that is silent for so long hangs; for a shorter time it gets no new connections. */
-const HANGS = 10 * BEAT;
-const HESITATES = 3 * BEAT;
+/** After this long without a heartbeat a worker counts as slow (it gets no new connections), then as hanging. */
+const HANG_TIMEOUT = 10 * HEARTBEAT;
+const SLOW_TIMEOUT = 3 * HEARTBEAT;
 
-/** A worker as the primary process sees it. */
+/** A worker, in the primary process. */
 export class WorkerHandle {
-  /** `starting` until it takes connections; `draining` is told to end. */
+  /** `starting` until it accepts connections; `draining` when it is ending. */
   state: 'starting' | 'ready' | 'draining' | 'gone' = 'starting';
   readonly startedAt = Date.now();
-  /** What it hears, and whether also what it publishes there itself. */
+  /** The topics it has subscribed to; true: it receives its own messages, too. */
   readonly #topics = new Map<string, boolean>();
-  #heardAt = Date.now();
+  #lastMessageAt = Date.now();
   #open = 0;
-  /** Given since it last said how many it has. */
-  #given = 0;
-  /** Given, and not taken yet. */
-  readonly #underWay: { socket: Socket; again: () => void }[] = [];
+  /** Connections assigned since its last heartbeat. */
+  #assigned = 0;
+  /** Connections assigned, but not confirmed yet. */
+  readonly #unconfirmed: { socket: Socket; reassign: () => void }[] = [];
 
   constructor(readonly worker: Worker) {}
 
@@ -26,60 +26,60 @@ export class WorkerHandle {
     return this.worker.id;
   }
 
-  /** How many connections it has, as far as is known. */
+  /** The number of its connections, as far as known. */
   get connections(): number {
-    return this.#open + this.#given;
+    return this.#open + this.#assigned;
   }
 
-  /** Whether it hears what it is told; it may not have been noticed yet that it has gone. */
-  get isReachable(): boolean {
+  /** False for a process that has ended before `exit` is emitted. */
+  get isConnected(): boolean {
     return this.worker.isConnected();
   }
 
-  get hesitates(): boolean {
-    return Date.now() - this.#heardAt > HESITATES;
+  get isSlow(): boolean {
+    return Date.now() - this.#lastMessageAt > SLOW_TIMEOUT;
   }
 
-  get hangs(): boolean {
-    return this.state !== 'starting' && Date.now() - this.#heardAt > HANGS;
+  get isHanging(): boolean {
+    return this.state !== 'starting' && Date.now() - this.#lastMessageAt > HANG_TIMEOUT;
   }
 
-  /** Whether it hears what a worker publishes on a topic. */
-  hears(topic: string, from: WorkerHandle): boolean {
+  /** Whether it receives the messages of a worker on a topic. */
+  isSubscribed(topic: string, from: WorkerHandle): boolean {
     const own = this.#topics.get(topic);
     return from === this ? own === true : own !== undefined;
   }
 
-  hear(message: FromWorker): void {
-    this.#heardAt = Date.now();
+  receive(message: FromWorker): void {
+    this.#lastMessageAt = Date.now();
     if (message.fsk === 'ready') this.state = 'ready';
     else if (message.fsk === 'taken')
-      this.#underWay.shift()?.socket.destroy(); // it is the worker's now
+      this.#unconfirmed.shift()?.socket.destroy(); // the worker has its own handle of it
     else if (message.fsk === 'subscribe') this.#topics.set(message.topic, message.own === true);
     else if (message.fsk === 'unsubscribe') this.#topics.delete(message.topic);
     else if (message.fsk === 'beat') {
       this.#open = message.open;
-      this.#given = 0;
+      this.#assigned = 0;
     }
   }
 
   /**
-   * Gives it a connection. `again` is called if it goes without having taken it: Node would keep the connection open,
-   * with nobody to answer.
+   * Sends it a connection. `reassign` is called if the worker ends before it has confirmed it: Node would keep the
+   * connection open without a process that answers.
    */
-  take(socket: Socket, { head, again }: { head: Buffer; again: () => void }): void {
+  assign(socket: Socket, { head, reassign }: { head: Buffer; reassign: () => void }): void {
     const message: FromPrimary = { fsk: 'connection', head };
-    this.#given++;
-    this.#underWay.push({ socket, again });
-    this.worker.send(message, socket, { keepOpen: true }, () => {}); // who does not hear it has gone
+    this.#assigned++;
+    this.#unconfirmed.push({ socket, reassign });
+    this.worker.send(message, socket, { keepOpen: true }, () => {}); // fails only if the worker has ended
   }
 
-  /** Tells it something; it may have gone meanwhile. */
-  tell(message: FromPrimary): void {
+  /** Does nothing if the worker has ended. */
+  send(message: FromPrimary): void {
     if (this.worker.isConnected()) this.worker.send(message, () => {});
   }
 
-  /** Ends it once those are in who are connecting now; nobody new is sent to it. */
+  /** Ends it after the clients that are connecting; it gets no new ones. */
   retire(): void {
     this.#end({ fsk: 'retire' });
   }
@@ -91,13 +91,13 @@ export class WorkerHandle {
   #end(message: FromPrimary): void {
     if (this.state === 'gone') return;
     this.state = 'draining';
-    this.tell(message);
+    this.send(message);
   }
 
-  /** It has gone: others get what it did not take. */
-  gone(): void {
+  /** The process has ended: reassigns its unconfirmed connections. */
+  ended(): void {
     this.state = 'gone';
-    for (const { again } of this.#underWay.splice(0)) again();
+    for (const { reassign } of this.#unconfirmed.splice(0)) reassign();
   }
 
   kill(): void {

@@ -2,70 +2,69 @@ import cluster, { type Worker } from 'node:cluster';
 import type { FlaskSocketLogger } from '../common/logger.js';
 import { DEFAULTS } from '../common/options.js';
 import type { Published } from '../queue/workers.js';
-import { BEAT, isFromWorker } from './messages.js';
+import { HEARTBEAT, isFromWorker } from './messages.js';
 import { WorkerHandle } from './worker-handle.js';
 
-/** A worker that lived for so long died by accident: it is replaced at once. In milliseconds. */
-const LONG_LIFE = 10_000;
-const FIRST_PAUSE = 100;
-const LONGEST_PAUSE = 5_000;
+/** A worker that ran this long is replaced at once; others after a pause that grows. In milliseconds. */
+const STABLE_AFTER = 10_000;
+const MIN_PAUSE = 100;
+const MAX_PAUSE = 5_000;
 
-/** What ending the last ones may take longer than they have, in milliseconds. */
+/** Added to the workers' own shutdown timeout, in milliseconds. */
 const GRACE = 1_000;
 
-/** What the pool tells its owner. */
 export interface PoolEvents {
-  /** A worker takes connections. */
+  /** A worker accepts connections. */
   ready(): void;
   /** A worker could not start, and none ever did. */
   failed(code: number): void;
-  /** The application wants all to end. */
+  /** The application wants all processes to end. */
   stop(): void;
 }
 
-/** The workers of an application: as many as there are to be, replaced when they die or hang. */
+/** The workers of an application. Replaces those that end or hang. */
 export class WorkerPool {
   readonly #handles = new Map<number, WorkerHandle>();
   readonly #watch: NodeJS.Timeout;
   #env: NodeJS.ProcessEnv = {};
   #pause = 0;
-  /** How long a worker may take to end, in milliseconds, as the last one has said that began. */
+  /** How long a worker may take to end, in milliseconds; the newest worker's value. */
   #shutdownTimeout: number = DEFAULTS.shutdownTimeout;
   #everReady = false;
   #closing = false;
   #isReplacing = false;
-  /** The worker whose successor is starting. */
-  #leaving: WorkerHandle | undefined;
+  /** The worker whose successor is starting: it does not count as staying. */
+  #retiring: WorkerHandle | undefined;
 
   constructor(
     private readonly size: number,
     private readonly parts: { logger: FlaskSocketLogger; events: PoolEvents },
   ) {
-    cluster.setupPrimary({ serialization: 'advanced' }); // otherwise bytes would not stay bytes
-    cluster.on('message', (worker, message: unknown) => this.#hear(worker, message));
-    cluster.on('exit', (worker, code, signal) => this.#gone(worker, signal || code));
-    this.#watch = setInterval(() => this.#killHanging(), BEAT).unref();
+    cluster.setupPrimary({ serialization: 'advanced' }); // JSON would not preserve bytes
+    cluster.on('message', (worker, message: unknown) => this.#receive(worker, message));
+    cluster.on('exit', (worker, code, signal) => this.#onExit(worker, signal || code));
+    this.#watch = setInterval(() => this.#killHanging(), HEARTBEAT).unref();
   }
 
-  /** `env` is what they find in their environment. */
+  /** Starts the workers; `env` is added to their environment. */
   start(env: NodeJS.ProcessEnv): void {
     this.#env = env;
     for (let count = 0; count < this.size; count++) this.#fork();
   }
 
-  /** The worker that is to take a connection: the one that is named, or the one with the fewest. */
-  takerFor(id: number | undefined): WorkerHandle | undefined {
+  /** The worker for a connection: the one with this id, or the one with the fewest connections. */
+  targetFor(id: number | undefined): WorkerHandle | undefined {
     const named = id === undefined ? undefined : this.#handles.get(id);
-    if (named?.isReachable && named.state !== 'starting') return named;
+    if (named?.isConnected && named.state !== 'starting') return named;
     const ready = [...this.#handles.values()].filter(
-      ({ state, isReachable }) => state === 'ready' && isReachable,
+      ({ state, isConnected: isReachable }) => state === 'ready' && isReachable,
     );
-    const lively = ready.filter(({ hesitates }) => !hesitates);
-    const candidates = lively.length > 0 ? lively : ready;
+    const responsive = ready.filter(({ isSlow: hesitates }) => !hesitates);
+    const candidates = responsive.length > 0 ? responsive : ready;
     return candidates.toSorted((a, b) => a.connections - b.connections)[0];
   }
 
-  /** Replaces all workers, one after the other: a new one is ready before an old one ends. Once at a time. */
+  /** Replaces all workers one after the other; each new one is ready before the old one ends. */
   async replaceAll(): Promise<void> {
     if (this.#isReplacing) return;
     this.#isReplacing = true;
@@ -80,23 +79,23 @@ export class WorkerPool {
     for (const handle of old) {
       if (this.#closing) return;
       if (handle.state === 'gone') continue; // it has been replaced already
-      this.#leaving = handle;
+      this.#retiring = handle;
       const successor = this.#fork();
-      await this.#until(() => successor.state !== 'starting');
+      await this.#waitFor(() => successor.state !== 'starting');
       if (successor.state !== 'gone') handle.retire();
-      this.#leaving = undefined;
+      this.#retiring = undefined;
       if (handle.state === 'ready')
-        return this.#give(`Worker ${handle.id} stays: its successor did not start.`);
-      await this.#until(() => handle.state === 'gone');
+        return this.#logError(`Worker ${handle.id} stays: its successor did not start.`);
+      await this.#waitFor(() => handle.state === 'gone');
     }
   }
 
-  /** Ends all workers, in the time that they may take. Resolves with whether all of them ended by themselves. */
+  /** Ends all workers; kills those that take too long. Resolves with whether all ended by themselves. */
   async close(): Promise<boolean> {
     this.#closing = true;
     clearInterval(this.#watch);
     for (const handle of this.#handles.values()) handle.drain();
-    const ended = await this.#until(() => this.#handles.size === 0, this.#shutdownTimeout + GRACE);
+    const ended = await this.#waitFor(() => this.#handles.size === 0, this.#shutdownTimeout + GRACE);
     this.kill();
     return ended;
   }
@@ -112,10 +111,10 @@ export class WorkerPool {
     return handle;
   }
 
-  #hear(worker: Worker, message: unknown): void {
+  #receive(worker: Worker, message: unknown): void {
     const handle = this.#handles.get(worker.id);
     if (!handle || !isFromWorker(message)) return;
-    handle.hear(message);
+    handle.receive(message);
     if (message.fsk === 'publish') this.#relay(handle, message);
     else if (message.fsk === 'stop') this.parts.events.stop();
     else if (message.fsk === 'ready') {
@@ -128,48 +127,48 @@ export class WorkerPool {
 
   #relay(from: WorkerHandle, message: Published): void {
     for (const handle of this.#handles.values()) {
-      if (handle.hears(message.topic, from)) handle.tell(message);
+      if (handle.isSubscribed(message.topic, from)) handle.send(message);
     }
   }
 
-  #gone(worker: Worker, how: number | string): void {
+  #onExit(worker: Worker, how: number | string): void {
     const handle = this.#handles.get(worker.id);
     if (!handle) return;
     const { state, startedAt } = handle;
     this.#handles.delete(worker.id);
-    handle.gone();
+    handle.ended();
     this.#changed();
     if (state === 'draining' || this.#closing) return;
     if (!this.#everReady) return this.parts.events.failed(typeof how === 'number' && how > 0 ? how : 1);
     this.#replace(
-      Date.now() - startedAt > LONG_LIFE,
+      Date.now() - startedAt > STABLE_AFTER,
       `Worker ${worker.id} (process ${worker.process.pid}) ended with ${how}`,
     );
   }
 
   #replace(livedLong: boolean, what: string): void {
-    this.#pause = livedLong ? 0 : Math.min(LONGEST_PAUSE, this.#pause * 2 || FIRST_PAUSE);
+    this.#pause = livedLong ? 0 : Math.min(MAX_PAUSE, this.#pause * 2 || MIN_PAUSE);
     this.parts.logger.error(`${what}. Another one is started${this.#pause ? ` in ${this.#pause} ms` : ''}.`);
     setTimeout(() => {
-      if (!this.#closing && this.#staying < this.size) this.#fork();
+      if (!this.#closing && this.#stayingCount < this.size) this.#fork();
     }, this.#pause);
   }
 
-  /** How many there are, those left out that end or are about to. */
-  get #staying(): number {
+  /** The number of workers without those that are ending or about to. */
+  get #stayingCount(): number {
     const handles = [...this.#handles.values()];
-    return handles.filter((handle) => handle.state !== 'draining' && handle !== this.#leaving).length;
+    return handles.filter((handle) => handle.state !== 'draining' && handle !== this.#retiring).length;
   }
 
   #killHanging(): void {
     for (const handle of this.#handles.values()) {
-      if (!handle.hangs) continue;
-      this.#give(`Worker ${handle.id} (process ${handle.worker.process.pid}) hangs and is killed.`);
+      if (!handle.isHanging) continue;
+      this.#logError(`Worker ${handle.id} (process ${handle.worker.process.pid}) hangs and is killed.`);
       handle.kill();
     }
   }
 
-  #give(line: string): void {
+  #logError(line: string): void {
     this.parts.logger.error(line);
   }
 
@@ -180,7 +179,7 @@ export class WorkerPool {
   }
 
   /** Resolves with true when a condition holds, with false after `timeout` milliseconds. */
-  #until(holds: () => boolean, timeout?: number): Promise<boolean> {
+  #waitFor(holds: () => boolean, timeout?: number): Promise<boolean> {
     if (holds()) return Promise.resolve(true);
     return new Promise((resolve) => {
       const end = (result: boolean) => {

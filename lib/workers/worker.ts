@@ -1,42 +1,49 @@
 import cluster from 'node:cluster';
 import type { Server as HttpServer, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { BEAT, idOfWorker, isFromPrimary, requestLineOf, workerOf, type FromWorker } from './messages.js';
+import {
+  HEARTBEAT,
+  idOfWorker,
+  isFromPrimary,
+  requestLineOf,
+  workerOf,
+  type FromWorker,
+} from './messages.js';
 
 /** Whether this process is a worker of `run({ workers })`. */
 export const isWorker = (): boolean => cluster.isWorker && process.env['FLASK_SOCKET_WORKER'] === '1';
 
-/** What the workers' environment says, where the primary process listens. */
+/** The environment of the workers. */
 export const workerEnvironment = ({ address, family, port }: AddressInfo) => ({
   FLASK_SOCKET_WORKER: '1',
   FLASK_SOCKET_URL: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`,
 });
 
-/** Where a worker's clients find it. */
+/** The URL of the port that all workers share. */
 export const workerUrl = () => process.env['FLASK_SOCKET_URL'] ?? '';
 
-/** What becomes of a worker when the primary process says so. */
-interface Orders {
+/** What runs for the primary process's messages. */
+interface PrimaryCommands {
   drain: () => void;
   retire: () => void;
   shutdownTimeout: number;
 }
 
-/** This process's connections, which the primary process takes from the port and hands over. */
+/** The connections that the primary process has sent to this worker. */
 export class WorkerConnections {
   readonly #open = new Set<Socket>();
-  /** Of these, the ones whose client had not connected yet. */
+  /** Those of new clients, until the first response. */
   readonly #new = new Set<Socket>();
   #beat: NodeJS.Timeout | undefined;
 
   constructor(private readonly httpServer: HttpServer) {}
 
   /**
-   * Takes connections from now on. `drain` is called when the primary process wants this one to end, or is gone;
-   * `retire` when it is to end as soon as nobody is arriving any more; that may take `shutdownTimeout` milliseconds.
+   * Accepts connections from now on. `drain` is called when this process is to end, or the primary process has ended;
+   * `retire` when it is to end after the clients that are connecting. Both may take `shutdownTimeout` milliseconds.
    */
-  start({ drain, retire, shutdownTimeout }: Orders): void {
-    this.httpServer.prependListener('request', oneRequestOnly);
+  start({ drain, retire, shutdownTimeout }: PrimaryCommands): void {
+    this.httpServer.prependListener('request', closeAfterResponse);
     process.on('message', (message: unknown, socket: Socket | undefined) => {
       if (!isFromPrimary(message)) return;
       if (message.fsk === 'connection') this.#take(socket, message.head);
@@ -44,25 +51,25 @@ export class WorkerConnections {
       else if (message.fsk === 'drain') drain();
     });
     process.on('disconnect', drain);
-    this.#beat = setInterval(() => tell({ fsk: 'beat', open: this.#open.size }), BEAT).unref();
-    tell({ fsk: 'ready', shutdownTimeout });
+    this.#beat = setInterval(() => sendToPrimary({ fsk: 'beat', open: this.#open.size }), HEARTBEAT).unref();
+    sendToPrimary({ fsk: 'ready', shutdownTimeout });
   }
 
-  /** Ends what is still open. */
+  /** Destroys all open connections. */
   close(): void {
     clearInterval(this.#beat);
     for (const socket of this.#open) socket.destroy();
   }
 
-  /** Whether somebody waits for the first answer. */
-  get isAsked(): boolean {
+  /** Whether a new client waits for its first response. */
+  get awaitsFirstResponse(): boolean {
     for (const socket of this.#new) if (socket.bytesWritten > 0) this.#new.delete(socket);
     return this.#new.size > 0;
   }
 
-  /** Without a socket, when its client has gone meanwhile. */
+  /** `socket` is undefined if the client has disconnected meanwhile. */
   #take(socket: Socket | undefined, head: Uint8Array): void {
-    tell({ fsk: 'taken' });
+    sendToPrimary({ fsk: 'taken' });
     if (!socket) return;
     const bytes = Buffer.from(head);
     this.#open.add(socket);
@@ -77,17 +84,16 @@ export class WorkerConnections {
   }
 }
 
-/** The id of a new connection, which says whose it is. */
+/** The engine id of a new client, with this worker's number. */
 export function workerConnectionId(id: string): string {
   return cluster.worker ? idOfWorker(cluster.worker.id, id) : id;
 }
 
-/** Tells the primary process. */
-export function tell(message: FromWorker): void {
+export function sendToPrimary(message: FromWorker): void {
   process.send?.(message, undefined, undefined, () => {});
 }
 
-/** A browser would use the connection for another client, too, who may belong to another worker. */
-function oneRequestOnly(_request: unknown, response: ServerResponse): void {
+/** A browser would reuse the connection for another client, which may belong to another worker. */
+function closeAfterResponse(_request: unknown, response: ServerResponse): void {
   response.setHeader('Connection', 'close');
 }

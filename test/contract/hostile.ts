@@ -1,5 +1,5 @@
 import { msgpack } from '../../lib/queue/codec.js';
-import type { Written } from '../../lib/queue/queue.js';
+import type { TopicMessage } from '../../lib/queue/queue.js';
 
 /** Random, but the same each time. */
 export class Chance {
@@ -129,7 +129,7 @@ function mutations(chance: Chance): Buffer[] {
 }
 
 /** Messages that nobody of ours has sent, for each of the topics. */
-export function hostileMessages(topics: readonly string[], peers: string): Written[] {
+export function hostileMessages(topics: readonly string[], peers: string): TopicMessage[] {
   const chance = new Chance();
   const json = (value: unknown) => Buffer.from(JSON.stringify(value) ?? '');
   const shapes = wrongShapes().map((value, index) => (index % 3 && !Array.isArray(value) ? json(value) : msgpack.encode(value))); // prettier-ignore
@@ -145,7 +145,7 @@ export function hostileMessages(topics: readonly string[], peers: string): Writt
 }
 
 /** Ten megabytes: of nothing, and of an event for everybody. */
-export function hugeMessages(topic: string): Written[] {
+export function hugeMessages(topic: string): TopicMessage[] {
   const text = 'x'.repeat(10_000_000);
   const packet = { type: 2, nsp: '/', data: ['forged', text] };
   return [

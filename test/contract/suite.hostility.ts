@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { backendOf } from '../../lib/queue/back-ends.js';
-import { encode, seal } from '../../lib/queue/codec.js';
+import { encode, sign } from '../../lib/queue/codec.js';
 import { openBrokerLink, type OpenBrokerLink } from '../../lib/queue/open-queue.js';
-import type { Command, Driver, Written } from '../../lib/queue/queue.js';
+import type { Command, Driver, TopicMessage } from '../../lib/queue/queue.js';
 import { hostileMessages, hugeMessages } from './hostile.js';
 import { type Client, SOON, type World } from './world.js';
 
@@ -77,7 +77,7 @@ async function strangerOn(world: World, channel: string, secret?: string): Promi
   const options = { url: world.backEnd.queue(world.broker.url), channel, secret, logger };
   const { driver } = (await backendOf(options)).open(options);
   onTestFinished(() => driver.close(1_000));
-  await new Promise<void>((resolve) => driver.open({ up: resolve, away: () => {} }));
+  await new Promise<void>((resolve) => driver.connect({ connected: resolve, disconnected: () => {} }));
   return driver;
 }
 
@@ -91,21 +91,21 @@ function refusesTheUnsigned(world: World): void {
     await world.together([d!, e!]);
     const clients = await world.clients({ on: [d!, e!] });
     const stranger = await strangerOn(world, channel, SECRET); // publishes as it is told, signed or not
-    const say = ({ topic, payload }: Written) => stranger.publish(topic, payload);
+    const say = ({ topic, payload }: TopicMessage) => stranger.publish(topic, payload);
 
     const ended = await written(world, channel, { kind: 'disconnect', close: true, to: everybody });
     const { topic, payload } = ended;
     await say(ended);
-    await say({ topic, payload: seal('another secret, as long', topic, payload) });
-    await say({ topic, payload: seal(SECRET, `${topic}x`, payload) });
-    await say({ topic, payload: Buffer.concat([seal(SECRET, topic, payload), Buffer.from(' ')]) });
+    await say({ topic, payload: sign('another secret, as long', topic, payload) });
+    await say({ topic, payload: sign(SECRET, `${topic}x`, payload) });
+    await say({ topic, payload: Buffer.concat([sign(SECRET, topic, payload), Buffer.from(' ')]) });
 
     await d!.emit('next', 1);
     expect(await world.heard(clients, [d!])).toEqual([[['next', 1]], [['next', 1]]]);
     expect(clients.map(({ socket }) => socket.connected)).toEqual([true, true]);
     expect((await e!.log()).filter((line) => line.includes('not signed with queueSecret'))).toHaveLength(1);
 
-    await say({ topic, payload: seal(SECRET, topic, payload) });
+    await say({ topic, payload: sign(SECRET, topic, payload) });
     await vi.waitUntil(() => clients.every(({ socket }) => !socket.connected), SOON);
     await Promise.all([d!.close(), e!.close()]);
   });
@@ -114,7 +114,7 @@ function refusesTheUnsigned(world: World): void {
 const everybody = { nsp: '/', rooms: [], except: [] };
 
 /** A command as the processes of the back end write it, unsigned. */
-async function written(world: World, channel: string, command: Command): Promise<Written> {
+async function written(world: World, channel: string, command: Command): Promise<TopicMessage> {
   const url = world.backEnd.queue(world.broker.url);
   const { write, link }: OpenBrokerLink = await openBrokerLink({ url, channel, logger });
   await link.close();

@@ -34,7 +34,7 @@ export class Links {
     const logger = { log: keep, warn: keep, error: keep };
     const { link } = await openBrokerLink({ url: this.url(), channel, secret, logger });
     this.#open.push(link);
-    link.open();
+    link.connect();
     return {
       link,
       lines,

@@ -188,9 +188,9 @@ export class FakeDriver implements Driver {
   readonly closedWithin: number[] = [];
   /** What the broker says to a message. */
   answer: () => Promise<unknown> = () => Promise.resolve('taken');
-  #events: DriverEvents = { up: missing, away: missing };
+  #events: DriverEvents = { connected: missing, disconnected: missing };
 
-  open(events: DriverEvents): void {
+  connect(events: DriverEvents): void {
     this.#events = events;
   }
 
@@ -200,13 +200,13 @@ export class FakeDriver implements Driver {
   /** The broker is there. */
   up(): void {
     this.isUp = true;
-    this.#events.up();
+    this.#events.connected();
   }
 
   /** The broker is gone. */
   away(reason: unknown = new Error('gone')): void {
     this.isUp = false;
-    this.#events.away(reason);
+    this.#events.disconnected(reason);
   }
 
   publish(topic: string, payload: Buffer): Promise<unknown> {
@@ -240,7 +240,7 @@ export function linkTo(
 ) {
   const log = keptLog();
   const link = new BrokerLink(driver, { url: name, name, channel: 'shop', secret, logger: log });
-  link.open();
+  link.connect();
   return { link, log };
 }
 

@@ -6,7 +6,7 @@ import { failure } from '../../common/errors.js';
 import type { FlaskSocketioBus, Receiver } from './flask-socketio-bus.js';
 import type { Emitted, Incoming } from './flask-socketio-message.js';
 
-/** A packet with an event, as socket.io's server hands it to its adapter. */
+/** A packet that carries an event. */
 interface EventPacket {
   type: number;
   data: readonly unknown[];
@@ -14,12 +14,12 @@ interface EventPacket {
 }
 
 /** The parts of a namespace and of a socket that socket.io's types keep private. */
-interface Hearing {
+interface NamespaceInternals {
   _onServerSideEmit(values: readonly unknown[]): void;
 }
 /**
- * socket.io's own adapter for the clients here, which tells the processes of python-socketio what it does, and does
- * what they tell. Clients here are served first, in the turn of the call. Source: promises P4, P6.
+ * socket.io's own adapter for the clients of this process. It publishes its commands to python-socketio's processes and
+ * applies theirs. Clients of this process are served first, in the turn of the call. Source: promises P4, P6.
  */
 export class FlaskSocketioAdapter extends Adapter implements Receiver {
   constructor(
@@ -27,11 +27,11 @@ export class FlaskSocketioAdapter extends Adapter implements Receiver {
     private readonly bus: FlaskSocketioBus,
   ) {
     super(namespace);
-    bus.enter(namespace.name, this);
+    bus.addReceiver(namespace.name, this);
   }
 
   override close(): void {
-    this.bus.leave(this.namespace.name, this);
+    this.bus.removeReceiver(this.namespace.name, this);
   }
 
   override broadcast(packet: EventPacket, opts: BroadcastOptions): void {
@@ -57,7 +57,7 @@ export class FlaskSocketioAdapter extends Adapter implements Receiver {
 
   override serverSideEmit(packet: unknown[]): void {
     const answer = packet.at(-1);
-    if (typeof answer !== 'function') return this.bus.tellOurs(this.namespace.name, packet);
+    if (typeof answer !== 'function') return this.bus.publishServerSide(this.namespace.name, packet);
     (answer as (error: Error, responses: unknown[]) => void)(failure('FSK_NOT_IN_PROTOCOL', 'serverSideEmit() with an acknowledgement'), []); // prettier-ignore
   }
 
@@ -66,7 +66,7 @@ export class FlaskSocketioAdapter extends Adapter implements Receiver {
     return await super.fetchSockets(opts);
   }
 
-  /** Throws, also for what comes from `emitWithAck()`, which rejects with it. */
+  /** Throws; `emitWithAck()` rejects with the error. */
   override broadcastWithAck(...given: Parameters<Adapter['broadcastWithAck']>): void {
     const [, { flags }] = given;
     if (!flags?.local)
@@ -74,7 +74,6 @@ export class FlaskSocketioAdapter extends Adapter implements Receiver {
     super.broadcastWithAck(...given);
   }
 
-  /** Does what another process told. */
   receive(message: Incoming): void {
     const { method } = message;
     if (method === 'emit') this.#emit(message);
@@ -82,15 +81,15 @@ export class FlaskSocketioAdapter extends Adapter implements Receiver {
     else if (method === 'enter_room') super.addSockets(only(message.sid), [message.room]);
     else if (method === 'leave_room') super.delSockets(only(message.sid), [message.room]);
     else if (method === 'disconnect') super.disconnectSockets(only(message.sid), false);
-    else if (method === 'server_side_emit') this.#hear([message.event, ...message.values]);
+    else if (method === 'server_side_emit') this.#emitServerSide([message.event, ...message.values]);
   }
 
-  #hear(values: readonly unknown[]): void {
-    const namespace = this.namespace as unknown as Hearing; // typed private by socket.io
+  #emitServerSide(values: readonly unknown[]): void {
+    const namespace = this.namespace as unknown as NamespaceInternals; // typed private by socket.io
     namespace._onServerSideEmit(values);
   }
 
-  /** What publishes a command; nothing if it is to stay here. */
+  /** Encodes a command; returns a function that publishes it, or `undefined` if it is for this process only. */
   #prepare({ rooms, except, flags }: BroadcastOptions, commandTo: (to: Audience) => Command) {
     if (flags?.local) return undefined;
     const to = { nsp: this.namespace.name, rooms: [...rooms], except: [...(except ?? [])] };
@@ -98,12 +97,12 @@ export class FlaskSocketioAdapter extends Adapter implements Receiver {
   }
 
   #emit({ event, values, rooms, except, callback, from }: Emitted & Pick<Incoming, 'from'>): void {
-    if (rooms?.length === 0) return; // nobody, and not everybody as for socket.io
+    if (rooms?.length === 0) return; // no recipients; socket.io would send to everybody
     const packet: EventPacket = { type: PacketType.EVENT, data: [event, ...values] };
     const opts = { rooms: new Set(rooms), except: new Set(except), flags: {} };
     if (!callback || !rooms || from === undefined) return super.broadcast(packet, opts);
-    const answer = (...given: unknown[]) => this.bus.answer(from, callback, given);
-    const flags = { timeout: CALL_TIMEOUT }; // a client that never acknowledges is not remembered for ever
+    const answer = (...given: unknown[]) => this.bus.acknowledge(from, callback, given);
+    const flags = { timeout: CALL_TIMEOUT }; // forgets a client that never acknowledges
     super.broadcastWithAck(packet, { ...opts, flags }, () => {}, answer);
   }
 }

@@ -4,16 +4,16 @@ import { hasBytes } from '../codec.js';
 
 /*
  * The messages that the processes of python-socketio send each other: JSON since its version 5.14, in this form since
- * 5.15.1. Read off its queue, not from its documentation, which has none; docs/message-queues.md says what was tried.
+ * 5.15.1. The format is not documented; it was observed on its queue. docs/message-queues.md lists the tried versions.
  */
 
 /** The first byte of what Python's pickle wrote. */
 const PICKLE = 0x80;
 
-/** Where an acknowledgement goes: the name that was asked, its namespace, and a number of the process that asked. */
+/** Where an acknowledgement goes: the called sid or room, its namespace, and the number of the call. */
 export type Callback = readonly [asked: unknown, namespace: unknown, id: unknown];
 
-/** A message, checked. `from` is the process that sent it; of a `callback` the one that it is for. */
+/** A checked message. `from` is the sender; of a `callback`, the process that it is for. */
 export type Incoming = { from: string | undefined; namespace: string } & (
   | Emitted
   | { method: 'server_side_emit'; event: string; values: unknown[] }
@@ -54,7 +54,7 @@ const READERS: Readonly<Record<string, (message: Fields) => object>> = {
   close_room: ({ room }) => ({ room: nameOf(room) }),
 };
 
-/** What arrived; nothing for a method that is not known. Throws for what is malformed. */
+/** Reads a message; `undefined` for an unknown method. Throws if it is malformed. */
 export function readMessage(payload: Buffer): Incoming | undefined {
   if (payload[0] === PICKLE)
     throw new TypeError(
@@ -70,7 +70,7 @@ export function readMessage(payload: Buffer): Incoming | undefined {
   return { method, from, namespace: textOf(namespace, 'namespace'), ...fields } as Incoming;
 }
 
-/** An event, as python-socketio writes it. */
+/** An event in python-socketio's format. */
 export function emitMessage(
   { to, values: [event, ...values] }: Pick<Extract<Command, { kind: 'emit' }>, 'to' | 'values'>,
   callback: Callback | null = null,
@@ -81,9 +81,9 @@ export function emitMessage(
 }
 
 /**
- * A command as python-socketio writes it, which for all but events is one message for each client and room. Nothing if
- * that protocol cannot say it. A room may stand for its clients (`sid`): Python's processes know none of that name,
- * ours do.
+ * A command in python-socketio's format: except for events, one message for each client and room; none if the protocol
+ * has no such message. `sid` may be the name of a room, for its clients: processes of this library understand that,
+ * Python's ignore it.
  */
 export function messagesOf(command: Command): object[] {
   if (command.kind === 'emit') return [emitMessage(command)];
@@ -98,7 +98,7 @@ export function messagesOf(command: Command): object[] {
   return sids.flatMap((sid) => rooms.map((each) => ({ method, sid, room: each, namespace })));
 }
 
-/** What the processes of ours say to each other; those of Python pass over it. */
+/** A message between processes of this library; Python's ignore it. */
 export function serverSideMessage(namespace: string, [event, ...values]: readonly unknown[]): object {
   return { method: 'server_side_emit', event, ...dataOf(values), namespace };
 }
@@ -112,7 +112,7 @@ function eventOf(value: unknown): string {
   return value;
 }
 
-/** Those of socket.io's namespaces themselves are no messages. */
+/** Events that socket.io's namespaces emit themselves are refused. */
 function serverEventOf(value: unknown): string {
   const event = eventOf(value);
   if (event === 'connection' || event === 'new_namespace' || event === 'error')
@@ -145,7 +145,7 @@ function callbackOf(value: unknown): Callback {
   return [asked, namespace, id];
 }
 
-/** What stands where bytes were taken out, in Socket.IO's own form. */
+/** Stands in place of bytes, as in Socket.IO's own protocol. */
 interface Placeholder {
   _placeholder: true;
   num: number;
@@ -157,29 +157,29 @@ export interface Data {
   binary: boolean;
 }
 
-/** Arguments as python-socketio writes them: `[null]` for none; bytes apart, in base64. */
+/** Arguments in python-socketio's format: `[null]` for none; bytes follow separately, in base64. */
 export function dataOf(values: readonly unknown[]): Data {
   if (!hasBytes(values)) return { data: values.length === 0 ? [null] : values, binary: false };
   const attachments: string[] = [];
-  const structure = takeBytes(values, attachments);
+  const structure = extractBytes(values, attachments);
   return { data: [structure, ...attachments], binary: true };
 }
 
-/** The arguments again. Throws if bytes are missing, malformed, or wanted more than once. */
+/** The reverse. Throws if bytes are missing, malformed, or used more than once. */
 export function valuesOf(data: unknown, binary: boolean): unknown[] {
-  const values: unknown = binary ? withBytes(data) : data;
+  const values: unknown = binary ? joinBytes(data) : data;
   if (!Array.isArray(values)) return values === null ? [] : [values];
   return values.length === 1 && values[0] === null ? [] : values;
 }
 
-function takeBytes(value: unknown, attachments: string[]): unknown {
+function extractBytes(value: unknown, attachments: string[]): unknown {
   if (typeof value !== 'object' || value === null) return value;
   const bytes = bytesOf(value);
   if (bytes) return { _placeholder: true, num: attachments.push(bytes.toString('base64')) - 1 };
-  if (Array.isArray(value)) return value.map((item) => takeBytes(item, attachments));
+  if (Array.isArray(value)) return value.map((item) => extractBytes(item, attachments));
   const { toJSON } = value as { toJSON?: unknown };
-  if (typeof toJSON === 'function') return takeBytes(toJSON.call(value), attachments);
-  return mapValues(value, (item) => takeBytes(item, attachments));
+  if (typeof toJSON === 'function') return extractBytes(toJSON.call(value), attachments);
+  return mapValues(value, (item) => extractBytes(item, attachments));
 }
 
 function bytesOf(value: object): Buffer | undefined {
@@ -188,26 +188,26 @@ function bytesOf(value: object): Buffer | undefined {
   return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
 }
 
-function withBytes(data: unknown): unknown {
+function joinBytes(data: unknown): unknown {
   if (!Array.isArray(data)) throw new TypeError('data with bytes is no list');
   const [structure, ...encoded] = data as unknown[];
-  return putBytes(structure, encoded.map(decoded));
+  return insertBytes(structure, encoded.map(decodeBase64));
 }
 
-/** Each once: a short message that repeats one attachment would be long for every client. */
-function putBytes(value: unknown, attachments: (Buffer | undefined)[]): unknown {
+/** Uses each attachment once: repeated ones would make a short message long for every client. */
+function insertBytes(value: unknown, attachments: (Buffer | undefined)[]): unknown {
   if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return value.map((item) => putBytes(item, attachments));
+  if (Array.isArray(value)) return value.map((item) => insertBytes(item, attachments));
   const { _placeholder, num } = value as Partial<Placeholder>;
-  if (_placeholder !== true) return mapValues(value, (item) => putBytes(item, attachments));
+  if (_placeholder !== true) return mapValues(value, (item) => insertBytes(item, attachments));
   const bytes = Number.isInteger(num) ? attachments[num as number] : undefined;
   if (!bytes) throw new TypeError('a placeholder has no bytes of its own');
   attachments[num as number] = undefined;
   return bytes;
 }
 
-/** Node's decoder skips what it does not know, so what it made tells whether all was base64. */
-function decoded(text: unknown): Buffer {
+/** Node's decoder skips invalid characters, so the length of the result shows whether there were any. */
+function decodeBase64(text: unknown): Buffer {
   if (typeof text !== 'string' || text.length % 4 !== 0) throw new TypeError('bytes are not base64');
   const padding = text.endsWith('==') ? 2 : Number(text.endsWith('='));
   const bytes = Buffer.from(text, 'base64');

@@ -1,7 +1,7 @@
 import { amqpDriver } from '../amqp.js';
-import type { Backend, Parts } from '../back-end.js';
+import type { Backend, BackendParts } from '../back-end.js';
 import type { AdapterFactory, Driver } from '../queue.js';
-import { redisDriver } from '../redis/redis-session.js';
+import { redisDriver } from '../redis/redis-connection.js';
 import { FlaskSocketioBus } from './flask-socketio-bus.js';
 
 /** Redis, as python-socketio uses it: PUBLISH and SUBSCRIBE on one channel. */
@@ -18,15 +18,15 @@ export const onRabbitMq: Backend = {
   open: ({ url, channel }) => flaskSocketioParts(amqpDriver(url, { channel, fanout: channel }), channel),
 };
 
-/** What a back end brings for python-socketio's protocol, whose processes share one topic: the channel itself. */
-function flaskSocketioParts(driver: Driver, channel: string): Parts {
+/** The parts of a back end with python-socketio's protocol, in which all processes share one topic: the channel. */
+function flaskSocketioParts(driver: Driver, channel: string): BackendParts {
   const bus = new FlaskSocketioBus(channel);
   return {
     driver,
     remoteCaller: bus,
     write: (command) => bus.write(command),
     async adapter(link) {
-      bus.open(link);
+      bus.attach(link);
       const { FlaskSocketioAdapter } = await import('./flask-socketio-adapter.js');
       return function factory(namespace) {
         return new FlaskSocketioAdapter(namespace, bus);

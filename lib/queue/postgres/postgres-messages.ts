@@ -1,15 +1,15 @@
 import { SerialQueue } from '../../common/serial-queue.js';
 import type { Client } from 'pg';
 import { MAX_MESSAGE } from '../broker-link.js';
-import type { SessionEvents } from '../session-driver.js';
+import type { ConnectionEvents } from '../connection-driver.js';
 
-/** What is longer goes into the table: PostgreSQL takes 7999 bytes, and bytes go as base64. */
-const LONGEST = 5_900;
+/** Longer messages go into the table: a notification holds 7999 bytes, and payloads are sent as base64. */
+const MAX_NOTIFICATION = 5_900;
 
-/** So many go in one statement. */
-const BATCH = 500;
+/** The most messages in one statement. */
+const MAX_BATCH = 500;
 
-interface Waiting {
+interface PendingNotification {
   channel: string;
   payload: Buffer;
   resolve: () => void;
@@ -17,12 +17,12 @@ interface Waiting {
 }
 
 /**
- * Publishes in the order of the calls. What comes while PostgreSQL is busy goes together. A text has a number in
- * front, since PostgreSQL delivers equal ones of one statement once.
+ * Publishes in the order of the calls. Messages that wait while PostgreSQL is busy are sent in one statement. Each text
+ * begins with a number, because PostgreSQL delivers equal notifications of one statement only once.
  */
 export class PostgresOutbox {
-  #waiting: Waiting[] = [];
-  #busy: Promise<void> | undefined;
+  #waiting: PendingNotification[] = [];
+  #draining: Promise<void> | undefined;
 
   constructor(
     private readonly client: Client,
@@ -32,35 +32,37 @@ export class PostgresOutbox {
   publish(channel: string, payload: Buffer): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ channel, payload, resolve, reject });
-      this.#busy ??= this.#empty();
+      this.#draining ??= this.#drain();
     });
   }
 
   /** Resolves when nothing waits. */
-  async emptied(): Promise<void> {
-    await this.#busy;
+  async drained(): Promise<void> {
+    await this.#draining;
   }
 
-  async #empty(): Promise<void> {
+  async #drain(): Promise<void> {
     while (this.#waiting.length > 0) {
-      const batch = this.#next();
+      const batch = this.#nextBatch();
       await this.#send(batch).then(
         () => batch.forEach(({ resolve }) => resolve()),
         (error: unknown) => batch.forEach(({ reject }) => reject(error)),
       );
     }
-    this.#busy = undefined; // in the turn that found nothing: what comes in the next one begins anew
+    this.#draining = undefined; // in the same turn as the check, so that the next message starts anew
   }
 
-  /** One that is long, or all that are short before the next one that is long. */
-  #next(): Waiting[] {
-    const long = this.#waiting.slice(0, BATCH).findIndex(({ payload }) => payload.length > LONGEST);
-    return this.#waiting.splice(0, long === 0 ? 1 : long < 0 ? BATCH : long);
+  /** One long message, or all short ones before the next long one. */
+  #nextBatch(): PendingNotification[] {
+    const long = this.#waiting
+      .slice(0, MAX_BATCH)
+      .findIndex(({ payload }) => payload.length > MAX_NOTIFICATION);
+    return this.#waiting.splice(0, long === 0 ? 1 : long < 0 ? MAX_BATCH : long);
   }
 
-  async #send(batch: Waiting[]): Promise<void> {
+  async #send(batch: PendingNotification[]): Promise<void> {
     const [first] = batch;
-    if (first && first.payload.length > LONGEST) return this.#attach(first);
+    if (first && first.payload.length > MAX_NOTIFICATION) return this.#sendLong(first);
     const channels = batch.map(({ channel }) => channel);
     const texts = batch.map(({ payload }, index) => `${index}:${payload.toString('base64')}`);
     await this.client.query(
@@ -69,7 +71,7 @@ export class PostgresOutbox {
     );
   }
 
-  async #attach({ channel, payload }: Waiting): Promise<void> {
+  async #sendLong({ channel, payload }: PendingNotification): Promise<void> {
     await this.client.query(
       `WITH stored AS (INSERT INTO ${this.table} (payload) VALUES ($2) RETURNING id)
        SELECT pg_notify($1, '@' || id) FROM stored`,
@@ -80,26 +82,26 @@ export class PostgresOutbox {
 
 const NO_BYTES = Buffer.alloc(0);
 
-/** Hands on what arrives, in its order, also where something has to be fetched from the table. */
+/** Delivers notifications in order, also if a payload has to be fetched from the table first. */
 export class PostgresInbox {
   readonly #messages = new SerialQueue();
 
   constructor(
     private readonly client: Client,
     private readonly table: string,
-    private readonly events: SessionEvents,
+    private readonly events: ConnectionEvents,
   ) {}
 
-  take(channel: string, text: string): void {
+  receive(channel: string, text: string): void {
     const id = /^@(\d{1,18})$/.exec(text)?.[1];
     void this.#messages.run(() => {
-      if (id === undefined) return this.events.hear(channel, bytesOf(text));
-      const fetched = this.#fetch(id).then((bytes) => this.events.hear(channel, bytes));
+      if (id === undefined) return this.events.received(channel, bytesOf(text));
+      const fetched = this.#fetch(id).then((bytes) => this.events.received(channel, bytes));
       return fetched.catch((error: unknown) => this.events.lost(error));
     });
   }
 
-  /** Nothing where there is nothing, or too much: the link refuses it. */
+  /** Resolves with no bytes, which the link refuses, if the row is missing or too large. */
   async #fetch(id: string): Promise<Buffer> {
     const select = `SELECT payload FROM ${this.table} WHERE id = $1 AND octet_length(payload) <= $2`;
     const { rows } = await this.client.query<{ payload: Buffer }>(select, [id, MAX_MESSAGE]);
@@ -107,7 +109,7 @@ export class PostgresInbox {
   }
 }
 
-/** What follows the number. */
+/** The payload after the number. */
 function bytesOf(text: string): Buffer {
   return Buffer.from(text.slice(text.indexOf(':') + 1), 'base64');
 }

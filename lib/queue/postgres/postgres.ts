@@ -2,63 +2,69 @@ import { SerialQueue } from '../../common/serial-queue.js';
 import type { Socket } from 'node:net';
 import type { Client } from 'pg';
 import { failureFrom } from '../../common/errors.js';
-import { load } from '../../common/optional-package.js';
+import { loadPackage } from '../../common/optional-package.js';
 import type { Backend } from '../back-end.js';
 import { withoutPassword } from '../queue-url.js';
-import { fitName, type Session, SessionDriver, type SessionEvents, watch } from '../session-driver.js';
+import {
+  fitName,
+  type BrokerConnection,
+  ConnectionDriver,
+  type ConnectionEvents,
+  pingRegularly,
+} from '../connection-driver.js';
 import { PostgresInbox, PostgresOutbox } from './postgres-messages.js';
 
-const CONNECTING = 5_000;
+const CONNECT_TIMEOUT = 5_000;
 
-/** What PostgreSQL takes for the name of a channel or a table, in bytes. */
-const LONGEST_NAME = 63;
+/** PostgreSQL's limit of the name of a channel or a table, in bytes. */
+const MAX_NAME = 63;
 
 /**
- * PostgreSQL's LISTEN and NOTIFY on one connection. (socket.io's own adapter publishes through several, on which
- * messages overtake each other, and sends what is long another way than what is short.)
+ * PostgreSQL's LISTEN and NOTIFY on one connection. (socket.io's own adapter publishes through a pool, and sends long
+ * messages another way than short ones: messages overtake each other.)
  */
 export const backend: Backend = {
   name: 'PostgreSQL',
   packages: { driver: 'pg' },
   open({ url, channel }) {
-    const { Client } = load('pg') as typeof import('pg');
-    const settings = { connectionString: url, connectionTimeoutMillis: CONNECTING, keepAlive: true };
+    const { Client } = loadPackage('pg') as typeof import('pg');
+    const settings = { connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT, keepAlive: true };
     try {
       void new Client(settings);
     } catch (cause) {
       throw failureFrom(cause, 'FSK_INVALID_QUEUE', withoutPassword(url), 'it is no PostgreSQL URL');
     }
-    const table = fitName(`${channel}_attachments`, LONGEST_NAME);
-    const driver = new SessionDriver({
-      address: (topic) => fitName(topic, LONGEST_NAME),
-      connect: (events, signal) => postgresSession(new Client(settings), table, { events, signal }),
+    const table = fitName(`${channel}_attachments`, MAX_NAME);
+    const driver = new ConnectionDriver({
+      address: (topic) => fitName(topic, MAX_NAME),
+      connect: (events, signal) => connectPostgres(new Client(settings), table, { events, signal }),
     });
     return { driver };
   },
 };
 
-/** How long attachments are kept, in seconds. */
-const KEPT = 30;
+/** In seconds. */
+const ATTACHMENT_LIFETIME = 30;
 
-/** Connects a client that is not connected yet; `table` is for what is too long for a notification. */
-export async function postgresSession(
+/** Connects a client; `table` holds the messages that are too long for a notification. */
+export async function connectPostgres(
   client: Client,
   table: string,
-  { events, signal }: { events: SessionEvents; signal: AbortSignal },
-): Promise<Session> {
+  { events, signal }: { events: ConnectionEvents; signal: AbortSignal },
+): Promise<BrokerConnection> {
   const destroy = () => socketOf(client).destroy();
   const { lost } = events;
   oneAfterAnother(client);
   client.on('error', lost);
   client.on('end', () => lost(new Error('PostgreSQL closed the connection')));
   signal.addEventListener('abort', destroy, { once: true });
-  const unwatch = watch(() => client.query('SELECT'), lost);
+  const stopPinging = pingRegularly(() => client.query('SELECT'), lost);
   try {
     await client.connect();
-    await makeTable(client, table);
-    return session(client, table, { events, unwatch });
+    await createTable(client, table);
+    return brokerConnection(client, table, { events, stopPinging });
   } catch (error) {
-    unwatch();
+    stopPinging();
     destroy();
     throw error;
   } finally {
@@ -66,27 +72,30 @@ export async function postgresSession(
   }
 }
 
-function session(
+function brokerConnection(
   client: Client,
   table: string,
-  { events, unwatch }: { events: SessionEvents; unwatch: () => void },
-): Session {
+  { events, stopPinging }: { events: ConnectionEvents; stopPinging: () => void },
+): BrokerConnection {
   const name = client.escapeIdentifier(table);
   const outbox = new PostgresOutbox(client, name);
   const inbox = new PostgresInbox(client, name, events);
-  client.on('notification', ({ channel, payload = '' }) => inbox.take(channel, payload));
-  const cleaning = setInterval(() => void clean(client, name), KEPT * 1_000).unref();
+  client.on('notification', ({ channel, payload = '' }) => inbox.receive(channel, payload));
+  const cleaning = setInterval(
+    () => void deleteOldAttachments(client, name),
+    ATTACHMENT_LIFETIME * 1_000,
+  ).unref();
   const leave = () => {
-    unwatch();
+    stopPinging();
     clearInterval(cleaning);
   };
   return {
     publish: (channel, payload) => outbox.publish(channel, payload),
-    listen: (channel) => run(client, `LISTEN ${client.escapeIdentifier(channel)}`),
-    unlisten: (channel) => run(client, `UNLISTEN ${client.escapeIdentifier(channel)}`),
-    async end() {
+    subscribe: (channel) => run(client, `LISTEN ${client.escapeIdentifier(channel)}`),
+    unsubscribe: (channel) => run(client, `UNLISTEN ${client.escapeIdentifier(channel)}`),
+    async close() {
       leave();
-      await outbox.emptied();
+      await outbox.drained();
       await client.end();
     },
     destroy() {
@@ -96,7 +105,7 @@ function session(
   };
 }
 
-/** A statement waits for the one before: that the client itself lets them wait is deprecated, and it warns. */
+/** Each statement waits for the one before: the client's own queue is deprecated and warns. */
 function oneAfterAnother(client: Client): void {
   const query = client.query.bind(client) as (...values: unknown[]) => Promise<unknown>;
   const statements = new SerialQueue();
@@ -108,8 +117,8 @@ async function run(client: Client, statement: string): Promise<void> {
   await client.query(statement);
 }
 
-/** Those who come at the same time wait for each other; those who may not create tables find one made for them. */
-async function makeTable(client: Client, table: string): Promise<void> {
+/** Processes that start at the same time wait for a lock. A role that may not create tables needs an existing one. */
+async function createTable(client: Client, table: string): Promise<void> {
   const name = client.escapeIdentifier(table);
   const { rows } = await client.query<{ there: boolean }>('SELECT to_regclass($1) IS NOT NULL AS there', [
     name,
@@ -122,13 +131,13 @@ async function makeTable(client: Client, table: string): Promise<void> {
   );
 }
 
-/** Another role may own the table, and clean it; of a connection that is gone, others hear. */
-async function clean(client: Client, name: string): Promise<void> {
-  const statement = `DELETE FROM ${name} WHERE created_at < now() - interval '${KEPT} seconds'`;
+/** Errors are ignored: another role may own the table, and a lost connection is reported elsewhere. */
+async function deleteOldAttachments(client: Client, name: string): Promise<void> {
+  const statement = `DELETE FROM ${name} WHERE created_at < now() - interval '${ATTACHMENT_LIFETIME} seconds'`;
   await client.query(statement).catch(() => {});
 }
 
-/** The one way to end a connection on which nothing is answered. */
+/** Destroying the socket is the only way to close a connection that hangs. */
 function socketOf(client: Client): Socket {
   // Its types keep it private.
   return (client as unknown as { connection: { stream: Socket } }).connection.stream;

@@ -1,18 +1,24 @@
 import type { Namespace, Server } from 'socket.io';
 import type { Adapter } from 'socket.io-adapter';
-import { load } from '../../common/optional-package.js';
+import { loadPackage } from '../../common/optional-package.js';
 import { guarded } from '../../common/thenable.js';
 import type { BrokerLink } from '../broker-link.js';
-import { appliedHere, reporter, type Reporter, socketsAsJson } from '../cluster-adapters.js';
-import { checkAdapterOptions, checkPacket, checkServerEvent, REQUESTS } from '../cluster-message.js';
+import {
+  appliedLocallyFirst,
+  omittedDataLogger,
+  type ReportOmittedData,
+  socketsAsJson,
+} from '../cluster-adapters.js';
+import { checkAdapterOptions, checkPacket, checkServerEvent, REQUEST_TYPES } from '../cluster-message.js';
 import { decode, msgpack } from '../codec.js';
-import { arriving, leaving } from '../portable.js';
+import { fromPortable, toPortable } from '../portable.js';
 import type { AdapterFactory } from '../queue.js';
-import { withTimeout, type RedisDriver, type Subscription } from './redis-session.js';
+import { withCommandTimeout, type RedisDriver, type Subscription } from './redis-connection.js';
 
-/** socket.io's adapter, guarded. */
 export function redisAdapter(link: BrokerLink, driver: RedisDriver): AdapterFactory {
-  const { createAdapter } = load('@socket.io/redis-adapter') as typeof import('@socket.io/redis-adapter');
+  const { createAdapter } = loadPackage(
+    '@socket.io/redis-adapter',
+  ) as typeof import('@socket.io/redis-adapter');
   const client = redisClientView(link, driver);
   return function factory(namespace: Namespace) {
     const parser = redisParser(namespace.server);
@@ -21,7 +27,7 @@ export function redisAdapter(link: BrokerLink, driver: RedisDriver): AdapterFact
   };
 }
 
-const APPLIED_HERE: ReadonlySet<unknown> = new Set(Object.values(REQUESTS));
+const APPLIED_LOCALLY: ReadonlySet<unknown> = new Set(Object.values(REQUEST_TYPES));
 
 const FETCH_SOCKETS = 5;
 const SERVER_SIDE_EMIT = 6;
@@ -44,26 +50,26 @@ interface Request {
   data?: unknown;
 }
 
-/** What the adapters of a server encode broadcasts with: what they decode is what they can bear. */
+/** Encodes and decodes the messages of a server's adapters; malformed ones throw. */
 export const redisParser = (server: Server) => ({
   encode(message: unknown): Buffer {
-    if (!Array.isArray(message)) return msgpack.encode(leaving(server, message));
+    if (!Array.isArray(message)) return msgpack.encode(toPortable(server, message));
     const [uid, packet, opts] = message as unknown[];
-    return msgpack.encode([uid, leaving(server, { packet, opts }).packet, opts]);
+    return msgpack.encode([uid, toPortable(server, { packet, opts }).packet, opts]);
   },
   decode(payload: Buffer): unknown {
     const message = msgpack.decode(payload);
-    if (!Array.isArray(message)) return arriving(server, message); // a request: see below
+    if (!Array.isArray(message)) return fromPortable(server, message); // a request, checked by `checkRequest`
     const [uid, packet, opts] = message as unknown[];
     checkPacket(packet);
     checkAdapterOptions(opts);
-    return [uid, arriving(server, { packet, opts }).packet, opts];
+    return [uid, fromPortable(server, { packet, opts }).packet, opts];
   },
 });
 
 /**
- * Makes socket.io's Redis adapter bear what arrives (it leaves rejections unhandled), and apply what is asked of its
- * own clients at once (it waits until Redis has brought the request back).
+ * Makes socket.io's Redis adapter handle malformed messages (its rejections would be unhandled), and apply commands to
+ * its own clients at once (it would wait until Redis returns the request).
  */
 export function guardRedisAdapter(created: Adapter, link: BrokerLink): Adapter {
   const adapter = created as RedisAdapter;
@@ -72,36 +78,36 @@ export function guardRedisAdapter(created: Adapter, link: BrokerLink): Adapter {
     async onrequest(channel, payload) {
       let request: Request | undefined;
       try {
-        request = channel.startsWith(adapter.requestChannel) ? checked(decode(payload)) : undefined;
-        if (request?.uid === adapter.uid && APPLIED_HERE.has(request.type)) return;
+        request = channel.startsWith(adapter.requestChannel) ? checkRequest(decode(payload)) : undefined;
+        if (request?.uid === adapter.uid && APPLIED_LOCALLY.has(request.type)) return;
         await onrequest.call(adapter, channel, payload);
       } catch (error) {
-        if (request?.type !== FETCH_SOCKETS || request.opts === undefined) return link.refuse(error);
+        if (request?.type !== FETCH_SOCKETS || request.opts === undefined) return link.countRefused(error);
         const asked = request;
         void guarded<unknown>(
-          () => answerWithoutData(adapter, asked, reporter(adapter.nsp, link, error)),
-          (second) => link.refuse(second),
+          () => answerWithoutData(adapter, asked, omittedDataLogger(adapter.nsp, link, error)),
+          (second) => link.countRefused(second),
         );
       }
     },
   };
-  const applied = appliedHere(adapter, (kind, { rooms, except }, more) => {
-    const request = { uid: adapter.uid, type: REQUESTS[kind], opts: { rooms, except }, ...more };
+  const applied = appliedLocallyFirst(adapter, (kind, { rooms, except }, more) => {
+    const request = { uid: adapter.uid, type: REQUEST_TYPES[kind], opts: { rooms, except }, ...more };
     link.publish(adapter.requestChannel, Buffer.from(JSON.stringify(request)));
   });
   return Object.assign(adapter, own, applied);
 }
 
-/** The adapter has failed to write its sockets: an application has put into their `data` what is no JSON. */
-function answerWithoutData(adapter: RedisAdapter, request: Request, failed: Reporter): void {
+/** Responds in place of the adapter, which failed because the `data` of a socket is not JSON. */
+function answerWithoutData(adapter: RedisAdapter, request: Request, failed: ReportOmittedData): void {
   const { rooms, except } = request.opts as { rooms: string[]; except?: string[] };
   const sockets = socketsAsJson(adapter, { rooms: new Set(rooms), except: new Set(except) }, failed);
   const { requestId } = request;
   adapter.publishResponse(request, `{"requestId":${JSON.stringify(requestId)},"sockets":${sockets}}`);
 }
 
-/** The request, or an error if the adapter would not bear it. */
-function checked(request: unknown): Request {
+/** Returns the request; throws if the adapter could not handle it. */
+function checkRequest(request: unknown): Request {
   if (typeof request !== 'object' || request === null) throw new TypeError('a request is malformed');
   const { type, opts, packet, rooms, data } = request as Request;
   if (!Number.isInteger(type)) throw new TypeError('the type of a request is malformed');
@@ -113,16 +119,16 @@ function checked(request: unknown): Request {
   return request;
 }
 
-type Hear = (payload: Buffer, topic: string) => void;
+type MessageListener = (payload: Buffer, topic: string) => void;
 
 const PUBLISHED = Promise.resolve();
 
 /**
- * What socket.io's Redis adapters take for a client of the package `redis`, for publishing and for subscribing: each
- * message passes the link, so that an outage ends nothing and nothing malformed reaches the adapter.
+ * A stand-in for the clients of the package `redis` that socket.io's Redis adapters use. All messages pass the link:
+ * the adapter survives outages, and no malformed message reaches it.
  */
 export function redisClientView(link: BrokerLink, driver: RedisDriver) {
-  const subscribe = (as: Subscription) => (topics: string | string[], hear: Hear) => {
+  const subscribe = (as: Subscription) => (topics: string | string[], hear: MessageListener) => {
     for (const topic of [topics].flat()) driver.subscribe(topic, link.guarded(hear), as);
   };
   const unsubscribe = (as: Subscription) => (topics: string | string[]) => {
@@ -136,21 +142,24 @@ export function redisClientView(link: BrokerLink, driver: RedisDriver) {
     publish,
     sPublish: publish,
     subscribe: subscribe('exact'),
-    pSubscribe: (pattern: string, hear: Hear) => subscribe('pattern')(literal(pattern), hear),
+    pSubscribe: (pattern: string, hear: MessageListener) =>
+      subscribe('pattern')(escapePattern(pattern), hear),
     sSubscribe: subscribe('sharded'),
     unsubscribe: unsubscribe('exact'),
-    pUnsubscribe: (pattern: string) => unsubscribe('pattern')(literal(pattern)),
+    pUnsubscribe: (pattern: string) => unsubscribe('pattern')(escapePattern(pattern)),
     sUnsubscribe: unsubscribe('sharded'),
     sendCommand: ([, numSub, topic]: [string, string, string]) =>
-      withTimeout(
-        driver.count(topic, numSub === 'NUMSUB' ? 'exact' : 'sharded').then((count) => [topic, count]),
+      withCommandTimeout(
+        driver
+          .countSubscribers(topic, numSub === 'NUMSUB' ? 'exact' : 'sharded')
+          .then((count) => [topic, count]),
       ),
     on: () => {},
     off: () => {},
   };
 }
 
-/** The same pattern with its last `*` alone: the others are part of a namespace's name. */
-function literal(pattern: string): string {
+/** Escapes a pattern, except for its last `*`: other wildcards are part of a namespace's name. */
+function escapePattern(pattern: string): string {
   return `${pattern.slice(0, -1).replace(/[*?[\]\\]/g, String.raw`\$&`)}*`;
 }

@@ -1,7 +1,12 @@
-import type { Broker, SessionEvents } from '../session-driver.js';
-import { type Connect, withTimeout, type RedisSession, topicOfAddress } from './redis-session.js';
+import type { Broker, ConnectionEvents } from '../connection-driver.js';
+import {
+  type Connect,
+  withCommandTimeout,
+  type RedisConnection,
+  topicOfAddress,
+} from './redis-connection.js';
 
-/** Slots of a cluster, and the master that has them. */
+/** A range of a cluster's slots, and the URL of its master. */
 interface Shard {
   url: string;
   from: number;
@@ -13,14 +18,14 @@ type Slots = [from: number, to: number, master: [host: string | null, port: numb
 
 const NO_CLUSTER = /cluster support disabled|unknown command|NOPERM/i;
 
-/** What is answered by a node that is not, or not yet, the right one. */
-const NOT_HERE = /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN|READONLY)\b/;
+/** The errors of a node that does not serve the slot, or not yet. */
+const WRONG_NODE = /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN|READONLY)\b/;
 
 /**
- * Connects to the Redis at a URL, or where it is a node of a Redis Cluster, to all masters, which are one session. A
- * session ends when slots move; the next one asks for them anew, from any node that is known.
+ * Connects to the Redis at a URL, or if that is a node of a Redis Cluster, to all masters as one connection. When slots
+ * move the connection is lost; the next one reads the slots anew, from any known node.
  */
-export function orCluster(url: string, connect: Connect): Broker<RedisSession>['connect'] {
+export function clusterOrSingle(url: string, connect: Connect): Broker<RedisConnection>['connect'] {
   let known = [url];
   return async (events, signal) => {
     const { first, at } = await connectFirst(known, (node) => connect(node, events, signal));
@@ -30,14 +35,14 @@ export function orCluster(url: string, connect: Connect): Broker<RedisSession>['
     });
     if (!shards) return first;
     first.destroy();
-    demandAllSlots(shards);
+    checkAllSlots(shards);
     known = [...new Set([url, ...shards.map((shard) => shard.url)])];
-    return clusterSession(shards, (node) => connect(node, events, signal), events);
+    return connectCluster(shards, (node) => connect(node, events, signal), events);
   };
 }
 
-/** The first of several nodes that lets us in; the last error is the one that is told. */
-async function connectFirst(urls: string[], connect: (url: string) => Promise<RedisSession>) {
+/** Connects to the first node that can be reached; rejects with the last error. */
+async function connectFirst(urls: string[], connect: (url: string) => Promise<RedisConnection>) {
   let reason: unknown;
   for (const at of urls) {
     try {
@@ -49,11 +54,11 @@ async function connectFirst(urls: string[], connect: (url: string) => Promise<Re
   throw reason;
 }
 
-/** Nothing where Redis is no cluster, or does not tell. */
-async function shardsOf(session: RedisSession, url: string): Promise<Shard[] | undefined> {
+/** `undefined` if Redis is no cluster, or does not allow the command. */
+async function shardsOf(session: RedisConnection, url: string): Promise<Shard[] | undefined> {
   try {
-    const slots = await withTimeout(
-      session.ask('', ({ publisher }) => publisher.sendCommand<Slots>(['CLUSTER', 'SLOTS'])),
+    const slots = await withCommandTimeout(
+      session.withClients('', ({ publisher }) => publisher.sendCommand<Slots>(['CLUSTER', 'SLOTS'])),
     );
     return slots.map(([from, to, [host, port]]) => ({ from, to, url: nodeUrl(url, host, port) }));
   } catch (error) {
@@ -62,13 +67,13 @@ async function shardsOf(session: RedisSession, url: string): Promise<Shard[] | u
   }
 }
 
-/** A cluster that is just being made, or has lost a part, is no more use than one that is away. */
-function demandAllSlots(shards: Shard[]): void {
+/** A cluster without all slots (in the making, or with a shard down) is treated as disconnected. */
+function checkAllSlots(shards: Shard[]): void {
   const count = shards.reduce((sum, { from, to }) => sum + to - from + 1, 0);
   if (count < SLOTS) throw new Error(`the cluster has ${count} of ${SLOTS} slots`);
 }
 
-/** A node that does not know its own host is the one that was asked. */
+/** `host` is null for the node that was asked if it does not know its own. */
 function nodeUrl(asked: string, host: string | null, port: number): string {
   const url = new URL(asked);
   if (host) url.hostname = host.includes(':') ? `[${host}]` : host;
@@ -76,33 +81,33 @@ function nodeUrl(asked: string, host: string | null, port: number): string {
   return url.href;
 }
 
-async function clusterSession(
+async function connectCluster(
   shards: Shard[],
-  connect: (url: string) => Promise<RedisSession>,
-  { lost }: SessionEvents,
-): Promise<RedisSession> {
+  connect: (url: string) => Promise<RedisConnection>,
+  { lost }: ConnectionEvents,
+): Promise<RedisConnection> {
   const sessions = await connectAll(new Set(shards.map(({ url }) => url)), connect);
-  const nodes = Array.from<RedisSession>({ length: SLOTS });
+  const nodes = Array.from<RedisConnection>({ length: SLOTS });
   for (const { url, from, to } of shards) nodes.fill(sessions.get(url)!, from, to + 1);
   const nodeOf = (key: string) => nodes[slotOf(key)]!;
   const renew = (error: unknown): never => {
-    if (error instanceof Error && NOT_HERE.test(error.message)) lost(error);
+    if (error instanceof Error && WRONG_NODE.test(error.message)) lost(error);
     throw error;
   };
   const all = [...sessions.values()];
   return {
     publish: (topic, payload) => nodeOf(topic).publish(topic, payload).catch(renew),
-    ask: (key, what) => nodeOf(key).ask(key, what).catch(renew),
-    listen: (address) => nodeOf(topicOfAddress(address)).listen(address),
-    unlisten: (address) => nodeOf(topicOfAddress(address)).unlisten(address),
-    end: async () => void (await Promise.all(all.map((session) => session.end()))),
+    withClients: (key, what) => nodeOf(key).withClients(key, what).catch(renew),
+    subscribe: (address) => nodeOf(topicOfAddress(address)).subscribe(address),
+    unsubscribe: (address) => nodeOf(topicOfAddress(address)).unsubscribe(address),
+    close: async () => void (await Promise.all(all.map((session) => session.close()))),
     destroy: () => all.forEach((session) => session.destroy()),
   };
 }
 
-/** All or none. */
-async function connectAll(urls: ReadonlySet<string>, connect: (url: string) => Promise<RedisSession>) {
-  const sessions = new Map<string, RedisSession>();
+/** Connects to all nodes; if one fails, closes the others and rejects. */
+async function connectAll(urls: ReadonlySet<string>, connect: (url: string) => Promise<RedisConnection>) {
+  const sessions = new Map<string, RedisConnection>();
   const attempts = await Promise.allSettled(
     [...urls].map(async (url) => sessions.set(url, await connect(url))),
   );
@@ -112,7 +117,7 @@ async function connectAll(urls: ReadonlySet<string>, connect: (url: string) => P
   throw failed.reason;
 }
 
-/** How many there are. */
+/** The number of slots in a cluster. */
 export const SLOTS = 16_384;
 
 /** The polynomial of CRC-16/XMODEM. */
@@ -120,7 +125,7 @@ const POLYNOMIAL = 0x10_21;
 
 const REMAINDERS = Uint16Array.from({ length: 256 }, (_, byte) => remainderOf(byte));
 
-/** Where a Redis Cluster has a key: its hash, or that of what stands in its first `{…}`, if that is not empty. */
+/** The slot of a key: from its hash, or from that of the text in its first `{…}` if it is not empty. */
 export function slotOf(key: string): number {
   const begin = key.indexOf('{');
   const end = begin === -1 ? -1 : key.indexOf('}', begin + 2);

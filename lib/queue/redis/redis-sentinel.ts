@@ -2,14 +2,20 @@ import type { RedisClientOptions, RedisClientType } from 'redis';
 import { failure } from '../../common/errors.js';
 import type { Backend } from '../back-end.js';
 import { withoutPassword } from '../queue-url.js';
-import { clientMaker, withTimeout, type MakeClient, RedisDriver, redisSession } from './redis-session.js';
+import {
+  clientFactory,
+  withCommandTimeout,
+  type CreateClient,
+  RedisDriver,
+  connectRedis,
+} from './redis-connection.js';
 import { redisParts } from './redis.js';
 
 const PORT = 26_379;
 
-const FORM = 'it must read redis+sentinel://[user:password@]host:26379,host:26379/name-of-the-master';
+const URL_FORM = 'it must read redis+sentinel://[user:password@]host:26379,host:26379/name-of-the-master';
 
-/** What a URL says of sentinels, and of the master that they watch. */
+/** The parts of a URL. */
 interface Sentinels {
   hosts: { host: string; port: number }[];
   master: string;
@@ -20,21 +26,21 @@ interface Sentinels {
 }
 
 /**
- * Redis behind sentinels: they are asked for the master whenever a connection is made, and the answer is taken only
- * from one that is a master itself, so that after a failover nobody stays with the old one.
+ * Redis behind sentinels. Each connection asks them for the master, and checks that the server is one: after a failover
+ * no process stays with the old master.
  */
 export const backend: Backend = {
   name: 'Redis with Sentinel',
   packages: { driver: 'redis', adapter: '@socket.io/redis-adapter' },
   open({ url, channel }) {
-    const make = clientMaker();
-    const sentinels = parsed(url);
+    const make = clientFactory();
+    const sentinels = parseUrl(url);
     const driver = new RedisDriver(async (events, signal) => {
       const socket = await masterOf(make, sentinels);
       const options = { ...sentinels.login, socket };
       const clients = { publisher: make(options), subscriber: make(options) };
-      const session = await redisSession(clients, 'exact', { events, signal });
-      await demandMaster(clients.publisher).catch((error: unknown) => {
+      const session = await connectRedis(clients, 'exact', { events, signal });
+      await checkMaster(clients.publisher).catch((error: unknown) => {
         session.destroy();
         throw error;
       });
@@ -44,13 +50,13 @@ export const backend: Backend = {
   },
 };
 
-/** A URL with several hosts is none for the parser of URLs. */
-function parsed(url: string): Sentinels {
+/** `URL` does not parse a URL with several hosts. */
+function parseUrl(url: string): Sentinels {
   const [, login = '', hosts = '', path = ''] = /^[^:]+:\/\/(?:([^@/]*)@)?([^/]*)\/?(.*)$/.exec(url) ?? [];
   const [master = '', query] = path.split('?', 2);
   const parameters = new URLSearchParams(query);
   const [username, password] = login.split(/:(.*)/s, 2).map(decodeURIComponent);
-  if (hosts === '' || master === '') throw failure('FSK_INVALID_QUEUE', withoutPassword(url), FORM);
+  if (hosts === '' || master === '') throw failure('FSK_INVALID_QUEUE', withoutPassword(url), URL_FORM);
   return {
     hosts: hosts.split(',').map(hostOf),
     master: decodeURIComponent(master),
@@ -68,9 +74,9 @@ function hostOf(text: string): { host: string; port: number } {
   return { host: host.replace(/^\[|\]$/g, ''), port: Number(port ?? PORT) };
 }
 
-/** The first sentinel that answers is believed; the last error is the one that is told. */
+/** Takes the reply of the first sentinel that has one; rejects with the last error. */
 async function masterOf(
-  make: MakeClient,
+  make: CreateClient,
   { hosts, master, sentinelPassword }: Sentinels,
 ): Promise<{ host: string; port: number }> {
   let reason: unknown = new Error(`no sentinel knows ${master}`);
@@ -90,14 +96,16 @@ async function masterOf(
 
 async function addressOf(sentinel: RedisClientType, master: string): Promise<[string, string]> {
   sentinel.on('error', () => {}); // `connect` rejects with it
-  await withTimeout(sentinel.connect());
-  const address = await withTimeout(sentinel.sendCommand(['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', master]));
+  await withCommandTimeout(sentinel.connect());
+  const address = await withCommandTimeout(
+    sentinel.sendCommand(['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', master]),
+  );
   if (!Array.isArray(address)) throw new Error(`the sentinels do not know ${master}`);
   return address.map(String) as [string, string];
 }
 
-async function demandMaster(client: RedisClientType): Promise<void> {
-  const role = await withTimeout(client.sendCommand(['ROLE']));
+async function checkMaster(client: RedisClientType): Promise<void> {
+  const role = await withCommandTimeout(client.sendCommand(['ROLE']));
   if (!Array.isArray(role) || role[0] !== 'master')
     throw new Error('the sentinels named a server that is no master');
 }

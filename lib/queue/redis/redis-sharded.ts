@@ -1,16 +1,16 @@
 import type { Namespace } from 'socket.io';
 import type { ClusterAdapter } from 'socket.io-adapter';
-import { load } from '../../common/optional-package.js';
+import { loadPackage } from '../../common/optional-package.js';
 import type { Backend } from '../back-end.js';
 import type { BrokerLink } from '../broker-link.js';
-import { answeringAlways, localFirst } from '../cluster-adapters.js';
+import { withEncodableResponses, localFirst } from '../cluster-adapters.js';
 import { checkClusterMessage, type ClusterMessage } from '../cluster-message.js';
 import { decode, encode } from '../codec.js';
-import { arriving, leaving, passing } from '../portable.js';
+import { fromPortable, toPortable, mapData } from '../portable.js';
 import type { AdapterFactory } from '../queue.js';
 import { redisClientView } from './redis-adapter.js';
-import { orCluster } from './redis-cluster.js';
-import { connector, RedisDriver } from './redis-session.js';
+import { clusterOrSingle } from './redis-cluster.js';
+import { connector, RedisDriver } from './redis-connection.js';
 
 /** Redis 7 and later, through socket.io's own adapter on SPUBLISH and SSUBSCRIBE. */
 export const backend: Backend = {
@@ -18,7 +18,7 @@ export const backend: Backend = {
   packages: { driver: 'redis', adapter: '@socket.io/redis-adapter' },
   open({ url }) {
     const node = url.replace('-sharded', '');
-    const driver = new RedisDriver(orCluster(node, connector(node, 'sharded')), 'sharded');
+    const driver = new RedisDriver(clusterOrSingle(node, connector(node, 'sharded')), 'sharded');
     return { driver, adapter: (link) => shardedAdapter(link, driver) };
   },
 };
@@ -31,28 +31,28 @@ interface Internals {
 }
 
 function shardedAdapter(link: BrokerLink, driver: RedisDriver): AdapterFactory {
-  const { createShardedAdapter } = load(
+  const { createShardedAdapter } = loadPackage(
     '@socket.io/redis-adapter',
   ) as typeof import('@socket.io/redis-adapter');
   const client = redisClientView(link, driver);
   const create = createShardedAdapter(client, client, {
     channelPrefix: link.channel,
-    // A channel for each room would be subscribed to after the join: what is sent in between would be lost.
+    // With a channel for each room, messages between the join and the subscription would be lost.
     subscriptionMode: 'static',
   });
   return function factory(namespace: Namespace) {
-    return answeringAlways(guarded(localFirst(create(namespace) as ClusterAdapter)), link);
+    return withEncodableResponses(withChecks(localFirst(create(namespace) as ClusterAdapter)), link);
   };
 }
 
-/** Makes the adapter take only what it can bear, and give bytes of all kinds; the link counts the rest. */
-function guarded(adapter: ClusterAdapter): ClusterAdapter {
+/** Checks the messages that the adapter receives (the link counts malformed ones), and encodes bytes of all kinds. */
+function withChecks(adapter: ClusterAdapter): ClusterAdapter {
   const { server } = adapter.nsp;
   const internals = adapter as unknown as Internals; // typed private
   const own: Pick<Internals, 'encode' | 'onRawMessage'> = {
-    encode: (message) => encode(passing(server, message, leaving)),
+    encode: (message) => encode(mapData(server, message, toPortable)),
     onRawMessage: (payload) =>
-      internals.onMessage(passing(server, checkClusterMessage(decode(payload)), arriving)),
+      internals.onMessage(mapData(server, checkClusterMessage(decode(payload)), fromPortable)),
   };
   return Object.assign(adapter, own);
 }

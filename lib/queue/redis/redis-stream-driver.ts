@@ -1,30 +1,30 @@
-import type { Broker } from '../session-driver.js';
-import { type RedisClients, RedisDriver, type RedisSession } from './redis-session.js';
+import type { Broker } from '../connection-driver.js';
+import { type RedisClients, RedisDriver, type RedisConnection } from './redis-connection.js';
 
-/** So many entries are kept at least: what is older cannot be replayed. */
-const KEPT = 10_000;
+/** The stream is trimmed to about this many entries; older ones cannot be replayed. */
+const MIN_ENTRIES = 10_000;
 
 const READ = { COUNT: 100, BLOCK: 5_000 };
 
-/** An entry of the stream, its bytes as they were published. */
+/** An entry of the stream, with the bytes that were published. */
 export interface Entry {
   id: string;
-  sealed: Buffer;
+  signed: Buffer;
 }
 
-/** A Redis driver for which one topic is a stream, that can be read again. */
+/** A Redis driver with one topic that is a stream, which can be read again. */
 export class StreamDriver extends RedisDriver {
-  /** What was read last; where reading goes on, also after an outage. */
+  /** The id of the last entry that was read; reading continues there, also after an outage. */
   #cursor: string | undefined;
 
   readonly stream: string;
   readonly #encoding: BufferEncoding;
 
-  /** `isText`: what is published are texts as they are, without a signature. */
-  constructor(connect: Broker<RedisSession>['connect'], of: { stream: string; isText: boolean }) {
+  /** `isText`: payloads are texts, because they are not signed. */
+  constructor(connect: Broker<RedisConnection>['connect'], of: { stream: string; isText: boolean }) {
     super(async (events, signal) => {
       const session = await connect(events, signal);
-      await this.#findPlace(session).catch((error: unknown) => {
+      await this.#findCursor(session).catch((error: unknown) => {
         session.destroy();
         throw error;
       });
@@ -34,60 +34,60 @@ export class StreamDriver extends RedisDriver {
     this.#encoding = of.isText ? 'utf8' : 'base64';
   }
 
-  /** Where reading has begun, or goes on. */
+  /** The id after which reading continues. */
   get cursor(): string {
     return this.#cursor ?? '0-0';
   }
 
-  /** Resolves with the id of the entry, on the stream's topic. */
+  /** On the stream's topic, resolves with the id of the new entry. */
   override publish(topic: string, payload: Buffer): Promise<unknown> {
     if (topic !== this.stream) return super.publish(topic, payload);
-    const trim = { strategy: 'MAXLEN', strategyModifier: '~', threshold: KEPT } as const;
-    return this.#ask(topic, ({ publisher }) =>
+    const trim = { strategy: 'MAXLEN', strategyModifier: '~', threshold: MIN_ENTRIES } as const;
+    return this.#withClients(topic, ({ publisher }) =>
       publisher.xAdd(topic, '*', { payload: payload.toString(this.#encoding) }, { TRIM: trim }),
     );
   }
 
-  /** What is new in the stream; waits for some seconds. */
+  /** Reads new entries; waits some seconds for the first. */
   async read(): Promise<Entry[]> {
     const key = { key: this.stream, id: this.#cursor ?? '$' };
-    const read = await this.#ask(this.stream, ({ reader }) => reader!.xRead([key], READ));
-    // Its type is that of several protocols and settings at once; this is what ours give.
+    const read = await this.#withClients(this.stream, ({ reader }) => reader!.xRead([key], READ));
+    // The client's type covers all protocols and settings; this is the form for ours.
     const entries = (read as unknown as { messages: Raw[] }[] | null)?.[0]?.messages ?? [];
     this.#cursor = entries.at(-1)?.id ?? this.#cursor;
     return entries.map((entry) => this.#entryOf(entry));
   }
 
   async range(from: string, to: string): Promise<Entry[]> {
-    const entries = await this.#ask(this.stream, ({ publisher }) => publisher.xRange(this.stream, from, to));
+    const entries = await this.#withClients(this.stream, ({ publisher }) =>
+      publisher.xRange(this.stream, from, to),
+    );
     return (entries ?? []).map((entry) => this.#entryOf(entry));
   }
 
-  async store(key: string, value: string, milliseconds: number): Promise<void> {
-    await this.#ask(key, ({ publisher }) => publisher.set(key, value, { PX: milliseconds }));
+  async set(key: string, value: string, milliseconds: number): Promise<void> {
+    await this.#withClients(key, ({ publisher }) => publisher.set(key, value, { PX: milliseconds }));
   }
 
-  /** What was stored; it stays there. */
-  async look(key: string): Promise<string | null> {
-    return await this.#ask(key, ({ publisher }) => publisher.get(key));
+  async get(key: string): Promise<string | null> {
+    return await this.#withClients(key, ({ publisher }) => publisher.get(key));
   }
 
-  /** What was stored; it is there no longer. */
-  async take(key: string): Promise<string | null> {
-    return await this.#ask(key, ({ publisher }) => publisher.getDel(key));
+  async getAndDelete(key: string): Promise<string | null> {
+    return await this.#withClients(key, ({ publisher }) => publisher.getDel(key));
   }
 
   #entryOf({ id, message }: Raw): Entry {
-    return { id, sealed: Buffer.from(message['payload'] ?? '', this.#encoding) };
+    return { id, signed: Buffer.from(message['payload'] ?? '', this.#encoding) };
   }
 
-  async #ask<T>(key: string, what: (clients: RedisClients) => Promise<T>): Promise<T> {
-    return await this.session.ask(key, what);
+  async #withClients<T>(key: string, what: (clients: RedisClients) => Promise<T>): Promise<T> {
+    return await this.connection.withClients(key, what);
   }
 
-  /** At the end of the stream when there was none; at its beginning when it has begun anew, with a clock set back. */
-  async #findPlace(session: RedisSession): Promise<void> {
-    const [last] = await session.ask(this.stream, async ({ publisher }) => {
+  /** First the end of the stream. Its beginning if the stream was made anew, so that its ids are lower than ours. */
+  async #findCursor(session: RedisConnection): Promise<void> {
+    const [last] = await session.withClients(this.stream, async ({ publisher }) => {
       return (await publisher.xRevRange(this.stream, '+', '-', { COUNT: 1 })) ?? [];
     });
     if (this.#cursor === undefined) this.#cursor = last?.id ?? '0-0';
@@ -112,16 +112,16 @@ export interface Fields {
   nsp: string;
   type: string;
   data?: string;
-  /** Which of our own broadcasts it is, where one waits for its turn. */
+  /** Identifies a broadcast of this process that waits for its turn. */
   mark?: string;
 }
 
-/** The fields as one text: those that are short as JSON on the first line, then the data as they are. */
+/** The fields as one text: the short ones as JSON in the first line, then the data. */
 export function writeFields({ uid, nsp, type, data = '', mark = '' }: Fields): Buffer {
   return Buffer.from(`${JSON.stringify([uid, nsp, type, mark])}\n${data}`);
 }
 
-/** What was written; throws for what was not. */
+/** The reverse; throws for a malformed entry. */
 export function readFields(payload: Buffer): Fields {
   const text = payload.toString();
   const end = text.indexOf('\n');

@@ -1,27 +1,27 @@
 import type { Namespace } from 'socket.io';
 import type { ClusterAdapter } from 'socket.io-adapter';
 import { plain } from '../../common/copies.js';
-import { load } from '../../common/optional-package.js';
+import { loadPackage } from '../../common/optional-package.js';
 import type { Backend } from '../back-end.js';
 import type { BrokerLink } from '../broker-link.js';
-import { answeringAlways, localFirst } from '../cluster-adapters.js';
+import { withEncodableResponses, localFirst } from '../cluster-adapters.js';
 import { checkClusterMessage, clusterMessage } from '../cluster-message.js';
-import { hasBytes, msgpack, repaired } from '../codec.js';
-import { arriving, leaving, passing } from '../portable.js';
-import type { AdapterFactory, Command, Written } from '../queue.js';
-import { orCluster } from './redis-cluster.js';
-import { connector } from './redis-session.js';
+import { hasBytes, msgpack, withoutRepairs } from '../codec.js';
+import { fromPortable, toPortable, mapData } from '../portable.js';
+import type { AdapterFactory, Command, TopicMessage } from '../queue.js';
+import { clusterOrSingle } from './redis-cluster.js';
+import { connector } from './redis-connection.js';
 import { StreamDriver, writeFields } from './redis-stream-driver.js';
 import { streamClientView, type StreamClientView } from './redis-stream-view.js';
 
-/** Redis, through socket.io's own adapter on a stream, which replays to a client what it has missed. */
+/** Redis, through socket.io's own adapter on a stream, from which clients recover missed events. */
 export const backend: Backend = {
   name: 'Redis Streams',
   packages: { driver: 'redis', adapter: '@socket.io/redis-streams-adapter' },
   open({ url: given, channel, secret }) {
     const url = given.replace('-streams', '');
     const stream = `${channel}#stream`;
-    const connect = orCluster(url, connector(url, 'exact', { reads: true }));
+    const connect = clusterOrSingle(url, connector(url, 'exact', { reads: true }));
     const driver = new StreamDriver(connect, { stream, isText: secret === undefined });
     return {
       driver,
@@ -31,19 +31,19 @@ export const backend: Backend = {
   },
 };
 
-/** What an adapter calls for each message that it has decoded, and for each that it is to encode. */
+/** The methods of an adapter for each message that it receives or publishes. */
 interface Internals {
   onMessage(message: unknown, offset?: string): void;
   doPublish(message: { data?: unknown }): Promise<string>;
 }
 
-/** The part of a server that says whether clients are to get what they missed; typed private by socket.io. */
-interface Recovering {
+/** The part of a server that says whether clients are recovered; typed private by socket.io. */
+interface RecoveryOption {
   opts: { connectionStateRecovery?: unknown };
 }
 
 function streamsAdapter(link: BrokerLink, driver: StreamDriver, secret: string | undefined): AdapterFactory {
-  const { createAdapter } = load(
+  const { createAdapter } = loadPackage(
     '@socket.io/redis-streams-adapter',
   ) as typeof import('@socket.io/redis-streams-adapter');
   const view = streamClientView(link, driver, secret);
@@ -54,26 +54,29 @@ function streamsAdapter(link: BrokerLink, driver: StreamDriver, secret: string |
     sessionKeyPrefix: sessions,
   }) as (namespace: unknown) => ClusterAdapter;
   return function factory(namespace: Namespace) {
-    const adapter = leavingChannels(answeringAlways(checking(create(namespace), link), link), link);
-    const { opts } = namespace.server as unknown as Recovering; // typed private
+    const adapter = unsubscribingOnClose(
+      withEncodableResponses(withChecks(create(namespace), link), link),
+      link,
+    );
+    const { opts } = namespace.server as unknown as RecoveryOption; // typed private
     if (!opts.connectionStateRecovery) return localFirst(adapter);
-    // A client has to be told which message of the stream it gets, so that it can say which was its last.
+    // Each event carries the id of its entry, so that a client can name the last one that it received.
     view.waitForOffsets();
     return Object.assign(adapter, { peekSession: (pid: string) => peek(view, `${sessions}${pid}`) });
   };
 }
 
-/** What the adapter keeps for a client that may come back. A broker that is away shows nothing. */
+/** The stored state of a client that may reconnect; `undefined` during an outage. */
 async function peek(view: StreamClientView, key: string): Promise<unknown> {
-  const encoded = await view.look(key).catch(() => undefined);
+  const encoded = await view.get(key).catch(() => undefined);
   return encoded === undefined ? undefined : msgpack.decode(Buffer.from(encoded, 'base64'));
 }
 
 /**
- * Makes the adapter take only what it can bear, from the stream and from channels, and the link count the rest. What it
- * gives is as clients would get it: its codec knows nothing of `toJSON()`.
+ * Checks the messages that the adapter receives; the link counts malformed ones. Published data is made plain first,
+ * because the adapter's codec does not call `toJSON()`.
  */
-function checking(adapter: ClusterAdapter, link: BrokerLink): ClusterAdapter {
+function withChecks(adapter: ClusterAdapter, link: BrokerLink): ClusterAdapter {
   const { server } = adapter.nsp;
   const internals = adapter as unknown as Internals; // typed protected
   const take = internals.onMessage.bind(adapter);
@@ -82,21 +85,21 @@ function checking(adapter: ClusterAdapter, link: BrokerLink): ClusterAdapter {
     onMessage(message, offset) {
       try {
         const { data } = message as { data?: unknown };
-        const whole = checkClusterMessage({ ...(message as object), data: repaired(data) });
-        take(passing(server, whole, arriving), offset);
+        const whole = checkClusterMessage({ ...(message as object), data: withoutRepairs(data) });
+        take(mapData(server, whole, fromPortable), offset);
       } catch (error) {
-        link.refuse(error);
+        link.countRefused(error);
       }
     },
     doPublish(message) {
-      return give({ ...message, data: plain(leaving(server, message.data)) });
+      return give({ ...message, data: plain(toPortable(server, message.data)) });
     },
   };
   return Object.assign(adapter, own);
 }
 
-/** Makes the adapter leave its channels with its namespace: socket.io's listens to them for good. */
-function leavingChannels(adapter: ClusterAdapter, link: BrokerLink): ClusterAdapter {
+/** Unsubscribes from the adapter's channels when its namespace closes; socket.io's adapter does not. */
+function unsubscribingOnClose(adapter: ClusterAdapter, link: BrokerLink): ClusterAdapter {
   const { uid } = adapter as unknown as { uid: string }; // typed protected
   const channel = `${link.channel}#${adapter.nsp.name}#`;
   const close = adapter.close.bind(adapter);
@@ -108,8 +111,8 @@ function leavingChannels(adapter: ClusterAdapter, link: BrokerLink): ClusterAdap
   return adapter;
 }
 
-/** A command as socket.io's streams adapter takes it. */
-function write(stream: string, command: Command): Written {
+/** A command in the format of socket.io's streams adapter. */
+function write(stream: string, command: Command): TopicMessage {
   const { uid, nsp, type, data } = clusterMessage(command);
   const text = hasBytes(data) ? msgpack.encode(data).toString('base64') : JSON.stringify(data);
   return { topic: stream, payload: writeFields({ uid, nsp, type: `${type}`, data: text }) };

@@ -1,18 +1,18 @@
-import type { Backend, Parts } from '../back-end.js';
-import { adapterOptions, EMITTER, eventPacket, REQUESTS } from '../cluster-message.js';
+import type { Backend, BackendParts } from '../back-end.js';
+import { adapterOptions, EMITTER_UID, eventPacket, REQUEST_TYPES } from '../cluster-message.js';
 import { msgpack } from '../codec.js';
-import type { Command, Written } from '../queue.js';
-import { redisDriver, type RedisDriver } from './redis-session.js';
+import type { Command, TopicMessage } from '../queue.js';
+import { redisDriver, type RedisDriver } from './redis-connection.js';
 
-/** Redis, through socket.io's own adapter on PUBLISH and SUBSCRIBE; a process that only emits does without it. */
+/** Redis, through socket.io's own adapter on PUBLISH and SUBSCRIBE. An emitter does not need the adapter. */
 export const backend: Backend = {
   name: 'Redis',
   packages: { driver: 'redis', adapter: '@socket.io/redis-adapter' },
   open: ({ url, channel }) => redisParts(redisDriver(url), channel),
 };
 
-/** What a Redis brings, however its driver has found it. */
-export function redisParts(driver: RedisDriver, channel: string): Parts {
+/** The parts of the back ends for Redis, whichever way the driver finds the server. */
+export function redisParts(driver: RedisDriver, channel: string): BackendParts {
   return {
     driver,
     adapter: async (link) => (await import('./redis-adapter.js')).redisAdapter(link, driver),
@@ -20,16 +20,16 @@ export function redisParts(driver: RedisDriver, channel: string): Parts {
   };
 }
 
-/** A command as socket.io's Redis adapter takes it. */
-export function write(channel: string, command: Command): Written {
+/** A command in the format of socket.io's Redis adapter. */
+export function write(channel: string, command: Command): TopicMessage {
   const { to } = command;
   const opts = adapterOptions(to);
   if (command.kind === 'emit') {
     const [room] = to.rooms.length === 1 ? to.rooms : [];
     const topic = `${channel}#${to.nsp}#${room === undefined ? '' : `${room}#`}`;
-    return { topic, payload: msgpack.encode([EMITTER, eventPacket(command), opts]) };
+    return { topic, payload: msgpack.encode([EMITTER_UID, eventPacket(command), opts]) };
   }
   const more = command.kind === 'disconnect' ? { close: command.close } : { rooms: command.rooms };
-  const request = { uid: EMITTER, type: REQUESTS[command.kind], opts, ...more };
+  const request = { uid: EMITTER_UID, type: REQUEST_TYPES[command.kind], opts, ...more };
   return { topic: `${channel}-request#${to.nsp}#`, payload: Buffer.from(JSON.stringify(request)) };
 }

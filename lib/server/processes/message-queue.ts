@@ -6,7 +6,7 @@ import type { AdapterFactory, ResolvedOptions } from '../../common/options.js';
 import { printableValue } from '../../common/printable.js';
 import type { Runtime } from '../../context/connection.js';
 import { Election } from '../../queue/election.js';
-import type { Fleet } from '../../queue/fleet.js';
+import type { ElectionTransport } from '../../queue/election-transport.js';
 import { openQueue, type Queue } from '../../queue/open-queue.js';
 import { isWorker } from '../../workers/worker.js';
 import { OtherProcesses } from './other-processes.js';
@@ -27,12 +27,12 @@ export class MessageQueue {
   /** Opens it, without waiting for the broker. Rejects what the configuration got wrong. */
   async open(runtime: Runtime): Promise<void> {
     const { messageQueue, channel, queueSecret: secret } = this.options();
-    if (messageQueue === undefined) return this.#leadership.among('nobody');
+    if (messageQueue === undefined) return this.#leadership.among('none');
     if (typeof messageQueue === 'function') return;
     const address = typeof messageQueue === 'string' ? { url: messageQueue } : messageQueue;
     this.queue = await openQueue({ ...address, channel, secret, logger: this.logger });
     this.otherProcesses = new OtherProcesses(this.queue, runtime);
-    this.#leadership.among(this.queue.fleet);
+    this.#leadership.among(this.queue.election);
   }
 
   /** Who of all processes leads under a name; `what` wants to know. Throws `FSK_NO_LEADER` if that cannot be known. */
@@ -91,7 +91,7 @@ export function explainUnknownConnections(server: Server): void {
 export class Leadership {
   readonly #elections = new Map<string, Election>();
   /** Until it is known: whoever asks before takes part as soon as it is. */
-  #others: Fleet | 'nobody' | undefined;
+  #others: ElectionTransport | 'none' | undefined;
   #isListening = false;
   #isClosed = false;
 
@@ -108,7 +108,7 @@ export class Leadership {
   }
 
   /** These are all processes; without a message queue there is only this one. */
-  among(others: Fleet | 'nobody'): void {
+  among(others: ElectionTransport | 'none'): void {
     this.#others = others;
     for (const election of this.#elections.values()) this.#introduce(election);
   }
@@ -121,14 +121,14 @@ export class Leadership {
 
   #introduce(election: Election): void {
     if (!this.#others) return;
-    if (this.#others !== 'nobody') this.#listen(this.#others);
-    election.among(this.#others);
+    if (this.#others !== 'none') this.#listen(this.#others);
+    election.useTransport(this.#others);
   }
 
   /** Not before somebody asks: most applications never do. */
-  #listen(fleet: Fleet): void {
+  #listen(transport: ElectionTransport): void {
     if (this.#isListening) return;
     this.#isListening = true;
-    fleet.hear((word) => this.#elections.get(word.name)?.heard(word));
+    transport.subscribe((message) => this.#elections.get(message.name)?.receive(message));
   }
 }

@@ -10,7 +10,7 @@ import { membersFrom, localMembers } from '../../messaging/members.js';
 import { checkPacket } from '../../queue/cluster-message.js';
 import type { Queue } from '../../queue/open-queue.js';
 import { NOT_MINE } from '../../queue/peers.js';
-import { opened, type Portable } from '../../queue/portable.js';
+import { unpack, type Portable } from '../../queue/portable.js';
 import { clientIn } from '../../socketio/adapter-internals.js';
 import { connectionOf, existingNamespace } from '../../socketio/socket-internals.js';
 
@@ -68,9 +68,9 @@ export class OtherProcesses implements RemoteClients {
   /** Those that have answered: one that hangs, or has died, does not keep the others' clients from being listed. */
   async members(namespace: string, room: string | undefined): Promise<Members> {
     const question = { namespace, room };
-    const { answers, silence } = await this.queue.peers.askAll('members', question, MEMBERS_TIMEOUT);
-    if (silence) this.#warn(`members() is partial: ${silence.message}`);
-    return membersFrom(answers.flat().filter(isMember), silence !== undefined);
+    const { responses, error } = await this.queue.peers.requestAll('members', question, MEMBERS_TIMEOUT);
+    if (error) this.#warn(`members() is partial: ${error.message}`);
+    return membersFrom(responses.flat().filter(isMember), error !== undefined);
   }
 
   /** Not for every list: somebody may ask for many while a process hangs. */
@@ -84,7 +84,7 @@ export class OtherProcesses implements RemoteClients {
   /** A process that did not answer in time may be the one that had the client. */
   async #ask(question: RemoteCall): Promise<unknown> {
     try {
-      return await this.queue.peers.askOne('call', question, question.timeout + GRACE);
+      return await this.queue.peers.requestOne('call', question, question.timeout + GRACE);
     } catch (error) {
       const isSilent = error instanceof FlaskSocketError && error.code === 'FSK_QUEUE_SILENT';
       throw isSilent ? failure('FSK_CALL_TIMEOUT', printable(question.outgoing[0]), question.timeout) : error;
@@ -102,7 +102,7 @@ export class OtherProcesses implements RemoteClients {
     const connection = socket && connectionOf(socket);
     if (!connection) return NOT_MINE;
     checkPacket({ type: PacketType.EVENT, data });
-    const outgoing = opened(this.runtime.server, { data, ...(parts && { parts }) });
+    const outgoing = unpack(this.runtime.server, { data, ...(parts && { parts }) });
     try {
       return { values: await callLocalClient(connection, outgoing as Outgoing, { timeout }) };
     } catch (error) {

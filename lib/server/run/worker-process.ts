@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { INestApplication } from '@nestjs/common';
 import type { Server } from 'socket.io';
 import { clientsOf } from '../../connection/departure.js';
-import { tell, workerConnectionId, WorkerConnections, workerUrl } from '../../workers/worker.js';
+import { sendToPrimary, workerConnectionId, WorkerConnections, workerUrl } from '../../workers/worker.js';
 import { FlaskSocketConfig } from '../engine-options.js';
 import { FlaskSocketRuntime } from '../flask-socket.runtime.js';
 import { Shutdown } from '../shutdown.js';
@@ -24,10 +24,10 @@ export async function serveAsWorker(app: INestApplication): Promise<INestApplica
     process.disconnect?.();
   });
   app.get(Shutdown).closeApplication = async () => {
-    tell({ fsk: 'stop' }); // all workers are to end, not this one alone
+    sendToPrimary({ fsk: 'stop' }); // all workers are to end, not this one alone
     await app.close();
   };
-  const retire = () => void waitForConnectingClients(server, () => connections.isAsked).then(end);
+  const retire = () => void waitForConnectingClients(server, () => connections.awaitsFirstResponse).then(end);
   const { shutdownTimeout } = app.get(FlaskSocketConfig).options;
   connections.start({ drain: end, retire, shutdownTimeout });
   // Nest would say that it does not listen. Its proxy takes definitions, but no assignments.

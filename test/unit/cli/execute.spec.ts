@@ -10,8 +10,8 @@ async function run(args: string[], env: Record<string, string> = {}) {
   const code = await execute(args, {
     env,
     stdin: Readable.from([]),
-    say: (text) => void (said.stdout += text),
-    complain: (text) => void (said.stderr += text),
+    write: (text) => void (said.stdout += text),
+    writeError: (text) => void (said.stderr += text),
   });
   return { code, ...said };
 }

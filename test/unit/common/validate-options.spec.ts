@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULTS, type FlaskSocketOptions } from '../../../lib/common/options.js';
-import { given, OPTION_NAMES, resolveOptions } from '../../../lib/common/validate-options.js';
+import { definedOptions, OPTION_NAMES, resolveOptions } from '../../../lib/common/validate-options.js';
 
 const resolve = (options: object) => resolveOptions(options as FlaskSocketOptions);
 
@@ -97,6 +97,6 @@ describe('resolveOptions', () => {
 describe('given', () => {
   it('I2 keeps false, 0 and null, and leaves out undefined alone', () => {
     const options = { debug: false, compressionThreshold: 0, cookie: null, path: undefined };
-    expect(given(options as never)).toEqual({ debug: false, compressionThreshold: 0, cookie: null });
+    expect(definedOptions(options as never)).toEqual({ debug: false, compressionThreshold: 0, cookie: null });
   });
 });

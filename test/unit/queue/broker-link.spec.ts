@@ -38,7 +38,7 @@ describe('the link to a broker', () => {
   it('P6 sends what waited, and what follows, when those are ready who were told that the broker is there', async () => {
     const { driver, link, publish, published } = linked();
     const gate = new Gate();
-    link.onUp(() => gate.opened);
+    link.onConnected(() => gate.opened);
     publish('1');
     driver.up();
     publish('2');
@@ -68,7 +68,7 @@ describe('the link to a broker', () => {
     driver.away();
     driver.away(new Error('WRONGPASS invalid username-password pair'));
 
-    expect(link.isRefused).toBe(true);
+    expect(link.isLoginRefused).toBe(true);
     expect(log.lines[1]).toMatch(/^error: .*refuses the login.*redis:\/\/user:password@host/);
   });
 
@@ -102,7 +102,7 @@ describe('the link to a broker', () => {
     const payload = Buffer.alloc(MAX_MESSAGE + 1);
     link.publish('topic', payload);
     driver.hear('topic', payload);
-    await expect(link.deliver('topic', payload)).rejects.toThrow('FSK_MESSAGE_TOO_LARGE');
+    await expect(link.publishNow('topic', payload)).rejects.toThrow('FSK_MESSAGE_TOO_LARGE');
 
     expect([published(), heard, link.counts]).toEqual([[], [], { lost: 1, refused: 1 }]);
   });
@@ -135,7 +135,7 @@ describe('the link to a broker', () => {
     driver.up();
     driver.answer = () => Promise.reject(new Error('full'));
 
-    await expect(link.deliver('topic', Buffer.from('1'))).rejects.toThrow('full');
+    await expect(link.publishNow('topic', Buffer.from('1'))).rejects.toThrow('full');
     expect(link.counts.lost).toBe(0);
   });
 

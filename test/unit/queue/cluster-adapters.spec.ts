@@ -1,7 +1,12 @@
 import { Adapter, ClusterAdapter } from 'socket.io-adapter';
 import { describe, expect, it } from 'vitest';
 import type { AdapterFactory } from '../../../lib/queue/queue.js';
-import { answeringAlways, localFirst, reporter, socketsAsJson } from '../../../lib/queue/cluster-adapters.js';
+import {
+  withEncodableResponses,
+  localFirst,
+  omittedDataLogger,
+  socketsAsJson,
+} from '../../../lib/queue/cluster-adapters.js';
 import { connectTo, FakeDriver, linkTo, portlessServer } from '../../support/units.js';
 
 /** A cluster adapter whose broker is away: nothing that it publishes ever returns. */
@@ -52,7 +57,7 @@ describe('a cluster adapter that answers always', () => {
   it('leaves out data that cannot be encoded, and says of whom', async () => {
     const { adapter } = await stuck();
     const { link, log } = linkTo(new FakeDriver());
-    answeringAlways(adapter, link);
+    withEncodableResponses(adapter, link);
     const sockets = [
       { id: 'a', data: { fine: 1 } },
       { id: 'b', data: { big: 1n } },
@@ -69,7 +74,7 @@ describe('a cluster adapter that answers always', () => {
     const { link, log } = linkTo(new FakeDriver());
     Object.assign(socket.data as object, { big: 1n });
     const { adapter } = server.of('/');
-    const json = socketsAsJson(adapter as Adapter, { rooms: new Set(), except: new Set() }, reporter(server.of('/'), link, 'no')); // prettier-ignore
+    const json = socketsAsJson(adapter as Adapter, { rooms: new Set(), except: new Set() }, omittedDataLogger(server.of('/'), link, 'no')); // prettier-ignore
 
     expect(JSON.parse(json)).toEqual([
       expect.objectContaining({ id: socket.id, data: {}, rooms: [socket.id] }),

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Election, LAPSE, LEASE } from '../../../lib/queue/election.js';
-import type { Fleet, Word } from '../../../lib/queue/fleet.js';
+import { Election, ELECTION_TIMEOUT, LEASE } from '../../../lib/queue/election.js';
+import type { ElectionTransport, ElectionMessage } from '../../../lib/queue/election-transport.js';
 
 /** A process, and what is wrong with its connection. */
 class Process {
@@ -20,7 +20,7 @@ class Process {
   }
 
   get leads(): boolean {
-    return this.election.leads;
+    return this.election.isLeader;
   }
 }
 
@@ -32,32 +32,32 @@ class World {
   isLost: (from: Process, to: Process) => boolean = () => false;
   /** The most that led at once, as often as it was looked. */
   most = 0;
-  readonly said: Word[] = [];
+  readonly said: ElectionMessage[] = [];
 
   /** A process that takes part from now on. */
   join(id: string): Process {
     const process = new Process(id);
-    const fleet: Fleet = {
+    const fleet: ElectionTransport = {
       id,
-      get isUp() {
+      get isConnected() {
         return process.isUp;
       },
-      tell: (word) => this.carry(process, word),
-      hear: () => {},
+      publish: (word) => this.carry(process, word),
+      subscribe: () => {},
     };
     this.processes.push(process);
-    process.election.among(fleet);
-    process.leave = process.election.enter();
+    process.election.useTransport(fleet);
+    process.leave = process.election.join();
     return process;
   }
 
-  carry(from: Process, word: Word): void {
+  carry(from: Process, word: ElectionMessage): void {
     this.said.push(word);
     if (!from.isUp || from.isMute) return;
     for (const to of this.processes.filter((process) => !this.isLost(from, process)))
       setTimeout(
         () => {
-          if (to.isUp && !to.isDeaf && to.side === from.side) to.election.heard(word);
+          if (to.isUp && !to.isDeaf && to.side === from.side) to.election.receive(word);
         },
         this.delay(from, to),
       );
@@ -114,10 +114,10 @@ describe('the election of a leader', () => {
 
   it('Q4 a process without a message queue leads at once', () => {
     const election = new Election('clock', console);
-    election.enter();
-    const before = election.leads;
-    election.among('nobody');
-    expect([before, election.leads]).toEqual([false, true]);
+    election.join();
+    const before = election.isLeader;
+    election.useTransport('none');
+    expect([before, election.isLeader]).toEqual([false, true]);
   });
 
   it('Q4 one of several leads, within seconds, and goes on leading', () => {
@@ -136,13 +136,13 @@ describe('the election of a leader', () => {
 
   it('Q4 who does not take part never leads', () => {
     const idle = new Election('clock', console);
-    idle.among('nobody');
-    expect(idle.leads).toBe(false);
+    idle.useTransport('none');
+    expect(idle.isLeader).toBe(false);
   });
 
   it('Q4 another one leads within a second when the leader leaves', async () => {
     const [leader] = fleet();
-    const reign = await leader.election.reign(never);
+    const reign = await leader.election.leadership(never);
     leader.leave();
     expect([leader.leads, reign.aborted]).toEqual([false, true]);
     expect(world.untilLed()).toBeLessThan(1_000);
@@ -152,7 +152,7 @@ describe('the election of a leader', () => {
 
   it('Q4 a leader that is asked for twice leaves when both have left', () => {
     const [leader] = fleet();
-    const leave = leader.election.enter();
+    const leave = leader.election.join();
     leader.leave();
     leader.leave();
     expect(leader.leads).toBe(true);
@@ -167,9 +167,9 @@ describe('the election of a leader', () => {
     leader.leave();
     world.pass(10_000);
     expect(world.leaders).toEqual([]);
-    two.leave = two.election.enter();
+    two.leave = two.election.join();
     world.pass(10_000);
-    leader.leave = leader.election.enter();
+    leader.leave = leader.election.join();
     world.pass(10_000);
     expect([world.leaders, world.most]).toEqual([[two], 1]);
   });
@@ -186,7 +186,7 @@ describe('the election of a leader', () => {
     'Q4 a leader whose words are lost (%s) ends before another one begins',
     async (fault) => {
       const [leader] = fleet();
-      const reign = await leader.election.reign(never);
+      const reign = await leader.election.leadership(never);
       leader[fault] = true;
       world.pass(LEASE + 300);
       expect([leader.leads, reign.aborted]).toEqual([false, true]);
@@ -223,14 +223,14 @@ describe('the election of a leader', () => {
     world.pass(60_000);
     const before = world.said.length;
     other.isUp = true;
-    world.pass(LAPSE);
+    world.pass(ELECTION_TIMEOUT);
     expect(world.said.slice(before).filter(({ is }) => is === 'claims')).toEqual([]);
     expect([world.leaders, world.most]).toEqual([[leader], 1]);
   });
 
   it('Q4 a process that hung does not lead when it wakes up, before any of its timers', async () => {
     const [leader] = fleet();
-    const reign = await leader.election.reign(never);
+    const reign = await leader.election.leadership(never);
     const now = performance.now();
     vi.spyOn(performance, 'now').mockReturnValue(now + LEASE);
     expect([leader.leads, reign.aborted]).toEqual([false, true]);
@@ -297,7 +297,7 @@ describe('the election of a leader', () => {
     const before = world.said.length;
     const late = world.said.find(({ is, from }) => is === 'resigns' && from === first.id)!;
     for (let count = 0; count < 20; count++) {
-      for (const process of world.processes) process.election.heard(late);
+      for (const process of world.processes) process.election.receive(late);
       world.pass(130);
     }
     expect(world.said.slice(before).filter(({ is }) => is === 'claims')).toEqual([]);
@@ -326,12 +326,13 @@ describe('the election of a leader', () => {
   it('Q4 who asks is told when it is known who leads, and from then on at once', async () => {
     const answers: boolean[] = [];
     const [one, two] = [world.join('a'), world.join('b')];
-    for (const { election } of [one, two]) void election.decided().then((answer) => answers.push(answer));
+    for (const { election } of [one, two])
+      void election.isLeaderOnceKnown().then((answer) => answers.push(answer));
     await vi.advanceTimersByTimeAsync(3_000);
     expect(answers).toEqual([]);
     await vi.advanceTimersByTimeAsync(4_000);
     expect(answers.toSorted()).toEqual([false, true]);
-    expect(await Promise.all([one.election.decided(), two.election.decided()])).toEqual([
+    expect(await Promise.all([one.election.isLeaderOnceKnown(), two.election.isLeaderOnceKnown()])).toEqual([
       one.leads,
       two.leads,
     ]);
@@ -340,7 +341,7 @@ describe('the election of a leader', () => {
   it('Q4 who asks while the broker is away is told in the end that nobody leads here', async () => {
     const process = world.join('a');
     process.isUp = false;
-    const answer = process.election.decided();
+    const answer = process.election.isLeaderOnceKnown();
     await vi.advanceTimersByTimeAsync(8_500);
     expect(await answer).toBe(false);
   });
@@ -348,7 +349,7 @@ describe('the election of a leader', () => {
   it('Q4 who waits for leading stops when it is told to', async () => {
     const [, other] = fleet();
     const waiting = new AbortController();
-    const reign = other.election.reign(waiting.signal);
+    const reign = other.election.leadership(waiting.signal);
     waiting.abort(new Error('enough'));
     await expect(reign).rejects.toThrow('enough');
   });
@@ -356,7 +357,7 @@ describe('the election of a leader', () => {
   it('Q4 a process that has closed leads no more, and leaves no timer', () => {
     const all = fleet();
     for (const { election } of all) election.close();
-    all[0].election.enter();
+    all[0].election.join();
     vi.advanceTimersByTime(60_000);
     expect([world.leaders, vi.getTimerCount()]).toEqual([[], 0]);
   });
@@ -389,7 +390,7 @@ describe('the election of a leader', () => {
     else if (what === 4 && world.processes.length < 6) join();
     else if (what === 5) {
       process.leave();
-      process.leave = process.election.enter();
+      process.leave = process.election.join();
     }
   }
 });

@@ -63,7 +63,7 @@ describe('the processes of an application', () => {
   it('M6 answer a question to all, each for itself', async () => {
     const { peers } = await processes(3);
     peers.forEach((each, number) => each.respond('double', (value) => [number, 2 * (value as number)]));
-    const { answers, silence } = await peers[0]!.askAll('double', 4, 1_000);
+    const { responses: answers, error: silence } = await peers[0]!.requestAll('double', 4, 1_000);
 
     expect([answers, silence]).toEqual([[[1, 8], [2, 8]], undefined]); // prettier-ignore
   });
@@ -73,28 +73,28 @@ describe('the processes of an application', () => {
     peers[1]!.respond('who', () => NOT_MINE);
     peers[2]!.respond('who', async (sid) => `I have ${sid as string}`);
 
-    expect(await peers[0]!.askOne('who', 'a', 1_000)).toBe('I have a');
-    expect(await peers[0]!.askOne('what', 'a', 1_000)).toBe(NOT_MINE);
+    expect(await peers[0]!.requestOne('who', 'a', 1_000)).toBe('I have a');
+    expect(await peers[0]!.requestOne('what', 'a', 1_000)).toBe(NOT_MINE);
   });
 
   it('answer that it is not theirs where their answer fails, so that nobody waits', async () => {
     const { peers } = await processes(2);
     peers[1]!.respond('who', () => Promise.reject(new Error('no')));
 
-    expect(await peers[0]!.askOne('who', 'a', 1_000)).toBe(NOT_MINE);
+    expect(await peers[0]!.requestOne('who', 'a', 1_000)).toBe(NOT_MINE);
   });
 
   it('M6 that are silent are named in time; next time nobody waits for them', async () => {
     const { exchange, all, peers } = await processes(3);
     for (const each of peers) each.respond('kind', () => 'here');
     exchange.cut(all[2]!.driver);
-    const first = peers[0]!.askAll('kind', 1, 1_000);
+    const first = peers[0]!.requestAll('kind', 1, 1_000);
     await vi.advanceTimersByTimeAsync(1_000);
-    const second = peers[0]!.askAll('kind', 1, 1_000);
+    const second = peers[0]!.requestAll('kind', 1, 1_000);
     await vi.advanceTimersByTimeAsync(0);
 
     for (const asked of [first, second])
-      expect(await asked).toMatchObject({ answers: ['here'], silence: { code: 'FSK_QUEUE_SILENT' } });
+      expect(await asked).toMatchObject({ responses: ['here'], error: { code: 'FSK_QUEUE_SILENT' } });
   });
 
   it('that say nothing for ten seconds are gone', async () => {
@@ -109,11 +109,11 @@ describe('the processes of an application', () => {
   it('that take their leave are gone at once, and nobody waits for their answer', async () => {
     const { peers } = await processes(2);
     peers[1]!.respond('kind', () => new Promise(() => {}));
-    const asked = peers[0]!.askAll('kind', 1, 60_000);
+    const asked = peers[0]!.requestAll('kind', 1, 60_000);
     await vi.advanceTimersByTimeAsync(0);
     peers[1]!.close();
 
-    expect(await asked).toEqual({ answers: [], silence: undefined });
+    expect(await asked).toEqual({ responses: [], error: undefined });
     expect(peers[0]!.size).toBe(1);
   });
 
@@ -121,7 +121,7 @@ describe('the processes of an application', () => {
     const { all, peers } = await processes(2);
     all[0]!.driver.away();
 
-    await expect(peers[0]!.askAll('kind', 1, 1_000)).rejects.toThrow('FSK_QUEUE_AWAY');
+    await expect(peers[0]!.requestAll('kind', 1, 1_000)).rejects.toThrow('FSK_QUEUE_AWAY');
   });
 
   it('P6 are waited for when the broker is back, before anything that waited is sent', async () => {

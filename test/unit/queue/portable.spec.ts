@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { arriving, leaving, opened, passing, portable } from '../../../lib/queue/portable.js';
+import { fromPortable, toPortable, unpack, mapData, portable } from '../../../lib/queue/portable.js';
 import { portlessServer } from '../../support/units.js';
 
 const server = portlessServer();
@@ -20,7 +20,7 @@ describe('an event on its way to another process', () => {
   ])('E5 is what a client of this process gets: %s', (_, value, expected) => {
     const sent = portable(server, ['event', value]);
 
-    expect(opened(server, sent)).toStrictEqual(['event', expected]);
+    expect(unpack(server, sent)).toStrictEqual(['event', expected]);
   });
 
   it('E8 that cannot be encoded throws where it is sent', () => {
@@ -30,15 +30,15 @@ describe('an event on its way to another process', () => {
   it('is checked when it arrives', () => {
     const parts = ['2["connect"]'];
 
-    expect(() => opened(server, { data: ['x'], parts })).toThrow();
+    expect(() => unpack(server, { data: ['x'], parts })).toThrow();
   });
 
   it('changes broadcasts alone: of other messages it makes nothing else', () => {
     const join = { data: { rooms: ['a'], opts: {} } };
     const broadcast = { data: { packet: { type: 2, data: ['event', new Date(0)] }, opts: {} } };
 
-    expect(passing(server, join, leaving)).toBe(join);
-    expect(passing(server, passing(server, broadcast, leaving), arriving)).toEqual({
+    expect(mapData(server, join, toPortable)).toBe(join);
+    expect(mapData(server, mapData(server, broadcast, toPortable), fromPortable)).toEqual({
       data: { packet: { type: 2, data: ['event', '1970-01-01T00:00:00.000Z'] }, opts: {} },
     });
   });

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Election, LEASE } from '../../../lib/queue/election.js';
-import type { Word } from '../../../lib/queue/fleet.js';
+import type { ElectionMessage } from '../../../lib/queue/election-transport.js';
 import { sleep } from '../../../lib/server/background-task.js';
 import type { FlaskSocketRuntime } from '../../../lib/server/flask-socket.runtime.js';
 import { Background } from '../../../lib/server/background.js';
@@ -9,20 +9,20 @@ import { Gate } from '../../support/journal.js';
 /** A process with the broker to itself, until the broker keeps what it is told. */
 class Lonely {
   isCut = false;
-  readonly said: Word['is'][] = [];
+  readonly said: ElectionMessage['is'][] = [];
   readonly errors: string[] = [];
   readonly steps: string[] = [];
   readonly election = new Election('clock', { log: () => {}, warn: () => {}, error: () => {} });
 
   constructor() {
-    this.election.among({
+    this.election.useTransport({
       id: 'a',
-      isUp: true,
-      tell: (word) => {
+      isConnected: true,
+      publish: (word) => {
         this.said.push(word.is);
-        if (!this.isCut) queueMicrotask(() => this.election.heard(word));
+        if (!this.isCut) queueMicrotask(() => this.election.receive(word));
       },
-      hear: () => {},
+      subscribe: () => {},
     });
   }
 
@@ -130,7 +130,7 @@ describe('a background task that runs once in the fleet', () => {
     const work = vi.fn(() => 'done');
     expect(await awaited(process.tasks.startBackgroundTask({ once: 'clock' }, work))).toBe('done');
     await vi.advanceTimersByTimeAsync(60_000);
-    expect([work.mock.calls.length, process.election.leads]).toEqual([1, true]);
+    expect([work.mock.calls.length, process.election.isLeader]).toEqual([1, true]);
   });
 
   it('Q4 that throws is logged, rejects where it is awaited, and is not started again', async () => {
@@ -142,7 +142,7 @@ describe('a background task that runs once in the fleet', () => {
     );
     await vi.advanceTimersByTimeAsync(60_000);
     expect(process.errors).toEqual([expect.stringContaining('no luck')]);
-    expect([work.mock.calls.length, process.election.leads]).toEqual([1, true]);
+    expect([work.mock.calls.length, process.election.isLeader]).toEqual([1, true]);
   });
 
   it('Q4 that is cancelled while it waits never starts', async () => {
@@ -174,7 +174,7 @@ describe('a background task that runs once in the fleet', () => {
     const task = process.tasks.startBackgroundTask({ once: 'clock' }, () => 'done');
     await awaited(task);
     task.cancel();
-    expect([process.said.at(-1), process.election.leads]).toEqual(['resigns', false]);
+    expect([process.said.at(-1), process.election.isLeader]).toEqual(['resigns', false]);
   });
 
   async function awaited<T>(task: PromiseLike<T>): Promise<T> {

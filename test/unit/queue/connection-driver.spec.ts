@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Session, SessionEvents } from '../../../lib/queue/session-driver.js';
-import { backoff, fitName, SessionDriver, watch } from '../../../lib/queue/session-driver.js';
+import type { BrokerConnection, ConnectionEvents } from '../../../lib/queue/connection-driver.js';
+import { backoff, fitName, ConnectionDriver, pingRegularly } from '../../../lib/queue/connection-driver.js';
 import { restoreDelays, turnDelays } from '../../support/units.js';
 
 const turnClock = () => {
@@ -15,25 +15,25 @@ const restoreClock = () => {
 /** A broker whose connections the test makes end; it notes what is asked of them. */
 function broken({ connect = () => Promise.resolve() }: { connect?: () => Promise<void> } = {}) {
   const steps: string[] = [];
-  const sessions: SessionEvents[] = [];
+  const sessions: ConnectionEvents[] = [];
   const note = (step: string) => async () => void steps.push(step);
-  const driver = new SessionDriver({
+  const driver = new ConnectionDriver({
     address: (topic) => `/${topic}`,
-    connect: async (events): Promise<Session> => {
+    connect: async (events): Promise<BrokerConnection> => {
       await connect();
       steps.push('connected');
       sessions.push(events);
       return {
         publish: (address, payload) => note(`${address}: ${payload.toString()}`)(),
-        listen: (address) => note(`listens to ${address}`)(),
-        unlisten: (address) => note(`leaves ${address}`)(),
-        end: note('ended'),
+        subscribe: (address) => note(`listens to ${address}`)(),
+        unsubscribe: (address) => note(`leaves ${address}`)(),
+        close: note('ended'),
         destroy: () => void steps.push('destroyed'),
       };
     },
   });
-  const events = { up: () => void steps.push('up'), away: (reason: unknown) => void steps.push(`away: ${String(reason)}`) }; // prettier-ignore
-  return { driver, steps, sessions, open: () => driver.open(events) };
+  const events = { connected: () => void steps.push('up'), disconnected: (reason: unknown) => void steps.push(`away: ${String(reason)}`) }; // prettier-ignore
+  return { driver, steps, sessions, open: () => driver.connect(events) };
 }
 
 const settle = () => vi.advanceTimersByTimeAsync(0);
@@ -62,8 +62,8 @@ describe('a driver on one connection', () => {
     driver.subscribe('a', (payload, topic) => void heard.push(`${topic}: ${payload.toString()}`));
     open();
     await settle();
-    sessions[0]!.hear('/a', Buffer.from('1'));
-    sessions[0]!.hear('/other', Buffer.from('2'));
+    sessions[0]!.received('/a', Buffer.from('1'));
+    sessions[0]!.received('/other', Buffer.from('2'));
 
     expect(heard).toEqual(['a: 1']);
     await driver.close(0);
@@ -132,7 +132,7 @@ describe('the watch over a broker', () => {
     ['does not answer', () => new Promise(() => {}), 1],
   ])('P6 notices when it %s', async (_, ask, expected) => {
     const lost: unknown[] = [];
-    const end = watch(ask, (reason) => void lost.push(reason));
+    const end = pingRegularly(ask, (reason) => void lost.push(reason));
     await vi.advanceTimersByTimeAsync(9_000);
     end();
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fleetOn, type Word } from '../../../lib/queue/fleet.js';
+import { electionTransport, type ElectionMessage } from '../../../lib/queue/election-transport.js';
 import { BrokerLink } from '../../../lib/queue/broker-link.js';
 import type { Driver, Listener } from '../../../lib/queue/queue.js';
 
@@ -8,29 +8,29 @@ function fleet() {
   const listeners = new Map<string, Listener>();
   const own: string[] = [];
   const driver: Driver = {
-    open: ({ up }) => up(),
+    connect: ({ connected: up }) => up(),
     publish: async (topic, payload) => listeners.get(topic)?.(payload, topic),
     subscribe: (topic, listener) => void listeners.set(topic, listener),
     unsubscribe: () => {},
-    hearOwn: (topic) => void own.push(topic),
+    receiveOwn: (topic) => void own.push(topic),
     close: () => Promise.resolve(),
   };
   const logger = { log: () => {}, warn: () => {}, error: () => {} };
   const link = new BrokerLink(driver, { url: 'fake://', name: 'fake://', channel: 'shop', logger });
-  const heard: Word[] = [];
-  const found = fleetOn(link);
-  found.hear((word) => heard.push(word));
-  link.open();
+  const heard: ElectionMessage[] = [];
+  const found = electionTransport(link);
+  found.subscribe((word) => heard.push(word));
+  link.connect();
   return { link, heard, fleet: found, own };
 }
 
 describe('the processes on a queue', () => {
   it('Q4 hear what they tell, themselves included', async () => {
     const { fleet: all, heard, own } = fleet();
-    const word: Word = { is: 'leads', name: 'clock', from: all.id, term: 3, at: 12.5 };
-    all.tell(word);
+    const word: ElectionMessage = { is: 'leads', name: 'clock', from: all.id, term: 3, at: 12.5 };
+    all.publish(word);
     await Promise.resolve();
-    expect([heard, own, all.isUp]).toEqual([[word], ['shop~leader'], true]);
+    expect([heard, own, all.isConnected]).toEqual([[word], ['shop~leader'], true]);
   });
 
   it.each([
@@ -43,7 +43,7 @@ describe('the processes on a queue', () => {
     { is: 'leads', name: 'clock', from: 'a', term: 1, at: 'now' },
   ])('P5 Q4 refuse and count what is malformed: %j', async (message) => {
     const { link, heard } = fleet();
-    await link.deliver('shop~leader', Buffer.from(JSON.stringify(message)));
+    await link.publishNow('shop~leader', Buffer.from(JSON.stringify(message)));
     expect([heard, link.counts.refused]).toEqual([[], 1]);
     await link.close();
   });
