@@ -2,10 +2,11 @@ import type { Server as HttpServer } from 'node:http';
 import { Server as TlsServer } from 'node:tls';
 import type { INestApplication } from '@nestjs/common';
 import type { Server } from 'socket.io';
-import { failure, failureFrom } from '../common/errors.js';
+import { failure } from '../common/errors.js';
 import type { ClientState, SocketEvent } from '../context/connection.js';
 import { EventRequest } from '../handlers/scoped-instances.js';
 import { FlaskSocketRuntime } from '../server/flask-socket.runtime.js';
+import { providerOf } from '../server/provider.js';
 import { connectionOf, existingNamespace } from '../socketio/socket-internals.js';
 import { clearAnyTimer, nextTurn, realNow } from './real-time.js';
 import type { Traffic } from './web-socket.js';
@@ -139,9 +140,7 @@ export class TestedApp {
 }
 
 function runtimeOf(app: INestApplication): FlaskSocketRuntime {
-  try {
-    return app.get(FlaskSocketRuntime);
-  } catch (cause) {
-    throw failureFrom(cause, 'FSK_MODULE_MISSING', 'The application');
-  }
+  const runtime = providerOf(app, FlaskSocketRuntime);
+  if (!runtime) throw failure('FSK_MODULE_MISSING', 'The application');
+  return runtime;
 }

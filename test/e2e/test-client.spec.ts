@@ -224,8 +224,11 @@ describe('the test client', () => {
     class EmptyModule {}
     const app = await NestFactory.create(EmptyModule, { logger: false });
     onTestFinished(() => app.close());
+    const exit = vi.spyOn(process, 'exit').mockReturnValue(undefined as never); // Nest's answer to most failures
+    onTestFinished(() => exit.mockRestore());
 
     await expect(createTestClient(app)).rejects.toThrow('FSK_MODULE_MISSING');
+    expect(exit).not.toHaveBeenCalled();
   });
 
   it('Q3 passes on why the application does not start', async () => {

@@ -107,9 +107,12 @@ describe('run()', () => {
   it('I3 a module that does not import FlaskSocketModule fails the start', async () => {
     class EmptyModule {}
     Module({})(EmptyModule);
+    const exit = vi.spyOn(process, 'exit').mockReturnValue(undefined as never); // Nest's answer to most failures
+    onTestFinished(() => exit.mockRestore());
     await expect(run(EmptyModule, { nest: { logger: false } })).rejects.toThrow(
       /FSK_MODULE_MISSING.*EmptyModule/,
     );
+    expect(exit).not.toHaveBeenCalled();
   });
 
   describe('where it listens', () => {

@@ -1,13 +1,14 @@
 import { availableParallelism } from 'node:os';
 import type { INestApplication, NestApplicationOptions, Type } from '@nestjs/common';
 import { type AbstractHttpAdapter, NestFactory } from '@nestjs/core';
-import { failure, failureFrom } from '../../common/errors.js';
+import { failure } from '../../common/errors.js';
 import { listenFailure } from '../../common/listen-failure.js';
 import type { FlaskSocketOptions } from '../../common/options.js';
 import { printableValue } from '../../common/printable.js';
 import { runPrimary } from '../../workers/primary.js';
 import { isWorker } from '../../workers/worker.js';
 import { FlaskSocketConfig, logTo } from '../engine-options.js';
+import { providerOf } from '../provider.js';
 import { Shutdown } from '../shutdown.js';
 import { endOnSignals, endWithOneLine } from './process-end.js';
 import { serveAsWorker } from './worker-process.js';
@@ -105,11 +106,9 @@ function primaryOptions(options: RunOptions, environment: Environment, workers: 
 }
 
 function configOf(app: INestApplication, module: Type): FlaskSocketConfig {
-  try {
-    return app.get(FlaskSocketConfig);
-  } catch (cause) {
-    throw failureFrom(cause, 'FSK_MODULE_MISSING', module.name);
-  }
+  const config = providerOf(app, FlaskSocketConfig);
+  if (!config) throw failure('FSK_MODULE_MISSING', module.name);
+  return config;
 }
 
 /** How many processes serve: a number, or as many as there are cores. */
