@@ -18,7 +18,7 @@ const testedAtBrokers: Record<string, string> = {
   'queue/postgres/postgres.ts': 'back-ends/postgresql.spec.ts',
   'queue/redis/redis-adapter.ts': 'back-ends/redis.spec.ts',
   'queue/redis/redis-sentinel.ts': 'redis.spec.ts',
-  'queue/redis/redis-session.ts': 'back-ends/redis.spec.ts',
+  'queue/redis/redis-connection.ts': 'back-ends/redis.spec.ts',
   'queue/redis/redis-sharded.ts': 'back-ends/redis-sharded.spec.ts',
   'queue/redis/redis-stream-driver.ts': 'back-ends/redis-streams.spec.ts',
   'queue/redis/redis-stream-view.ts': 'back-ends/redis-streams.spec.ts',
