@@ -42,7 +42,7 @@ export interface Override {
   of: Declaration;
 }
 
-/** The handlers of a class, those of its base classes included. */
+/** The handlers of a class and of its base classes. */
 export interface Handlers {
   declarations: Declaration[];
   /** Methods that override one of them without being one. */

@@ -23,7 +23,7 @@ export interface EnhancerSite {
 /** The kinds of enhancers. */
 export type Kind = keyof typeof KINDS;
 
-/** A guard, interceptor, pipe or filter: one instance for good, or a provider with one for each event. */
+/** A guard, interceptor, pipe or filter: a single instance, or a provider with one instance for each event. */
 export interface Enhancer {
   scoped: InstanceWrapper | undefined;
   instance: unknown;

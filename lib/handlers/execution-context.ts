@@ -2,7 +2,7 @@ import type { Type } from '@nestjs/common';
 import type { SocketRequest } from '../context/socket-request.js';
 import { ExecutionContextHost } from './nest-internals.js';
 
-/** The class and the method that guards, interceptors and parameter factories are told. */
+/** The class and the method of an `ExecutionContext`. */
 export interface Site {
   metatype: Type;
   method: (...values: unknown[]) => unknown;
@@ -11,7 +11,7 @@ export interface Site {
 /** Where Nest's view of an event has its client, its data and its acknowledgement. */
 const [CLIENT, DATA, ACKNOWLEDGE] = [0, 1, 2];
 
-/** Nest's view of an event, made when first asked for: client, data, acknowledgement, pattern. */
+/** Nest's view of an event, created on first use: client, data, acknowledgement, pattern. */
 export function executionContext(request: SocketRequest, { metatype, method }: Site): ExecutionContextHost {
   const known = request.execution as ExecutionContextHost | undefined;
   if (known?.getHandler() === method) return known;

@@ -41,7 +41,7 @@ export function gatewaysAmong(wrappers: readonly InstanceWrapper[]): Gateway[] {
 
 const NESTS_OWN: ReadonlySet<unknown> = new Set([REQUEST, INQUIRER]);
 
-/** The factories whose instances last no longer than an event, under a token that is no class: nobody can know theirs. */
+/** Factories that are no singletons, under a token that is no class: the class of their instances cannot be known at boot. */
 export function isUnknowable(wrapper: InstanceWrapper): boolean {
   const { isFactory, token } = wrapper;
   return isFactory && !isSingle(wrapper) && typeof token !== 'function' && !NESTS_OWN.has(token);

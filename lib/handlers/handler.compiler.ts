@@ -158,7 +158,7 @@ function called(parts: Parts): Run {
   };
 }
 
-/** The stages around the method that there is something to do for. The first of them makes request-scoped instances. */
+/** The stages around the method. A stage without work is left out; the first one creates request-scoped instances. */
 function stagesOf(parts: Parts, call: Run): Pick<Handler, 'guard' | 'run'> {
   const run = intercepted(parts, call);
   const guard = guardOf(parts);
@@ -196,7 +196,7 @@ function withCurrentArgs(call: Run, { event }: HandlerMetadata): Run {
   };
 }
 
-/** What `@AuthenticatedOnly()` asks: who is unknown is refused, or disconnected. */
+/** The guard of `@AuthenticatedOnly()`: without a user a connect is refused, and an event disconnects the client. */
 function isKnown(request: SocketRequest): Passed {
   if (request.user !== undefined && request.user !== null) return;
   if (request.event.message === 'connect') throw new ConnectionRefusedError();

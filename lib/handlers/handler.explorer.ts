@@ -14,7 +14,7 @@ interface Loading {
   definition?: unknown;
 }
 
-/** The modules of an application: those that it starts with, and what `LazyModuleLoader` adds to them later. */
+/** The modules of an application: from its start, and from `LazyModuleLoader` later. */
 @Injectable()
 export class LazyModules {
   readonly #known: Set<Module>;
@@ -35,7 +35,7 @@ export class LazyModules {
     return [...this.#known];
   }
 
-  /** From now on `added` hears of each one that comes, before its `load()` resolves. */
+  /** Calls `added` with the modules that are loaded from now on, before their `load()` resolves. */
   follow(added: (modules: Module[]) => Promise<void>): void {
     this.#added = added;
   }
@@ -88,7 +88,7 @@ export class HandlerExplorer {
     return gatewaysAmong(this.#wrappers());
   }
 
-  /** The same; from now on `added` hears of the gateways of each module that comes later, before its loading ends. */
+  /** The same, and calls `added` with the gateways of each module that is loaded later, before its `load()` resolves. */
   follow(added: (gateways: Gateway[]) => Promise<void>): Gateway[] {
     this.modules.follow((modules) => added(gatewaysAmong(wrappersOf(modules))));
     return this.gateways();
@@ -135,7 +135,7 @@ export class HandlerExplorer {
       .map(({ name, host }) => `${String(name)} of ${host?.name}`);
   }
 
-  /** Where the methods of Nest's own gateways are: their instance, or the prototype of those with one per event. */
+  /** Where the methods of one of Nest's own gateways are: its instance, or its prototype if it is request-scoped. */
   nestGateways(): object[] {
     return this.#wrappers().flatMap((wrapper) => {
       const { isNotMetatype, metatype } = wrapper;

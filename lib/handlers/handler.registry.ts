@@ -81,7 +81,7 @@ export class HandlerRegistry {
     return undefined;
   }
 
-  /** The same without those for every event, `*`: others handle this one. */
+  /** The same without the handlers of `*`, for an event that has a listener elsewhere. */
   namedHandler(namespace: string, event: string): Handler | undefined {
     for (const { events } of this.#entriesOf(namespace)) {
       const handler = events.get(event);
@@ -104,7 +104,7 @@ export class HandlerRegistry {
     return undefined;
   }
 
-  /** What the gateways of a namespace are told when a client comes or goes, as Nest tells its own. */
+  /** `handleConnection()` and `handleDisconnect()` of the gateways of a namespace, called as Nest calls its own. */
   gatewayHooks(namespace: string, hook: GatewayHook): Handler[] {
     return this.#entriesOf(namespace).flatMap(({ gatewayHooks }) => gatewayHooks[hook]);
   }

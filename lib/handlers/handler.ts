@@ -10,7 +10,7 @@ export interface Handler {
   readonly place: string;
   /** The module that provides its class. */
   readonly module?: string;
-  /** What `@OnEvent()` said; without it the application's default applies. */
+  /** Of `@OnEvent()`. Default: option `asyncHandlers`. */
   readonly ordering?: HandlerMetadata['ordering'];
   /** `false`: it needs no session, and none is read for it. */
   readonly session?: boolean;
@@ -54,7 +54,7 @@ export interface HandlerMethod {
   metadata: HandlerMetadata;
 }
 
-/** What an execution context tells of a handler: its class, and its method. */
+/** The class and the method of a handler, for its execution context. */
 export function siteOf({ prototype, declaration }: Pick<HandlerMethod, 'prototype' | 'declaration'>): Site {
   const method = Reflect.get(prototype, declaration.method) as Site['method'];
   return { metatype: prototype.constructor as Type, method };
@@ -65,7 +65,7 @@ export function functionsOf({ functions }: Declaration, { method }: Site): objec
   return [...new Set([...functions, method])];
 }
 
-/** Whether a provider has one instance for good. */
+/** Whether a provider is a singleton, its dependencies included. */
 export function isSingle(wrapper: InstanceWrapper): boolean {
   return wrapper.isDependencyTreeStatic() && !wrapper.isTransient;
 }

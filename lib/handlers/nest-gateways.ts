@@ -141,7 +141,7 @@ function isSocketClass(type: unknown): boolean {
   return type === Socket || (name === 'Socket' && typeof prototype?.join === 'function');
 }
 
-/** What a gateway of a namespace speaks through. */
+/** The value of `@WebSocketServer()` in a gateway of a namespace. */
 export type ServerFor = (namespace: string) => Server | Namespace;
 
 /** Fills the properties of a `@SocketGateway()` that Nest's `@WebSocketServer()` marks. */
@@ -151,7 +151,7 @@ export function giveServer(instance: object, serverFor: ServerFor): void {
   for (const key of serverProperties(instance)) Reflect.set(instance, key, serverFor(namespace));
 }
 
-/** A gateway that wants to be told when its server is there. */
+/** A gateway with `afterInit()`. */
 interface GatewayWithInit {
   afterInit(server: Server | Namespace): unknown;
 }

@@ -21,7 +21,7 @@ export function refuseOverride({ prototype, of }: Override): void {
   throw failure('FSK_CONNECT_OVERRIDDEN', placeOf(prototype, of.method), placeOf(of.prototype, of.method));
 }
 
-/** What the boot says about methods that override handlers: those that are none, and those that lost what the base has. */
+/** Warnings at boot about methods that override a handler without being one, or without the guards of the base. */
 export function remarksOn({ overrides, redeclared }: Handlers): string[] {
   return [...overrides.map(describeOverride), ...redeclared.flatMap(describeLoss)];
 }

@@ -20,7 +20,7 @@ export interface Signature {
   decorated: readonly (Parameter | undefined)[];
   /** How many parameters get a value even where no argument has come for them: their pipes are to see it. */
   declared: number;
-  /** Whether arguments beyond those are wanted. */
+  /** Whether the method takes more arguments than it declares. */
   takesMore: boolean;
   /** Which parameter further arguments belong to: a rest parameter. Without one nothing is known of them. */
   rest: number | undefined;
@@ -66,7 +66,7 @@ function needsType({ instance, scoped }: Enhancer): boolean {
 /** What may stand in a parameter list and contain brackets or dots that are none. */
 const TEXT_AND_COMMENTS = /\/\*[^]*?\*\/|\/\/.*|'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|`(?:\\[^]|[^`\\])*`/g;
 
-/** Whether a function has a rest parameter: only its source tells. */
+/** Whether a function has a rest parameter; only its source text shows that. */
 export function hasRest(source: (...values: never[]) => unknown): boolean {
   const tokens =
     String(source)
@@ -90,7 +90,7 @@ export type Extract = (request: SocketRequest, site: Site) => unknown;
 /** A decorated parameter. */
 export interface Parameter {
   index: number;
-  /** What pipes are told: `body` for payload, `query`, `param`, else `custom`. */
+  /** `ArgumentMetadata.type`: `body` for payload, `query`, `param`, else `custom`. */
   type: 'body' | 'query' | 'param' | 'custom';
   data: string | undefined;
   schema: unknown;
@@ -134,7 +134,7 @@ const ENGINE_QUERY: ReadonlySet<string> = new Set(['EIO', 'transport', 't', 'b64
 const ownQuery = ({ query }: SocketRequest) =>
   Object.fromEntries(Object.entries(query).filter(([key]) => !ENGINE_QUERY.has(key)));
 
-/** Nest's own parameter decorators by their number; those of @nestjs/websockets share numbers with HTTP's. */
+/** Nest's parameter decorators by their number; @nestjs/websockets and HTTP share the numbers. */
 const NEST: Record<number, NestParameter> = {
   0: { type: 'custom', read: currentClient }, // @ConnectedSocket(), @Req()
   3: { type: 'body', read: (request, data) => field(currentData(request), data) }, // @MessageBody(), @Body()

@@ -9,7 +9,7 @@ export interface ParameterPlan extends Signature {
   /** By index: the pipes of the parameter; beyond the last, those of the method. */
   pipes: readonly (readonly Source<PipeTransform>[])[];
   methodPipes: readonly Source<PipeTransform>[];
-  /** By index: what pipes are told about the parameter. */
+  /** By index: the `ArgumentMetadata` of the parameter. */
   metadata: readonly ArgumentMetadata[];
 }
 
@@ -60,7 +60,7 @@ function collect(
   while (next < end) take(values[next++]);
 }
 
-/** What pipes are told about each parameter that is declared. */
+/** The `ArgumentMetadata` of each declared parameter. */
 export function metadataOf(
   decorated: readonly (Parameter | undefined)[],
   types: readonly unknown[],
@@ -74,7 +74,7 @@ export function metadataOf(
   }));
 }
 
-/** What pipes are told about an argument that no parameter is declared for. */
+/** The `ArgumentMetadata` of an argument without a declared parameter. */
 const UNDECLARED: ArgumentMetadata = { type: 'body' };
 
 function transform(

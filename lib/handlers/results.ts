@@ -49,7 +49,7 @@ function hasLeft({ state }: Connection): boolean {
   return state !== 'connecting' && state !== 'connected';
 }
 
-/** What a stream throws while it is let go keeps nobody from leaving. */
+/** An error of a stream's teardown does not stop the disconnect. */
 function ended({ connection, event, sid }: SocketRequest, end: () => void): void {
   try {
     end();
@@ -97,7 +97,7 @@ async function pullLater(generator: AsyncGenerator, subscriber: Subscriber<unkno
   }
 }
 
-/** Whether there is more to come, and somebody to take it. */
+/** Whether the stream goes on and still has a subscriber. */
 function advance({ done, value }: IteratorResult<unknown>, subscriber: Subscriber<unknown>): boolean {
   if (!done || value !== undefined) subscriber.next(value);
   if (done) subscriber.complete();

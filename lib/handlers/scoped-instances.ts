@@ -88,7 +88,7 @@ export class ScopedInstances {
     };
   }
 
-  /** Makes an enhancer that its module has been given late, as Nest makes those that it finds while it starts. */
+  /** Instantiates an enhancer that was added to its module after the start, as Nest does during it. */
   async load(wrapper: InstanceWrapper, module: Module): Promise<void> {
     await this.#injector.loadInjectable(wrapper as never, module);
   }

@@ -12,7 +12,7 @@ export type BackgroundFunction<Values extends unknown[], Result> = (
 /** A task, as far as it runs. */
 interface Running {
   signal: AbortSignal;
-  /** Aborts the signal, if that is due and nobody has seen it yet. */
+  /** Aborts the signal if that is due and has not happened yet. */
   check?: () => unknown;
 }
 

@@ -26,7 +26,7 @@ import { logTo } from './engine-options.js';
 import { FlaskSocketAdapter } from './flask-socket.adapter.js';
 import { SocketIO } from './socket-io.service.js';
 
-/** The options of `FlaskSocketModule.forEmitter()`: those of the servers on the same queue. */
+/** The options of `FlaskSocketModule.forEmitter()`: the same as those of the servers on the queue. */
 export interface EmitterModuleOptions extends EmitterOptions {
   /** The message queue of the servers. */
   messageQueue: EmitterQueue;
@@ -162,13 +162,13 @@ export class EmittingSocketIO implements Public<SocketIO>, OnApplicationShutdown
   readonly isLeader = needsServer('isLeader');
   readonly startBackgroundTask = needsServer('startBackgroundTask');
 
-  /** `ignoreQueue` keeps an event in this process, where nobody is. */
+  /** `ignoreQueue` keeps an event in this process, which has no clients. */
   #speak(spoken: { event: string; data: unknown; options: EmitOptions }, method: string): void {
     if (spoken.options.ignoreQueue) return;
     void this.#followed(() => this.emitter.emitEvent(spoken, method));
   }
 
-  /** Whoever speaks when the application has stopped speaks to nobody, as with a server. */
+  /** After the application has stopped, an emit has no effect, as on a server. */
   #followed(post: () => Promise<void>): Promise<void> {
     if (this.#isClosed) return Promise.resolve();
     const sent = post();

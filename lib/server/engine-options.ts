@@ -11,7 +11,7 @@ import { parserOf } from '../socketio/packet-parser.js';
 
 type AllowRequest = NonNullable<ServerOptions['allowRequest']>;
 
-/** socket.io's options for ours. `gateway` are those of Nest's own gateways, the first word; `server` is the last. */
+/** Our options as socket.io's. Options of Nest's own gateways (`gateway`) come first, option `server` wins. */
 export function serverOptions(
   options: ResolvedOptions,
   {
@@ -53,7 +53,7 @@ function recoveryFor(options: ResolvedOptions): Partial<ServerOptions> {
   const recovery = recoveryOf(options);
   if (!recovery) return {};
   const { maxDisconnectionDuration = RECOVERY_WINDOW } = recovery;
-  // It is we who skip middlewares, once a client has proved to be the one that it was.
+  // `skipMiddlewares` is done by `recovery`, after the client has proved its identity.
   return { connectionStateRecovery: { maxDisconnectionDuration, skipMiddlewares: false } };
 }
 
@@ -74,7 +74,7 @@ function survivable(check: AllowRequest, policy: OriginPolicy): AllowRequest {
   };
 }
 
-/** Lets a request in that all of them let in, asked one after the other. */
+/** Allows a request if all functions allow it, called one after the other. */
 function everyOf([first, ...rest]: readonly AllowRequest[]): AllowRequest {
   return (request, decide) => {
     if (!first) return decide(null, true);
@@ -85,7 +85,7 @@ function everyOf([first, ...rest]: readonly AllowRequest[]): AllowRequest {
 /** Where the module finds the options that the application gave. */
 export const FLASK_SOCKET_OPTIONS = Symbol('FLASK_SOCKET_OPTIONS');
 
-/** The options of an application; those of `run()` are added to those of `forRoot()`. */
+/** The options of an application: `forRoot()`, then `run()`. */
 @Injectable()
 export class FlaskSocketConfig {
   #given: FlaskSocketOptions;

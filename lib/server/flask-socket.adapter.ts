@@ -92,7 +92,7 @@ export class FlaskSocketAdapter extends IoAdapter {
   }
 }
 
-/** A method gets socket.io's own acknowledgement, and hears what that throws. */
+/** A method gets socket.io's own acknowledgement function; an error of it is thrown in the method. */
 function withOwnAcknowledgement({ callback, ...handler }: Handlers[number]): Handlers[number] {
   return {
     ...handler,

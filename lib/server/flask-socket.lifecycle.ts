@@ -45,12 +45,12 @@ export class FlaskSocketLifecycle implements OnModuleInit, OnApplicationBootstra
     application.setIoAdapter(this.#adapter);
   }
 
-  /** What is made for gateways now hears of Nest's lifecycle like everything else. */
+  /** Creates the enhancers of gateways early enough for Nest to call their lifecycle hooks. */
   async onModuleInit(): Promise<void> {
     await this.explorer.prepare(this.explorer.gateways());
   }
 
-  /** Handlers first, then the server: nobody connects before the application listens. */
+  /** Handlers first, then the server: no client connects before the application listens. */
   async onApplicationBootstrap(): Promise<void> {
     this.#checkAdapter();
     const gateways = this.explorer.follow((added) => this.#add(added));

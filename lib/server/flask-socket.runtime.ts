@@ -126,7 +126,7 @@ export class FlaskSocketRuntime implements Runtime {
     return this.messageQueue.otherProcesses;
   }
 
-  /** From now on the observer is told what happens. */
+  /** Sets the observer of events, handlers and connections. */
   observe(observer: Observer): void {
     this.executor.observer = observer;
     if (this.host.existing) observer.serverCreated(this.host.existing);
@@ -174,7 +174,7 @@ export class FlaskSocketRuntime implements Runtime {
     this.logger.warn(text);
   }
 
-  /** The callback of `SocketIO.emit()` to a client of another process: nobody's event is being handled here. */
+  /** Runs the callback of `SocketIO.emit()` to a client of another process; it has no event, so no context. */
   #callBackAlone(callback: AnyFunction, values: readonly unknown[]): void {
     void guarded<unknown>(
       () => callback(...(values as never[])),

@@ -108,7 +108,7 @@ export function answerSafely(acknowledge: Method, answer: unknown): unknown {
   }
 }
 
-/** Both errors, the first one first; the client hears of the first. */
+/** Logs both errors; the client receives the first. */
 function failedTwice(connection: Connection, { first, second }: { first: unknown; second: unknown }): void {
   report(connection, 'a gateway', first);
   report(connection, 'the filter that handled that error', second);

@@ -29,7 +29,7 @@ export class ServerHost {
     return this.#server;
   }
 
-  /** The server; an error before there is one. */
+  /** The server; throws before it exists. */
   get server(): Server {
     if (!this.#server) throw failure('FSK_NOT_READY', 'socketio.server');
     return this.#server;
@@ -75,7 +75,7 @@ export class ServerHost {
     await waitFor(Promise.allSettled(adapters.map(async (adapter) => adapter.close())), budget);
   }
 
-  /** Ends all TCP connections: those that are no HTTP any more, or not yet, would keep the HTTP server open. */
+  /** Destroys all TCP connections: idle and upgraded ones would keep the HTTP server open. */
   cut(): void {
     for (const socket of this.#open) socket.destroy();
   }

@@ -21,7 +21,7 @@ export class Shutdown {
   readonly #running = new InFlight();
   readonly #afterwards: (() => void)[] = [];
   #drained: Promise<void> | undefined;
-  /** Closes the application, where it is known; `run()` tells. */
+  /** Closes the application; set by `run()`. */
   closeApplication: (() => Promise<void>) | undefined;
 
   constructor(

@@ -30,7 +30,7 @@ const UNHEARD =
   'SocketIO speaks in a process that has no HTTP server, and so no clients, and no option messageQueue, which would ' +
   'carry it to the processes that have some: nobody can hear it. Said once.';
 
-/** A client, where there is no handler whose client could be meant. */
+/** A client; required, since outside a handler there is no default. */
 interface NamedClient {
   /** The client's id in the namespace. */
   sid: string;
@@ -197,17 +197,17 @@ export class SocketIO extends Background {
     await this.shutdown.stop();
   }
 
-  /** An error before there is a server. */
+  /** Throws before the server exists. */
   get #ready(): FlaskSocketRuntime {
     return this.runtime.server && this.runtime;
   }
 
-  /** Before there is a server there is nobody to speak to. */
+  /** `undefined` before the server exists: there are no clients yet. */
   get #isHeard(): boolean {
     return this.runtime.host.existing !== undefined && !this.#isUnheard;
   }
 
-  /** A process without an HTTP server has no clients: it speaks through the message queue, or to nobody. */
+  /** A process without an HTTP server has no clients: it emits through the message queue, if there is one. */
   get #isUnheard(): boolean {
     const { host, messageQueue } = this.runtime;
     if (!host.existing || host.hasClients || messageQueue.adapter) return false;

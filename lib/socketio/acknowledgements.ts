@@ -42,7 +42,7 @@ export function sendForAnswer(
   return () => inner(socket).acks.delete(id);
 }
 
-/** Hands an acknowledgement to whoever awaits it; `false` if that is for socket.io to do. One comes once. */
+/** Calls the function that awaits an acknowledgement, once; `false` if it is socket.io's to handle. */
 export function takeAnswer(socket: Socket, { id = -1, data, problem }: Packet): boolean {
   const { acks } = inner(socket);
   const expected = acks.get(id)?.expected;
@@ -53,13 +53,13 @@ export function takeAnswer(socket: Socket, { id = -1, data, problem }: Packet): 
   return true;
 }
 
-/** Tells a client that its event is not handled: as of an error of a handler, and as the answer it asked for. */
+/** Reports to a client that its event was refused, as an exception and as the acknowledgement. */
 export function answerRefused(socket: Socket, { id }: Packet, told: object): void {
   sendPacket(socket, { type: PacketType.EVENT, data: [EXCEPTION_EVENT, told] }, {});
   if (id !== undefined) inner(socket).packet({ type: PacketType.ACK, id, data: [told] });
 }
 
-/** Drops the acknowledgements that are awaited from a client that leaves: whoever keeps the socket keeps them not. */
+/** Drops the acknowledgements awaited from a disconnecting client: code that keeps the socket must not keep them. */
 export function forgetAnswers(socket: Socket): void {
   inner(socket).acks.clear();
 }

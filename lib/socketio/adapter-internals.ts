@@ -26,7 +26,7 @@ interface AdapterInternals {
 
 const inner = (namespace: Namespace) => namespace.adapter as unknown as AdapterInternals; // typed private
 
-/** Those who are being decided about. */
+/** The clients that are connecting. */
 export function arrivingIn(namespace: Namespace): Map<string, Socket> {
   return (namespace as unknown as { _preConnectSockets: Map<string, Socket> })._preConnectSockets; // typed private
 }
@@ -43,7 +43,7 @@ export function giveSid(socket: Socket): void {
   arriving.set(socket.id, socket);
 }
 
-/** Gives a client that nobody knows yet another sid, as if it were new. */
+/** Gives a client another sid, before any other code has seen the first. */
 export function renewSid(socket: Socket): void {
   const arriving = arrivingIn(socket.nsp);
   if (arriving.get(socket.id) === socket) arriving.delete(socket.id);
@@ -51,7 +51,7 @@ export function renewSid(socket: Socket): void {
   arriving.set(socket.id, socket);
 }
 
-/** The client of a sid, connected or connecting; nobody once it is refused, or leaves. */
+/** The client of a sid, connected or connecting; `undefined` once it is refused or disconnecting. */
 export function clientIn(namespace: Namespace | undefined, sid: string): Socket | undefined {
   const connected = namespace?.sockets.get(sid);
   if (connected) return connectionOf(connected)?.state === 'disconnecting' ? undefined : connected;
@@ -110,7 +110,7 @@ function acksOf(socket: Socket): Map<number, unknown> | undefined {
   return (socket as unknown as { acks?: Map<number, unknown> }).acks; // typed private; a stand-in may have none
 }
 
-/** Makes an adapter refuse rooms that are named as another client's sid, whoever joins them, and however. */
+/** Makes an adapter refuse every join of a room that is named as another client's sid. */
 export function refuseSidsAsRooms(namespace: Namespace, logger: FlaskSocketLogger): void {
   const adapter = inner(namespace);
   const addAll = adapter.addAll.bind(adapter);

@@ -94,7 +94,7 @@ class CoalescingWebSocket extends WebSocket {
   }
 }
 
-/** ws ends its streams more than once. Each time, Node would make an error, stack and all, that nobody gets to see. */
+/** ws ends its streams more than once; each time Node would create an error with a stack that is never shown. */
 function end<Stream extends Writable>(this: Stream, ...rest: unknown[]): Stream {
   if (rest.length > 0 || !this.writableFinished) Object.getPrototypeOf(this).end.apply(this, rest);
   return this;

@@ -43,7 +43,7 @@ const inner = (client: Client) => client as unknown as ClientInternals; // typed
 /** How many events of one client wait for their turn before no more is read from it. */
 export const MOST_WAITING = 1_000;
 
-/** How many namespaces that a client has asked for are remembered. */
+/** How many of a client's requested namespaces are remembered. */
 const MOST_KNOWN = 100;
 
 /** A packet for a connected client: decoded, and not handled yet. */
@@ -78,12 +78,12 @@ export function receivePackets(namespace: Namespace, receiver: PacketReceiver): 
   };
 }
 
-/** A client has been accepted: what it has sent meanwhile is received now, in its order. */
+/** After a client was accepted: receives the packets that it sent early, in their order. */
 export function receiveEarly({ client, nsp }: Socket): void {
   inner(client)[PACKETS]?.receiveEarly(nsp.name);
 }
 
-/** A client has been refused: what it has sent meanwhile goes no further. */
+/** After a client was refused: drops the packets that it sent early. */
 export function dropEarly({ client, nsp }: Socket): void {
   inner(client)[PACKETS]?.dropEarly(nsp.name);
 }
@@ -102,7 +102,7 @@ class DecodedPackets {
   #early: Map<string, DecodedPacket[]> | undefined;
   #earlyCount = 0;
   #isPaused = false;
-  /** The namespaces that the client has asked for: it may have been refused, or have left. */
+  /** The namespaces that the client has requested, refused and left ones included. */
   readonly #known = new Set<string>();
   readonly #usual: PacketListener;
 
@@ -122,7 +122,7 @@ class DecodedPackets {
     decoder.on('decoded', client.ondecoded);
   }
 
-  /** The client has asked for a namespace. */
+  /** The client requests a namespace. */
   expect(name: string): void {
     if (this.#known.size >= MOST_KNOWN) this.#known.clear();
     this.#known.add(name);
@@ -199,7 +199,7 @@ function lengthOf(data: unknown): number {
   return typeof data === 'string' ? data.length : ((data as Partial<Buffer> | null)?.byteLength ?? Infinity);
 }
 
-/** A client of protocol 3 may repeat its query behind the namespace, as when it asked for it. */
+/** A client of protocol 3 may repeat its query after the namespace, as in its CONNECT packet. */
 function pathOf(namespace: string): string {
   return namespace === '/' ? namespace : new URL(namespace, 'https://socket.io').pathname;
 }

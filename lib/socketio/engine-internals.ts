@@ -34,7 +34,7 @@ interface ConnectionInternals {
 
 const inner = (connection: EngineConnection) => connection as unknown as ConnectionInternals; // typed private
 
-/** The connections, those included that are in no namespace. */
+/** All engine connections, also those without a namespace. */
 export function connectionsOf(server: Server): EngineConnection[] {
   const { engine } = server as unknown as { engine?: { clients: Record<string, EngineConnection> } }; // typed private
   return Object.values(engine?.clients ?? {});
@@ -77,7 +77,7 @@ export function expectNobody(connection: EngineConnection): void {
   connection.once('close', () => inner(connection).transport.shouldClose?.());
 }
 
-/** Gives a connection that no HTTP request has opened one without headers, for all who look for something in it. */
+/** Gives a connection without an HTTP request (WebTransport) an empty one, for code that reads it. */
 export function ensureRequest(connection: EngineConnection): void {
   if (connection.request) return;
   const request = new IncomingMessage(Object.assign(new TcpSocket(), { encrypted: true }));

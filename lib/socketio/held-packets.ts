@@ -47,7 +47,7 @@ export function releasePackets(connection: Connection, { send }: { send: boolean
   if (send) for (const go of held) go();
 }
 
-/** Drops what waits for a returning client as the one that it was: it is somebody else. */
+/** Drops the packets held for a recovered client that turned out to be another one. */
 export function dropReturned(connection: Connection): void {
   const { heldPackets: held = [], heldForRecovery: heldForReturn } = connection;
   if (!heldForReturn) return;
@@ -75,7 +75,7 @@ export function standIn(connection: Connection, isForReturn = false): Socket {
   }) as Socket;
 }
 
-/** Refuses a client that is still being decided about, when those who decide have ended; whether it is one. */
+/** Refuses a connecting client as soon as its connect handler has ended; `false` if it is not connecting. */
 export function endConnecting(connection: Connection): boolean {
   if (connection.state !== 'connecting' || !connection.heldPackets) return false;
   connection.state = 'refused';
@@ -84,7 +84,7 @@ export function endConnecting(connection: Connection): boolean {
   return true;
 }
 
-/** Takes what others say to a client. What is volatile is for those who can take it now. */
+/** Holds a packet of an adapter for a connecting client, unless it is volatile. */
 function take(connection: Connection, packets: unknown, flags: EmitFlags): HeldPacket | undefined {
   const { heldPackets: held, socket, state } = connection;
   const packet = () => inner(socket).client.writeToEngine(packets, flags);

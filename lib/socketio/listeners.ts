@@ -26,7 +26,7 @@ interface SocketInternals extends EmitterInternals {
   onevent(packet: EventPacket): void;
   ack(id: number): Listener;
   dispatch(event: unknown[]): void;
-  /** Public; said here again. */
+  /** Public in socket.io; repeated because the interface replaces its type. */
   listenersAny(): readonly Listener[];
 }
 
@@ -41,7 +41,7 @@ export function callListeners(emitter: EventEmitter, event: readonly unknown[], 
   return listeners.length > 0;
 }
 
-/** From now on no listener that is told of the namespace's clients can end the process. */
+/** Makes the `connection` listeners of a namespace unable to end the process. */
 export function containListeners(namespace: Namespace, failed: Failed): void {
   const internals = namespace as unknown as EmitterInternals; // typed protected
   internals.emitReserved = (...event) => callListeners(namespace, event, failed);
@@ -84,7 +84,7 @@ function callListener(
 ): void {
   try {
     const result = listener.apply(on, [...values]);
-    // Only promises reject unheard; other thenables (a query of a database) may begin when they are asked.
+    // Only promises can be unhandled rejections; other thenables (a database query) may start when `then` is called.
     if (isPromise(result)) result.catch((thrown: unknown) => failed(name, thrown));
   } catch (thrown) {
     failed(name, thrown);

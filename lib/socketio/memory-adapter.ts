@@ -13,7 +13,7 @@ interface Packet {
   readonly data?: unknown;
 }
 
-/** An event, as long as somebody may come back who missed it. */
+/** An event that a recovered client may have missed. */
 interface Missed {
   readonly offset: string;
   readonly data: unknown[];
@@ -34,7 +34,7 @@ export class MemoryAdapter extends Adapter {
   #packets: Missed[] = [];
   /** A timer keeps the context that it is started in: not that of the client which happens to be the first. */
   readonly #outside = new AsyncResource('MemoryAdapter');
-  /** As soon as there is something to drop. */
+  /** Set while there is something to expire. */
   #sweeping: NodeJS.Timeout | undefined;
   /** Offsets count from the start of the adapter, in microseconds: none of an earlier process is one of this. */
   #next = Date.now() * 1_000;
@@ -57,12 +57,12 @@ export class MemoryAdapter extends Adapter {
     this.#kept.set(kept.pid, { ...kept, at: Date.now() });
   }
 
-  /** What is kept for a private id: who asks may have to prove something before it is taken. */
+  /** What is kept for a private id, without taking it: the client may have to prove its identity first. */
   peekSession(pid: string): Kept | undefined {
     return this.#kept.get(pid);
   }
 
-  /** Not `async`: who asks first has it, and nobody else. */
+  /** Synchronous: of two claims at the same time only the first gets the state. */
   override restoreSession(pid: string, offset: string): Promise<Session> {
     const kept = this.#kept.get(pid);
     const index = kept ? this.#packets.findIndex((packet) => packet.offset === offset) : -1;
@@ -77,7 +77,7 @@ export class MemoryAdapter extends Adapter {
     return Promise.resolve({ sid, pid, rooms, data, missedPackets });
   }
 
-  /** Those that ask for acknowledgements, and those that may be lost, are not kept. */
+  /** Events with acknowledgements and volatile events are not kept. */
   override broadcast(packet: Packet, opts: BroadcastOptions): void {
     const isKept =
       packet.type === PacketType.EVENT && packet.id === undefined && opts.flags?.volatile === undefined;

@@ -112,7 +112,7 @@ export function dropNamespace(server: Server, namespace: Namespace): void {
   for (const parent of parentNsps.values()) parent.children.delete(namespace);
 }
 
-/** Whether a namespace was opened for a client that asked for it, by a pattern or a function, and not by its name. */
+/** Whether a namespace was created on request of a client, by a pattern or a function. */
 export function isOpenedOnDemand(namespace: Namespace): boolean {
   return [...inner(namespace.server).parentNsps.values()].some(({ children }) => children.has(namespace));
 }
@@ -144,7 +144,7 @@ export function onClaim(
   };
 }
 
-/** Calls `connected` for each client that has been told that it is connected, before the listeners hear of it. */
+/** Calls `connected` after a client's acceptance was sent, before the `connection` listeners. */
 export function onConnected(namespace: Namespace, connected: (socket: Socket) => void): void {
   const internals = innerNamespace(namespace);
   const usual = internals._doConnect.bind(internals);

@@ -9,7 +9,7 @@ export type NativeServer = new (options: object) => {
   close(): void;
 };
 
-/** Such a class for connections that may not be TCP, too: those of test clients in the process are served by ws. */
+/** The native engine's server, which leaves connections that are no TCP (those of test clients) to ws. */
 export function overTcp(Native: NativeServer): NativeServer {
   return class extends Native {
     readonly #inProcess: CoalescingServer;

@@ -37,7 +37,7 @@ export function resumeReading({ conn }: Pick<Socket, 'conn'>): void {
   (conn as unknown as { [READING]?: PausedReading })[READING]?.resume(); // typed private
 }
 
-/** A client that is made to wait: its data stays in its network buffers, and it cannot send more than those take. */
+/** A client that is not read from: its data stays in the kernel's buffers, and TCP slows it down. */
 class PausedReading {
   #pauses = 0;
   #isAwaited = false;

@@ -162,7 +162,7 @@ export function keepEvent(socket: Socket, data: readonly unknown[], flags: EmitF
   return true;
 }
 
-/** Sends a packet to one socket, held or not, and tells `onAnyOutgoing` listeners. */
+/** Sends a packet to one socket, held or not, and calls its `onAnyOutgoing` listeners. */
 export function sendPacket(socket: Socket, packet: EventPacket, flags: EmitFlags): void {
   for (const listener of socket.listenersAnyOutgoing().slice()) listener.apply(socket, [...packet.data]);
   inner(socket).packet(packet, flagsOf(flags));

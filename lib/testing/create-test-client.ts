@@ -6,7 +6,7 @@ import { ProtocolClient } from './protocol-client.js';
 import { TestClient } from './test-client.js';
 import { TestedApp } from './tested-app.js';
 
-/** How long a test client waits unless told otherwise, in milliseconds. */
+/** The default of option `timeout`, in milliseconds. */
 const PATIENCE = 2_000;
 
 /**

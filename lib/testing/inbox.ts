@@ -15,12 +15,12 @@ interface Waiter {
   found: (event: Arrived) => void;
 }
 
-/** The events that a client has received and a test has not yet asked for. */
+/** The events that a client has received and the test has not yet taken. */
 export class Inbox {
   #events: Arrived[] = [];
   readonly #waiters = new Set<Waiter>();
 
-  /** Gives an event to the first who waits for its name, or keeps it. */
+  /** Passes an event to the first `waitFor()` for its name, or keeps it. */
   add(namespace: string, [name, ...values]: readonly [string, ...unknown[]]): void {
     const isUnnamed = name === 'message' || name === 'json';
     const event = { name, args: isUnnamed ? values[0] : values, namespace };
@@ -75,7 +75,7 @@ type Unnamed = 'message' | 'json';
 
 type Heard<Events> = keyof Events extends never ? string : (keyof Events & string) | Unnamed | 'exception';
 
-/** The events that a test can wait for: those declared in `ServerEvents`, and those that need no declaration. */
+/** The events that a test can wait for: all of `ServerEvents`, and those that need no declaration. */
 export type HeardEvent = Heard<ServerEvents>;
 
 type Values<Data> = Data extends Args<infer V> ? V : [undefined] extends [Data] ? [] : [data: Data];

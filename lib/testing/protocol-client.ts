@@ -53,7 +53,7 @@ export class ProtocolClient {
     return connection;
   }
 
-  /** Asks to be let in; opens the connection first, if there is none. */
+  /** Sends CONNECT for a namespace; opens the connection first if there is none. */
   join(connection: NamespaceConnection, auth: object | undefined): void {
     const packet = { type: PacketType.CONNECT, nsp: connection.namespace, data: auth };
     encode(this.app.server, packet, "the client's auth"); // throws now what cannot be sent later

@@ -6,7 +6,7 @@ import { WebSocket } from 'ws';
 import { failure } from '../common/errors.js';
 import { nextTurn } from './real-time.js';
 
-/** Where a test client goes, and as whom. */
+/** The URL and headers of a test client's handshake. */
 export interface Handshake {
   path: string;
   query: URLSearchParams;

@@ -11,7 +11,7 @@ const ENGINE = { OPEN: '0', PING: '2', PONG: '3', MESSAGE: '4' };
 /** An encoded packet: text, then bytes. */
 export type Encoded = readonly (string | Buffer)[];
 
-/** What a wire tells. */
+/** The events of a wire. */
 export interface WireEvents {
   /** The connection is there, and can be used. */
   opened(): void;

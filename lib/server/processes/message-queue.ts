@@ -87,10 +87,10 @@ export function explainUnknownConnections(server: Server): void {
   });
 }
 
-/** Who of all processes does what is to be done once: an election for each name that is asked for. */
+/** Which process is the leader: one election for each name. */
 export class Leadership {
   readonly #elections = new Map<string, Election>();
-  /** Until it is known: whoever asks before takes part as soon as it is. */
+  /** The way to the other processes; `'none'` without a message queue, `undefined` until that is known. */
   #others: ElectionTransport | 'none' | undefined;
   #isListening = false;
   #isClosed = false;
@@ -107,7 +107,7 @@ export class Leadership {
     return election;
   }
 
-  /** These are all processes; without a message queue there is only this one. */
+  /** Says how to reach the other processes. Without a message queue (`'none'`) this process is the leader. */
   among(others: ElectionTransport | 'none'): void {
     this.#others = others;
     for (const election of this.#elections.values()) this.#introduce(election);
@@ -125,7 +125,7 @@ export class Leadership {
     election.useTransport(this.#others);
   }
 
-  /** Not before somebody asks: most applications never do. */
+  /** Subscribes on first use: most applications have no leader. */
   #listen(transport: ElectionTransport): void {
     if (this.#isListening) return;
     this.#isListening = true;

@@ -27,7 +27,7 @@ type Asked = RemoteCall & Pick<Portable, 'parts'>;
 type CallAnswer = { values: readonly unknown[] } | { code: CallEnd };
 type CallEnd = 'FSK_CALL_DISCONNECTED' | 'FSK_CALL_TIMEOUT' | 'FSK_CALL_ANSWER_TOO_LARGE';
 
-/** The clients of other processes, through the message queue; and what those ask of the clients here. */
+/** Reaches the clients of other processes through the message queue, and answers their requests about clients here. */
 export class OtherProcesses implements RemoteClients {
   #warned = Number.NEGATIVE_INFINITY;
 
@@ -73,7 +73,7 @@ export class OtherProcesses implements RemoteClients {
     return membersFrom(responses.flat().filter(isMember), error !== undefined);
   }
 
-  /** Not for every list: somebody may ask for many while a process hangs. */
+  /** Warns at most once in `WARNING_PAUSE`: an application may list often while a process hangs. */
   #warn(text: string): void {
     const now = Date.now();
     if (now - this.#warned < WARNING_PAUSE) return;

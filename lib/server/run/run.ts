@@ -114,7 +114,7 @@ function configOf(app: INestApplication, module: Type): FlaskSocketConfig {
 /** How many processes serve: a number, or as many as there are cores. */
 export type Workers = number | 'auto';
 
-/** What the environment says where `run()` is not told. */
+/** Environment variables that apply where `run()` has no option. */
 export interface Environment {
   host: string | undefined;
   port: number | undefined;

@@ -36,7 +36,7 @@ export async function serveAsWorker(app: INestApplication): Promise<INestApplica
   return app;
 }
 
-/** How long those who are connecting are waited for at most, and how often it is looked; in milliseconds. */
+/** The longest wait for connecting clients, and the pause between two looks, in milliseconds. */
 const LONGEST = 2_000;
 const PAUSE = 20;
 
