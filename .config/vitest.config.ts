@@ -36,7 +36,7 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     pool: 'forks',
     isolate: false, // loads Nest once for each worker, not for each file
-    maxWorkers: 4, // those that wait for brokers leave the cores to others
+    maxWorkers: 3, // those that wait for brokers leave the cores to others
     testTimeout: 40_000,
     hookTimeout: 120_000,
   },

@@ -53,7 +53,7 @@ describe.skipIf(!have('chromium'))('the demo page', () => {
   async function open(query: string, transport: string): Promise<Page> {
     const context = await browser.newContext();
     const page = await context.newPage();
-    page.setDefaultTimeout(10_000);
+    page.setDefaultTimeout(30_000);
     page.on('pageerror', (error) => complaints.push(error.message));
     page.on('console', (message) => {
       // A client that the server puts out says goodbye, too; by polling that may come too late (400).

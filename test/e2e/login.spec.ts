@@ -28,7 +28,7 @@ async function start(module: typeof LoginModule) {
 /** A tab of a browser; those of one context share their cookies. */
 async function open(context: BrowserContext): Promise<Page> {
   const page = await context.newPage();
-  page.setDefaultTimeout(10_000);
+  page.setDefaultTimeout(30_000);
   page.on('pageerror', (error) => foreign.push(error.message));
   page.on('request', (request) => {
     if (!/^(data:|ws:)/.test(request.url()) && !request.url().startsWith(url)) foreign.push(request.url());

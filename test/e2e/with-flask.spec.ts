@@ -41,7 +41,7 @@ describe.skipIf(!have('redis-server') || !have('chromium'))(
 
     async function open(): Promise<Page> {
       const page = await (await browser.newContext()).newPage();
-      page.setDefaultTimeout(10_000);
+      page.setDefaultTimeout(30_000);
       await page.goto(await app.getUrl());
       await page.getByText('connected', { exact: true }).waitFor();
       return page;
