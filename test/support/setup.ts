@@ -1,7 +1,8 @@
 import 'reflect-metadata';
+import passport from 'passport';
 import { afterAll, vi } from 'vitest';
 
-/** Spec files share a process: what one has set in the environment, or has faked, is not there for the next one. */
+/** Spec files share a process: what one has set in the environment, faked, or told passport ends with it. */
 const environment = { ...process.env };
 
 afterAll(() => {
@@ -10,4 +11,5 @@ afterAll(() => {
   for (const name of Object.keys(process.env))
     if (!(name in environment)) Reflect.deleteProperty(process.env, name);
   Object.assign(process.env, environment);
+  Object.assign(passport, { _serializers: [], _deserializers: [] }); // its own, it keeps for good
 });
