@@ -35,7 +35,6 @@ export default defineConfig({
     setupFiles: ['test/support/setup.ts'],
     sequence: { sequencer: LongestFirst },
     pool: 'forks',
-    isolate: false, // loads Nest once for each worker, not for each file
     maxWorkers: 3, // those that wait for brokers leave the cores to others
     testTimeout: 40_000,
     hookTimeout: 120_000,
