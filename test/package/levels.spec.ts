@@ -1,7 +1,6 @@
 import { posix } from 'node:path';
-import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
-import { libFiles, parse, place } from '../support/source.js';
+import { type Import, importsOf, libFiles, parse } from '../support/source.js';
 
 /** What lib consists of, from the bottom to the top. */
 const levels = [
@@ -26,24 +25,6 @@ const rooms: Record<string, string[][]> = {
   server: [['processes'], [''], ['run']],
 };
 const withoutNest = ['common', 'queue', 'emitter'];
-
-interface Import {
-  from: string;
-  to: string;
-  place: string;
-}
-
-function importsOf(file: ts.SourceFile): Import[] {
-  return ts.preProcessFile(file.text, true, true).importedFiles.map(({ fileName, pos }) => ({
-    from: file.fileName,
-    to: fileName.startsWith('.') ? resolve(file.fileName, fileName) : fileName,
-    place: `${place(file, pos)} imports '${fileName}'`,
-  }));
-}
-
-function resolve(from: string, to: string): string {
-  return posix.join(posix.dirname(from), to).replace(/\.js$/, '.ts');
-}
 
 /** The folder at the top of lib, or the file that stands there: `server/listener.ts` is in `server`. */
 const part = (path: string) => path.split('/', 1)[0]!;

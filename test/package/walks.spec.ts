@@ -1,17 +1,15 @@
-import { posix } from 'node:path';
 import { readFileSync } from 'node:fs';
-import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
 import { root } from '../support/repository.js';
-import { libFiles } from '../support/source.js';
+import { importsOf, libFiles } from '../support/source.js';
 
 /** A file of lib, named without its ending, and the files that it imports. */
 const imports = new Map(
-  libFiles().map((file) => [nameOf(file.fileName), ts.preProcessFile(file.text, true, true).importedFiles.map(({ fileName }) => nameOf(posix.join(posix.dirname(file.fileName), fileName)))]), // prettier-ignore
+  libFiles().map((file) => [nameOf(file.fileName), importsOf(file).map(({ to }) => nameOf(to))]),
 );
 
 function nameOf(path: string): string {
-  return path.replace(/\.[jt]s$/, '');
+  return path.replace(/\.ts$/, '');
 }
 
 interface Walk {

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import { syncBuiltinESMExports } from 'node:module';
 import timers from 'node:timers/promises';
 import { Server, type Socket } from 'socket.io';
+import { vi } from 'vitest';
 import type { Log } from '../../lib/common/logger.js';
 import type { Command, RemoteClients } from '../../lib/common/remote-clients.js';
 import { type ClientState, Connection, type Runtime } from '../../lib/context/connection.js';
@@ -244,14 +245,16 @@ export function linkTo(
   return { link, log };
 }
 
-/** From now on `setTimeout` of `node:timers/promises` goes by the global clock, which vitest can turn. */
-export function turnDelays(): void {
+/** Fakes the clock of vitest, and `setTimeout` of `node:timers/promises`, which vitest leaves alone, with it. */
+export function turnClock(options?: Parameters<typeof vi.useFakeTimers>[0]): void {
+  vi.useFakeTimers(options);
   Object.assign(timers, { setTimeout: delay });
   syncBuiltinESMExports();
 }
 
 /** The reverse. */
-export function restoreDelays(): void {
+export function restoreClock(): void {
+  vi.useRealTimers();
   Object.assign(timers, { setTimeout: usualDelay });
   syncBuiltinESMExports();
 }

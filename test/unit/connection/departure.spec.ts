@@ -4,16 +4,7 @@ import type { GatewayHooks } from '../../../lib/connection/gateway-hooks.js';
 import { OversizedMessages } from '../../../lib/connection/packet-receiver.js';
 import type { Handler } from '../../../lib/handlers/handler.js';
 import { Gate } from '../../support/journal.js';
-
-const turnClock = () => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-  turnDelays();
-};
-const restoreClock = () => {
-  vi.useRealTimers();
-  restoreDelays();
-};
-import { connectionTo, connectTo, executorOf, handlerOf, keptLog, portlessServer, registryOf, turns, Wire, restoreDelays, turnDelays } from '../../support/units.js'; // prettier-ignore
+import { connectionTo, connectTo, executorOf, handlerOf, keptLog, portlessServer, registryOf, turns, Wire, restoreClock, turnClock } from '../../support/units.js'; // prettier-ignore
 
 /** A client that leaves a namespace with a disconnect handler. */
 async function departing(disconnect: Handler['run'] = () => {}) {
@@ -104,7 +95,7 @@ describe('the departure of a client', () => {
 });
 
 describe('the end of all connections', () => {
-  beforeEach(turnClock);
+  beforeEach(() => turnClock({ toFake: ['setTimeout', 'clearTimeout'] }));
   afterEach(restoreClock);
 
   async function crowd(size: number) {

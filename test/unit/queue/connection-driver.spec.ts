@@ -1,16 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { BrokerConnection, ConnectionEvents } from '../../../lib/queue/connection-driver.js';
 import { backoff, fitName, ConnectionDriver, pingRegularly } from '../../../lib/queue/connection-driver.js';
-import { restoreDelays, turnDelays } from '../../support/units.js';
-
-const turnClock = () => {
-  vi.useFakeTimers();
-  turnDelays();
-};
-const restoreClock = () => {
-  vi.useRealTimers();
-  restoreDelays();
-};
+import { restoreClock, turnClock } from '../../support/units.js';
 
 /** A broker whose connections the test makes end; it notes what is asked of them. */
 function broken({ connect = () => Promise.resolve() }: { connect?: () => Promise<void> } = {}) {
@@ -39,7 +30,7 @@ function broken({ connect = () => Promise.resolve() }: { connect?: () => Promise
 const settle = () => vi.advanceTimersByTimeAsync(0);
 
 describe('a driver on one connection', () => {
-  beforeEach(turnClock);
+  beforeEach(() => turnClock());
   afterEach(restoreClock);
 
   it('P6 says that the broker is there when it listens to all topics, and so again with the next connection', async () => {
@@ -124,7 +115,7 @@ describe('the backoff', () => {
 });
 
 describe('the watch over a broker', () => {
-  beforeEach(turnClock);
+  beforeEach(() => turnClock());
   afterEach(restoreClock);
 
   it.each([

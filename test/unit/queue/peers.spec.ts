@@ -1,16 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { BrokerLink } from '../../../lib/queue/broker-link.js';
 import { NOT_MINE, Peers } from '../../../lib/queue/peers.js';
-import { FakeDriver, linkTo, restoreDelays, turnDelays } from '../../support/units.js';
-
-const turnClock = () => {
-  vi.useFakeTimers();
-  turnDelays();
-};
-const restoreClock = () => {
-  vi.useRealTimers();
-  restoreDelays();
-};
+import { FakeDriver, linkTo, restoreClock, turnClock } from '../../support/units.js';
 
 /** A process at the broker. */
 interface Joined {
@@ -51,7 +42,7 @@ async function processes(count: number) {
 }
 
 describe('the processes of an application', () => {
-  beforeEach(turnClock);
+  beforeEach(() => turnClock());
   afterEach(restoreClock);
 
   it('M6 know each other, from the newest on', async () => {
