@@ -54,6 +54,7 @@ export type { FlaskSocketLogger } from './common/logger.js';
 export type { RunOptions } from './server/run/run.js';
 export type { EmitterModuleAsyncOptions, EmitterModuleOptions } from './server/emitter.module.js';
 export type { EmitterOptions, EmitterQueue } from './emitter/emitter-options.js';
+export type { LimitName, Limits, ServerLimits } from './common/limits.js';
 export type { Health, QueueHealth } from './server/health.js';
 export type {
   NamespaceAndOptions,

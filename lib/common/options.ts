@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { ServerOptions } from 'socket.io';
+import type { Limits } from './limits.js';
 import type { FlaskSocketLogger } from './logger.js';
 import type { SessionOption } from './session.js';
 import type { UserId } from './address.js';
@@ -117,6 +118,12 @@ export interface FlaskSocketOptions {
    * @see docs/deployment.md#clients-that-come-back
    */
   connectionStateRecovery?: boolean | RecoveryOptions;
+  /**
+   * What one client may cost the server: events, bytes, rooms, times. `false`: nothing is limited.
+   * @default every limit has one
+   * @see docs/security.md#limits
+   */
+  limits?: Limits | false;
   /** How long `stop()` waits for running handlers, in milliseconds. Default: 10,000. */
   shutdownTimeout?: number;
   /** Where log lines go, for example a `LoggerService`; `false` is silence. Default: Nest's Logger. */

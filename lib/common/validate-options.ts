@@ -1,6 +1,7 @@
 import { closest, distance } from 'fastest-levenshtein';
 import { ANY } from './constants.js';
 import { failure } from './errors.js';
+import { LIMIT_NAMES } from './limits.js';
 import { checkNamespace } from './namespace.js';
 import { DEFAULTS, type FlaskSocketOptions, type RecoveryOptions, type ResolvedOptions } from './options.js';
 import { problemOfOrigin } from './origins.js';
@@ -39,6 +40,23 @@ const isRecovery = (value: unknown) => {
   const { maxDisconnectionDuration: time = 1, skipMiddlewares = false, ...rest } = value as RecoveryOptions;
   const isTime = typeof time === 'number' && time > 0 && Number.isFinite(time);
   return isTime && typeof skipMiddlewares === 'boolean' && Object.keys(rest).length === 0;
+};
+
+const aLimit = must('a number above 0, or false for no limit', (value) => {
+  return value === false || (typeof value === 'number' && value > 0);
+});
+
+const LIMIT_CHECKS: Readonly<Record<string, Check>> = {
+  ...Object.fromEntries(LIMIT_NAMES.map((name) => [name, aLimit])),
+  eventPolicy: must("'pause' or 'refuse'", (value) => value === 'pause' || value === 'refuse'),
+};
+
+/** Throws for an unknown or invalid limit. */
+const limits: Check = (value) => {
+  if (value === false) return undefined;
+  if (!isObject(value)) return `must be an object of limits, or false, not ${printableValue(value)}`;
+  checkAll(definedOptions(value as object), LIMIT_CHECKS, 'FlaskSocketModule\'s option "limits"');
+  return undefined;
 };
 
 const anOriginCheck = must(
@@ -114,6 +132,7 @@ export const CHECKS: Record<keyof FlaskSocketOptions, Check> = {
     'true, false, or an object with maxDisconnectionDuration (above 0) and skipMiddlewares',
     (value) => typeof value === 'boolean' || isRecovery(value),
   ),
+  limits,
   shutdownTimeout: nonNegativeNumber,
   logger: must('a logger (log, error, warn) or false', (value) => value === false || isObject(value)),
   debug: isBoolean,

@@ -1,4 +1,5 @@
 import type { Server, Socket } from 'socket.io';
+import type { LimitName } from '../common/limits.js';
 import { isThenable } from '../common/thenable.js';
 import type { SocketRequest } from '../context/socket-request.js';
 import type { Handler } from '../handlers/handler.js';
@@ -16,6 +17,8 @@ export interface Observer {
   eventReceived(socket: Socket, name: string): void;
   /** An event or packet was dropped. */
   eventDropped(reason: string): void;
+  /** A limit of option `limits` acted. */
+  limitReached(limit: LimitName): void;
   /** A handler ended, with or without an error; `started` comes from `performance.now()`. */
   handlerEnded(observed: Observed, started: number): void;
   /** A handler, or an enhancer or the session around it, threw. */

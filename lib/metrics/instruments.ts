@@ -2,6 +2,7 @@ import type { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Namespace, Server, Socket } from 'socket.io';
 import { ANY } from '../common/constants.js';
 import type { Observed, Observer } from '../dispatch/observer.js';
+import type { LimitName } from '../common/limits.js';
 import type { FlaskSocketRuntime } from '../server/flask-socket.runtime.js';
 import { isOpenedOnDemand } from '../socketio/namespace-internals.js';
 
@@ -42,6 +43,11 @@ export const METRICS = {
     help: 'Events and messages that were thrown away, by reason.',
     labelNames: ['reason'],
   },
+  limits: {
+    name: 'flask_socket_limits_total',
+    help: 'How often each limit of option limits acted.',
+    labelNames: ['limit'],
+  },
   queueUp: {
     name: 'flask_socket_queue_up',
     help: 'Whether the message queue is connected: 1 or 0.',
@@ -58,6 +64,7 @@ export class Instruments implements Observer {
   readonly #durations: Histogram;
   readonly #bytes: Counter;
   readonly #dropped: Counter;
+  readonly #limits: Counter;
   readonly #queueUp: Gauge;
   /** The queue's counts at the last scrape. */
   #queueCounts = { lost: 0, refused: 0 };
@@ -68,13 +75,14 @@ export class Instruments implements Observer {
     { registry, buckets }: { registry: Registry; buckets: readonly number[] },
   ) {
     const registers = [registry];
-    const { connections, events, errors, durations, bytes, dropped, queueUp } = METRICS;
+    const { connections, events, errors, durations, bytes, dropped, limits, queueUp } = METRICS;
     this.#connections = new Gauge({ ...connections, registers, collect: () => this.#countConnections() });
     this.#events = new Counter({ ...events, registers });
     this.#errors = new Counter({ ...errors, registers });
     this.#durations = new Histogram({ ...durations, buckets: [...buckets], registers });
     this.#bytes = new Counter({ ...bytes, registers });
     this.#dropped = new Counter({ ...dropped, registers, collect: () => this.#countQueue() });
+    this.#limits = new Counter({ ...limits, registers });
     this.#queueUp = new Gauge({ ...queueUp, registers, collect: () => this.#lookAtQueue() });
   }
 
@@ -91,6 +99,10 @@ export class Instruments implements Observer {
 
   eventDropped(reason: string): void {
     this.#dropped.inc({ reason });
+  }
+
+  limitReached(limit: LimitName): void {
+    this.#limits.inc({ limit });
   }
 
   handlerEnded(observed: Observed, started: number): void {

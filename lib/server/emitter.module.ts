@@ -149,6 +149,10 @@ export class EmittingSocketIO implements Public<SocketIO>, OnApplicationShutdown
     throw failure('FSK_EMITTER_ONLY', 'SocketIO.asyncMode');
   }
 
+  get limits(): never {
+    throw failure('FSK_EMITTER_ONLY', 'SocketIO.limits');
+  }
+
   readonly health = needsServer('health');
   readonly call = needsServer('call');
   readonly rooms = needsServer('rooms');

@@ -1,6 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { ServerOptions } from 'socket.io';
 import { INTERNAL_ERROR, RECOVERY_WINDOW } from '../common/constants.js';
+import { resolveLimits, type ResolvedLimits } from '../common/limits.js';
 import { type FlaskSocketLogger, GuardedLog, SILENT } from '../common/logger.js';
 import { type FlaskSocketOptions, recoveryOf, type ResolvedOptions } from '../common/options.js';
 import { guarded } from '../common/thenable.js';
@@ -90,10 +91,17 @@ export const FLASK_SOCKET_OPTIONS = Symbol('FLASK_SOCKET_OPTIONS');
 export class FlaskSocketConfig {
   #given: FlaskSocketOptions;
   #resolved: ResolvedOptions;
+  #limits: ResolvedLimits;
 
   constructor(@Inject(FLASK_SOCKET_OPTIONS) options: FlaskSocketOptions | undefined) {
     this.#given = options ?? {};
     this.#resolved = resolveOptions(this.#given);
+    this.#limits = resolveLimits(this.#resolved.limits);
+  }
+
+  /** Option `limits`, defaults filled in. */
+  get limits(): ResolvedLimits {
+    return this.#limits;
   }
 
   /** The options, defaults filled in. */
@@ -105,6 +113,7 @@ export class FlaskSocketConfig {
   merge(more: FlaskSocketOptions): void {
     this.#given = { ...this.#given, ...definedOptions(more) };
     this.#resolved = resolveOptions(this.#given);
+    this.#limits = resolveLimits(this.#resolved.limits);
   }
 
   /** Writes where the options say at the time of writing. */

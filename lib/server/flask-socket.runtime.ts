@@ -12,6 +12,7 @@ import { Decision } from '../connection/decision.js';
 import { Departure } from '../connection/departure.js';
 import { GatewayHooks } from '../connection/gateway-hooks.js';
 import { clientView } from '../connection/http-platform.js';
+import { LimitReports } from '../connection/limits/limit-reports.js';
 import { Identification, watchExpiry } from '../connection/identification.js';
 import { Namespaces } from '../connection/namespaces.js';
 import { OriginPolicy } from '../connection/origin-policy.js';
@@ -46,6 +47,7 @@ export class FlaskSocketRuntime implements Runtime {
   readonly executor: Executor;
   readonly sessions: Sessions;
   readonly messageQueue: MessageQueue;
+  readonly limits: LimitReports;
   /** No new clients: the application is stopping. */
   draining = false;
   readonly #tooLarge: OversizedMessages;
@@ -69,6 +71,7 @@ export class FlaskSocketRuntime implements Runtime {
     this.#identification = new Identification({ identify: () => config.options.identify, logger });
     const executor = new Executor(new Failures(registry, logger), scoped, logger);
     this.executor = executor;
+    this.limits = new LimitReports({ limits: () => config.limits, logger, executor });
     const serial = () => !config.options.asyncHandlers;
     this.sessions = new Sessions({ options, platform, logger });
     const unhandled = new UnhandledEvents({ registry, logger, debug: () => config.options.debug });

@@ -3,6 +3,7 @@ import type { Server } from 'socket.io';
 import type { Room, UserId } from '../common/address.js';
 import { unnamedEvent } from '../common/args.js';
 import { failure } from '../common/errors.js';
+import type { ServerLimits } from '../common/limits.js';
 import type { Members } from '../common/remote-clients.js';
 import type { EmitParameters, EventAnswer, EventName, ServerEvents } from '../common/typed-events.js';
 import type { AnyFunction } from '../context/connection.js';
@@ -83,6 +84,16 @@ export class SocketIO extends Background {
   /** The name of the WebSocket engine: `ws`, `eiows`, or `custom` for a class in `server.wsEngine`. */
   get asyncMode(): string {
     return this.runtime.engine.name;
+  }
+
+  /**
+   * The limits of this server, option `limits` with its defaults; `Infinity` is no limit. `reached` counts what each of
+   * them did in this process.
+   * @see docs/security.md#limits
+   */
+  get limits(): ServerLimits {
+    const { limits, counts } = this.runtime.limits;
+    return { ...limits, reached: { ...counts } };
   }
 
   /**

@@ -21,7 +21,7 @@ const levels = [
 /** The folders within a part, from the bottom to the top; '' are the files that stand beside them. */
 const rooms: Record<string, string[][]> = {
   queue: [[''], ['postgres', 'redis'], ['flask-socketio']],
-  connection: [['recovery'], ['']],
+  connection: [['limits'], ['recovery'], ['']],
   server: [['processes'], [''], ['run']],
 };
 const withoutNest = ['common', 'queue', 'emitter'];

@@ -37,6 +37,7 @@ async function start(options: FlaskSocketOptions = {}) {
     eventReceived: nothing,
     handlerEnded: nothing,
     handlerFailed: nothing,
+    limitReached: nothing,
     eventDropped: (reason) => void dropped.push(reason),
   });
   return { app, gate, journal, dropped };

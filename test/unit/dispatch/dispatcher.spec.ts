@@ -22,6 +22,7 @@ async function dispatching(
     eventDropped: (reason) => void steps.push(`dropped ${reason}`),
     handlerEnded: () => {},
     handlerFailed: () => {},
+    limitReached: () => {},
   };
   const executor = {
     observer,

@@ -11,6 +11,7 @@ async function observing(handlerEnded: Observer['handlerEnded']) {
     eventReceived: () => {},
     eventDropped: () => {},
     handlerFailed: () => {},
+    limitReached: () => {},
     handlerEnded,
   };
   return (run: () => void | Promise<void>) => runObserved(observer, observed, run);
