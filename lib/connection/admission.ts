@@ -5,19 +5,19 @@ import { adoptExpiry, Connection, type Runtime } from '../context/connection.js'
 import type { Dispatcher } from '../dispatch/dispatcher.js';
 import type { HandlerRegistry } from '../handlers/handler.registry.js';
 import type { Sessions } from '../sessions/sessions.js';
-import { giveSid } from '../socketio/adapter-internals.js';
+import { assignSid } from '../socketio/adapter-internals.js';
 import { closeForReconnect } from '../socketio/engine-internals.js';
 import { holdPackets, releasePackets } from '../socketio/held-packets.js';
-import { containSocketListeners } from '../socketio/listeners.js';
+import { catchSocketListenerErrors } from '../socketio/listeners.js';
 import { runMiddlewares } from '../socketio/middlewares.js';
 import {
   attachConnection,
-  closeAsUsual,
+  closeSocket,
   connectionOf,
-  forget,
+  cleanUp,
   middlewaresOf,
-  onClose,
-  onEvents,
+  replaceOnclose,
+  replaceDispatch,
   socketsOf,
 } from '../socketio/socket-internals.js';
 import { middlewareFailed, type Decision, lateRefusal, sendableRefusal } from './decision.js';
@@ -58,7 +58,7 @@ export class Admission {
     if (rules.isStopping()) return closeBecauseStopping(socket);
     if (!rules.isOpen(socket.nsp)) return done(new Error(INVALID_NAMESPACE));
     const connection = attachment.attach(socket);
-    if (isAlreadyConnecting(connection)) return forget(socket);
+    if (isAlreadyConnecting(connection)) return cleanUp(socket);
     if (!recovery.skipsHandlers(connection)) return this.#runMiddlewares(connection, done);
     void chain(decision.isSameClient(connection), (isSame) =>
       isSame ? this.#acceptRecovered(connection, done) : this.#runMiddlewares(connection, done),
@@ -161,7 +161,7 @@ export class Admission {
  * close. If the client is in other namespaces, the shutdown closes it when their handlers have ended.
  */
 function closeBecauseStopping(socket: Socket): void {
-  forget(socket);
+  cleanUp(socket);
   if (socketsOf(socket.client).length === 0) closeForReconnect(socket.client.conn);
 }
 
@@ -192,7 +192,7 @@ export class Attachment {
     this.#close = function close(reason, description) {
       const connection = this.connected && connectionOf(this);
       if (connection) departure.socketClosed(connection, reason, description);
-      closeAsUsual(this, reason, description);
+      closeSocket(this, reason, description);
     };
   }
 
@@ -200,13 +200,13 @@ export class Attachment {
   attach(socket: Socket): Connection {
     const { runtime, registry, dispatcher, sessions, recovery } = this.parts;
     const client = sessions.of(socket.client);
-    giveSid(socket);
+    assignSid(socket);
     const params = registry.paramsOf(socket.nsp.name);
     const connection = new Connection(socket, { runtime, client, params });
     attachConnection(socket, connection);
-    onEvents(socket, dispatcher.listener);
-    onClose(socket, this.#close);
-    containSocketListeners(socket, dispatcher.contained);
+    replaceDispatch(socket, dispatcher.listener);
+    replaceOnclose(socket, this.#close);
+    catchSocketListenerErrors(socket, dispatcher.emitters);
     holdPackets(connection);
     recovery.prepare(connection);
     return connection;

@@ -6,7 +6,7 @@ import { runInAsyncResource } from '../context/storage.js';
 import type { Executor, HandlerRun } from '../dispatch/executor.js';
 import type { HandlerRegistry } from '../handlers/handler.registry.js';
 import { EventRequest } from '../handlers/scoped-instances.js';
-import { forgetAnswers } from '../socketio/acknowledgements.js';
+import { dropPendingAcks } from '../socketio/acknowledgements.js';
 import { closeForReconnect } from '../socketio/engine-internals.js';
 import { closeForShutdown, socketsOf } from '../socketio/socket-internals.js';
 import type { GatewayHooks } from './gateway-hooks.js';
@@ -42,7 +42,7 @@ export class Departure {
   /** A client disconnects from a namespace. Runs its disconnect handler, unless it was refused. */
   disconnect(connection: Connection, reason: string): void {
     connection.pendingCalls.drain((left) => left());
-    forgetAnswers(connection.socket);
+    dropPendingAcks(connection.socket);
     stopExpiryTimer(connection);
     if (connection.state === 'disconnecting' || connection.state === 'disconnected') return;
     const run = this.#createRun(connection, reason);

@@ -18,7 +18,7 @@ import { authOf } from '../context/socket-request.js';
 import { storage } from '../context/storage.js';
 import { EventRequest } from '../handlers/scoped-instances.js';
 import { disconnectSocket } from '../messaging/clients.js';
-import { connectionOf, disconnectFor, sendLast, socketsOf } from '../socketio/socket-internals.js';
+import { connectionOf, disconnectFor, sendUnrecoverable, socketsOf } from '../socketio/socket-internals.js';
 
 /** Calls option `identify` and keeps each connection in the room of its user (promise A3). */
 export class Identification {
@@ -127,6 +127,6 @@ function clearExpiryTimer(state: ClientState): void {
 
 /** Sends the reason as an exception event, then disconnects. */
 function expire(socket: Connection['socket']): void {
-  sendLast(socket, [EXCEPTION_EVENT, EXPIRED]);
+  sendUnrecoverable(socket, [EXCEPTION_EVENT, EXPIRED]);
   disconnectFor(socket, EXPIRED_REASON);
 }

@@ -4,26 +4,26 @@ import type { Log } from '../common/logger.js';
 import { isPattern, NamespacePattern } from '../common/namespace.js';
 import type { ResolvedOptions } from '../common/options.js';
 import { describeThrown, nameOfThrown, printable } from '../common/printable.js';
-import { forgetLateAnswers, refuseSidsAsRooms, seeConnecting } from '../socketio/adapter-internals.js';
-import { containListeners } from '../socketio/listeners.js';
+import { dropLateAcks, refuseSidsAsRooms, includeConnecting } from '../socketio/adapter-internals.js';
+import { catchListenerErrors } from '../socketio/listeners.js';
 import {
-  dropEarly,
-  receiveEarly,
+  dropEarlyPackets,
+  receiveEarlyPackets,
   receivePackets,
   type PacketReceiver,
 } from '../socketio/decoder-internals.js';
 import {
-  adopt,
-  dropNamespace,
+  addChildNamespace,
+  removeNamespace,
   isEmpty,
   onConnected,
-  onEmptied,
-  onNamespaceAsked,
-  onNamespaceMade,
+  onNamespaceEmpty,
+  onNamespaceRequested,
+  onNamespaceCreated,
   parentsFor,
   type ParentNamespace,
 } from '../socketio/namespace-internals.js';
-import { onAdmission } from '../socketio/socket-internals.js';
+import { replaceRun } from '../socketio/socket-internals.js';
 import type { HandlerRegistry } from '../handlers/handler.registry.js';
 import { listenToOtherProcesses } from '../messaging/disconnect.js';
 import type { Recovery } from './recovery/recovery.js';
@@ -60,8 +60,8 @@ export class Namespaces {
 
   /** Attaches every namespace of the server, existing and future. */
   install(server: Server): void {
-    onNamespaceMade(server, (namespace) => this.#attach(server, namespace));
-    onNamespaceAsked(server, (name, parents) => this.#openFor(server, name, parents));
+    onNamespaceCreated(server, (namespace) => this.#attach(server, namespace));
+    onNamespaceRequested(server, (name, parents) => this.#openFor(server, name, parents));
     this.asLibrary(() => this.#attach(server, server.of(MAIN)));
     listenToOtherProcesses(server);
     const dynamic = server.of((name, _auth, next) => next(null, this.#serves(name)));
@@ -124,9 +124,9 @@ export class Namespaces {
 
   /** Adds to a namespace's adapter what admission and recovery need. */
   #prepareAdapter(namespace: Namespace): void {
-    seeConnecting(namespace, this.parts.departure.disconnectingSockets);
+    includeConnecting(namespace, this.parts.departure.disconnectingSockets);
     refuseSidsAsRooms(namespace, this.parts.logger);
-    forgetLateAnswers(namespace);
+    dropLateAcks(namespace);
     this.parts.recovery.watch(namespace);
   }
 
@@ -152,20 +152,21 @@ export class Namespaces {
     if (this.#areAdaptersFinal) this.#prepareAdapter(namespace);
     adoptAll(this.#openingParents ?? parentsOf(server, namespace), namespace);
     receivePackets(namespace, receiver);
-    containListeners(namespace, (event, thrown) => this.#logListenerError(namespace, event, thrown));
-    onAdmission(namespace, (socket, done) => {
+    catchListenerErrors(namespace, (event, thrown) => this.#logListenerError(namespace, event, thrown));
+    replaceRun(namespace, (socket, done) => {
       const parents = parentsOf(server, namespace);
       if (parents.length > 0 && (isOurs || this.#serves(namespace.name))) adoptAll(parents, namespace); // parents that were added later
       admission.admit(socket, (refusal) => {
-        if (refusal) dropEarly(socket);
+        if (refusal) dropEarlyPackets(socket);
         done(refusal);
       });
     });
     onConnected(namespace, (socket) => {
       admission.connected(socket);
-      receiveEarly(socket);
+      receiveEarlyPackets(socket);
     });
-    if (this.#isCleanedUp(namespace)) onEmptied(namespace, () => this.#dropWhenUnused(server, namespace));
+    if (this.#isCleanedUp(namespace))
+      onNamespaceEmpty(namespace, () => this.#dropWhenUnused(server, namespace));
   }
 
   /** Whether a namespace that was created for a client is removed after its last one; socket.io's option can disable it. */
@@ -185,7 +186,7 @@ export class Namespaces {
 
   #drop(server: Server, namespace: Namespace): void {
     void namespace.adapter.close();
-    dropNamespace(server, namespace);
+    removeNamespace(server, namespace);
     this.parts.registry.forget(namespace.name);
   }
 
@@ -202,7 +203,7 @@ function hasListeners(namespace: Namespace): boolean {
 }
 
 function adoptAll(parents: readonly ParentNamespace[], namespace: Namespace): void {
-  for (const parent of parents) adopt(parent, namespace);
+  for (const parent of parents) addChildNamespace(parent, namespace);
 }
 
 /** As in socket.io, the main namespace has no parents. */

@@ -5,23 +5,23 @@ import type { Log } from '../common/logger.js';
 import { describeThrown, nameOfThrown, printable } from '../common/printable.js';
 import { guarded } from '../common/thenable.js';
 import type { Executor } from '../dispatch/executor.js';
-import { answerRefused } from '../socketio/acknowledgements.js';
-import { type Arrival, handlePacket, type PacketReceiver } from '../socketio/decoder-internals.js';
-import { cutOff, failTransport, sizeOfRefused } from '../socketio/engine-internals.js';
+import { refuseEvent } from '../socketio/acknowledgements.js';
+import { type ReceivedPacket, handlePacket, type PacketReceiver } from '../socketio/decoder-internals.js';
+import { terminate, failTransport, sizeOfTooLarge } from '../socketio/engine-internals.js';
 
 /** Passes decoded packets to their sockets. A packet that fails disconnects its client and affects no other. */
 export class Receiver implements PacketReceiver {
-  constructor(private readonly parts: { executor: Executor; logger: Log; harmlessLength: () => number }) {}
+  constructor(private readonly parts: { executor: Executor; logger: Log; uncheckedLength: () => number }) {}
 
-  get harmlessLength(): number {
-    return (this.#harmlessLength ??= this.parts.harmlessLength());
+  get uncheckedLength(): number {
+    return (this.#uncheckedLength ??= this.parts.uncheckedLength());
   }
 
-  #harmlessLength: number | undefined;
+  #uncheckedLength: number | undefined;
 
   /** Handles each packet in its own tick, as socket.io does, after those of the same payload are decoded. */
-  take(arrival: Arrival): void {
-    process.nextTick(this.#deliver, arrival);
+  receive(received: ReceivedPacket): void {
+    process.nextTick(this.#handle, received);
   }
 
   dropped(reason: string): void {
@@ -34,31 +34,31 @@ export class Receiver implements PacketReceiver {
       `packet ${nameOfThrown(error)}`,
     );
     guarded<unknown>(
-      () => cutOff(client.conn),
+      () => terminate(client.conn),
       (second) => this.parts.logger.error(`Error while disconnecting: ${describeThrown(second)}`, 'packet'),
     );
   }
 
-  readonly #deliver = (arrival: Arrival): void => {
-    if (!arrival.connection.socket.connected) return;
+  readonly #handle = (received: ReceivedPacket): void => {
+    if (!received.connection.socket.connected) return;
     try {
-      if (arrival.packet.problem === undefined) handlePacket(arrival);
-      else this.#refuse(arrival, arrival.packet.problem);
+      if (received.packet.problem === undefined) handlePacket(received);
+      else this.#refuse(received, received.packet.problem);
     } catch (error) {
-      this.failed(arrival.connection.socket.client, error);
+      this.failed(received.connection.socket.client, error);
     }
   };
 
   /** Refuses a packet that exceeds a limit. */
-  #refuse(arrival: Arrival, message: string): void {
-    const { connection, packet } = arrival;
+  #refuse(received: ReceivedPacket, message: string): void {
+    const { connection, packet } = received;
     const { socket } = connection;
     const event: unknown = Array.isArray(packet.data) ? packet.data[0] : undefined;
     const what = `${message}, in ${printable(event)} of ${printable(socket.nsp.name)}, sid ${socket.id}: refused`;
     this.parts.logger.warn(what, 'payload');
     this.dropped('payload');
-    if (packet.type === PacketType.EVENT) answerRefused(socket, packet, { status: 'error', message });
-    else handlePacket(arrival);
+    if (packet.type === PacketType.EVENT) refuseEvent(socket, packet, { status: 'error', message });
+    else handlePacket(received);
   }
 }
 
@@ -100,7 +100,7 @@ export class OversizedMessages {
     if (this.#logged.has(description)) return;
     this.#logged.add(description);
     const limit = socket.nsp.server.engine.opts.maxHttpBufferSize;
-    const size = sizeOfRefused(socket.conn, description);
+    const size = sizeOfTooLarge(socket.conn, description);
     const bytes = size && size > (limit ?? 0) ? `${size} bytes` : `more than ${limit} bytes`;
     this.logger.warn(
       `A client sent a message of ${bytes}, where option maxHttpBufferSize takes ${limit}. It is disconnected: ` +

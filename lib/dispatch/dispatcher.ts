@@ -9,10 +9,10 @@ import type { Acknowledge } from '../context/socket-request.js';
 import type { Handler } from '../handlers/handler.js';
 import type { HandlerRegistry } from '../handlers/handler.registry.js';
 import { EventRequest } from '../handlers/scoped-instances.js';
-import { MOST_WAITING } from '../socketio/decoder-internals.js';
-import { callListeners, contained } from '../socketio/listeners.js';
+import { MAX_WAITING } from '../socketio/decoder-internals.js';
+import { callListeners, catchingEmitters } from '../socketio/listeners.js';
 import { runMiddlewares } from '../socketio/middlewares.js';
-import { pauseReading, resumeReading } from '../socketio/reading.js';
+import { pauseReading, resumeReading } from '../socketio/backpressure.js';
 import { connectionOf, reportSocketError, socketMiddlewaresOf } from '../socketio/socket-internals.js';
 import type { Executor, HandlerRun } from './executor.js';
 import { safeError, type UnhandledEvents } from './failures.js';
@@ -115,14 +115,14 @@ export class Dispatcher {
 
   #countWaiting({ client, socket }: Connection): void {
     client.waitingEvents = (client.waitingEvents ?? 0) + 1;
-    if (client.waitingEvents === MOST_WAITING) pauseReading(socket);
+    if (client.waitingEvents === MAX_WAITING) pauseReading(socket);
   }
 
   /** An event whose client has disconnected meanwhile is dropped: `@OnDisconnect()` has run by then. */
   async #runLater(connection: Connection, run: HandlerRun): Promise<void> {
     const { client, socket } = connection;
     await connection.connectHandled;
-    if (client.waitingEvents!-- === MOST_WAITING) resumeReading(socket);
+    if (client.waitingEvents!-- === MAX_WAITING) resumeReading(socket);
     if (connection.state !== 'connected') return this.parts.executor.observer?.eventDropped('client_gone');
     if (!isExpired(client)) await this.parts.executor.handleEvent(run);
   }
@@ -134,7 +134,9 @@ export class Dispatcher {
   }
 
   /** Replaces functions of a socket, so that an error in a listener of the application does not end the process. */
-  readonly contained = contained((socket, name, thrown) => this.#logListenerError(socket, name, thrown));
+  readonly emitters = catchingEmitters((socket, name, thrown) =>
+    this.#logListenerError(socket, name, thrown),
+  );
 
   #logListenerError({ nsp, id }: Socket, name: unknown, thrown: unknown): void {
     this.parts.logger.error(

@@ -83,7 +83,10 @@ export function callLocalClient(
       resolve(values);
     };
     const refused = () => give(failure('FSK_CALL_ANSWER_TOO_LARGE', printable(outgoing[0])));
-    const forget = emitWithAck(connection.socket, outgoing, { ...options, expected: { answered, refused } });
+    const forget = emitWithAck(connection.socket, outgoing, {
+      ...options,
+      pending: { acknowledged: answered, refused },
+    });
     const timer = setTimeout(late, Math.min(timeout, LONGEST_TIMER));
     connection.pendingCalls.add(left);
   });

@@ -6,8 +6,8 @@ import { checkConcreteNamespace } from '../common/namespace.js';
 import { printable } from '../common/printable.js';
 import type { Audience, Command } from '../common/remote-clients.js';
 import type { Connection, Runtime } from '../context/connection.js';
-import { clientIn, isSidOfAnother } from '../socketio/adapter-internals.js';
-import { endConnecting } from '../socketio/held-packets.js';
+import { findSocket, isSidOfAnother } from '../socketio/adapter-internals.js';
+import { refuseConnecting } from '../socketio/held-packets.js';
 import { connectionOf, existingNamespace, siblingOf } from '../socketio/socket-internals.js';
 import type { ClientOptions } from './deliver.js';
 
@@ -25,7 +25,7 @@ export function findClient(runtime: Runtime, options: ClientOptions, sender?: Co
   const nsp = namespaceOf(options, sender);
   const isSender = sid === undefined || (sid === sender?.socket.id && nsp === sender.socket.nsp.name);
   if (sender && isSender) return { runtime, nsp, sid, socket: siblingOf(sender.socket, nsp) };
-  const socket = sid === undefined ? undefined : clientIn(existingNamespace(runtime.server, nsp), sid);
+  const socket = sid === undefined ? undefined : findSocket(existingNamespace(runtime.server, nsp), sid);
   return { runtime, nsp, sid, socket };
 }
 
@@ -55,7 +55,7 @@ export function disconnectClient(client: Client): void {
 /** Disconnects a client of this process; one that is still connecting is refused. */
 export function disconnectSocket(socket: Socket): void {
   const connection = connectionOf(socket);
-  if (!connection || !endConnecting(connection)) socket.disconnect();
+  if (!connection || !refuseConnecting(connection)) socket.disconnect();
 }
 
 function runRemotely({ runtime, nsp, sid }: Client, action: (to: Audience) => ClientCommand): void {

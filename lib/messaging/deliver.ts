@@ -4,11 +4,11 @@ import type { Outgoing } from '../common/args.js';
 import { failureFrom } from '../common/errors.js';
 import { printable } from '../common/printable.js';
 import type { Connection, Runtime } from '../context/connection.js';
-import { sendForAnswer } from '../socketio/acknowledgements.js';
+import { sendWithAck } from '../socketio/acknowledgements.js';
 import {
   connectionOf,
   existingNamespace,
-  keepEvent,
+  sendRecoverable,
   sendEvent,
   siblingOf,
 } from '../socketio/socket-internals.js';
@@ -64,10 +64,10 @@ export function originOf({ socket }: Connection, to = socket.nsp.name): Origin {
 export function emitWithAck(
   socket: Socket,
   outgoing: Outgoing,
-  options: Parameters<typeof sendForAnswer>[2],
+  options: Parameters<typeof sendWithAck>[2],
 ): () => void {
   try {
-    return sendForAnswer(socket, outgoing, options);
+    return sendWithAck(socket, outgoing, options);
   } catch (cause) {
     throw failureFrom(cause, 'FSK_NOT_SERIALIZABLE', printable(outgoing[0]));
   }
@@ -107,7 +107,7 @@ function replyTo(sender: Connection | undefined, { address, outgoing, options }:
   const socket = sender && writableSibling(sender, address.namespace);
   if (socket && !address.except.includes(socket.id)) sendEvent(socket, outgoing, options);
   else if (sender?.state === 'disconnected' && sender.socket.nsp.name === address.namespace)
-    keepEvent(sender.socket, outgoing, options); // for connection state recovery
+    sendRecoverable(sender.socket, outgoing, options); // for connection state recovery
 }
 
 /** The sender's socket in a namespace, if it is connecting or connected. */

@@ -6,7 +6,7 @@ import { failure, FlaskSocketError } from '../common/errors.js';
 import { printable, summarizeThrown } from '../common/printable.js';
 import { guarded } from '../common/thenable.js';
 import type { Connection, Runtime } from '../context/connection.js';
-import { clientIn } from '../socketio/adapter-internals.js';
+import { findSocket } from '../socketio/adapter-internals.js';
 import { connectionOf, existingNamespace } from '../socketio/socket-internals.js';
 import {
   emitWithAck,
@@ -50,7 +50,7 @@ function emitWithCallback(
   if (!callback || !owner) return;
   const answered = (values: readonly unknown[]) => owner.runtime.runCallback(owner, values, callback);
   const refused = () => logNoCallback(owner.runtime, outgoing, failure('FSK_CALL_ANSWER_TOO_LARGE', printable(outgoing[0]))); // prettier-ignore
-  emitWithAck(socket, outgoing, { ...options, expected: { answered, refused } });
+  emitWithAck(socket, outgoing, { ...options, pending: { acknowledged: answered, refused } });
 }
 
 /** A single name that is not a room of this process may be the sid of a client of another one. */
@@ -101,7 +101,7 @@ function namedClient(server: Server, address: Address, sender?: Connection): Soc
   const { namespace } = address;
   if (sender && sid === sender.socket.id && namespace === sender.socket.nsp.name)
     return writableSibling(sender, namespace);
-  return clientIn(existingNamespace(server, namespace), sid);
+  return findSocket(existingNamespace(server, namespace), sid);
 }
 
 /** Whether an address names a room that has clients on this process. */

@@ -4,7 +4,7 @@ import { checkConcreteNamespace } from '../common/namespace.js';
 import type { Member, Members } from '../common/remote-clients.js';
 import type { Runtime } from '../context/connection.js';
 import { storage } from '../context/storage.js';
-import { clientIn } from '../socketio/adapter-internals.js';
+import { findSocket } from '../socketio/adapter-internals.js';
 import { existingNamespace } from '../socketio/socket-internals.js';
 
 /** Which clients to list: those in a room, or all of a namespace. */
@@ -39,7 +39,7 @@ export function localMembers({ server }: Runtime, { nsp, room }: MembersQuery): 
   const { rooms, sids } = namespace?.adapter ?? {};
   const all = room === undefined ? sids?.keys() : rooms?.get(room);
   return [...(all ?? [])].flatMap((sid) => {
-    const socket = clientIn(namespace, sid);
+    const socket = findSocket(namespace, sid);
     return socket ? [memberOf(socket)] : [];
   });
 }

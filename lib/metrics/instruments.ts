@@ -4,7 +4,7 @@ import { ANY } from '../common/constants.js';
 import type { Observed, Observer } from '../dispatch/observer.js';
 import type { LimitName } from '../common/limits.js';
 import type { FlaskSocketRuntime } from '../server/flask-socket.runtime.js';
-import { isOpenedOnDemand } from '../socketio/namespace-internals.js';
+import { isDynamicNamespace } from '../socketio/namespace-internals.js';
 
 export type PromClient = typeof import('prom-client');
 
@@ -154,7 +154,7 @@ export class Instruments implements Observer {
     const known = this.#labels.get(namespace);
     if (known !== undefined) return known;
     const { name } = namespace;
-    const label = this.runtime.registry.servedAs(name) ?? (isOpenedOnDemand(namespace) ? ANY : name);
+    const label = this.runtime.registry.servedAs(name) ?? (isDynamicNamespace(namespace) ? ANY : name);
     this.#labels.set(namespace, label);
     return label;
   }

@@ -32,7 +32,7 @@ import { EventRequest, ScopedInstances } from '../handlers/scoped-instances.js';
 import { Sessions } from '../sessions/sessions.js';
 import { chooseEngine, type Engine } from '../socketio/engine.js';
 import { MemoryAdapter } from '../socketio/memory-adapter.js';
-import { harmlessLength } from '../socketio/packet-parser.js';
+import { uncheckedLength } from '../socketio/packet-parser.js';
 import { FlaskSocketConfig, serverOptions } from './engine-options.js';
 import { MessageQueue } from './processes/message-queue.js';
 import { ServerHost } from './server-host.js';
@@ -99,7 +99,7 @@ export class FlaskSocketRuntime implements Runtime {
       alwaysConnect: () => config.options.alwaysConnect,
     };
     const admission = new Admission({ rules, attachment, decision, departure, hooks, recovery });
-    const receiver = new Receiver({ executor, logger, harmlessLength: () => harmlessLength(options()) });
+    const receiver = new Receiver({ executor, logger, uncheckedLength: () => uncheckedLength(options()) });
     return new Namespaces({ registry, admission, departure, recovery, receiver, logger, options });
   }
 

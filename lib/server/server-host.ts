@@ -4,7 +4,12 @@ import type { HttpAdapterHost } from '@nestjs/core';
 import { Server, type ServerOptions } from 'socket.io';
 import { failure } from '../common/errors.js';
 import { waitFor } from '../common/thenable.js';
-import { connectionsOf, cutOff, expectNobody, closeForReconnect } from '../socketio/engine-internals.js';
+import {
+  connectionsOf,
+  terminate,
+  skipCloseTimeout,
+  closeForReconnect,
+} from '../socketio/engine-internals.js';
 
 /** What makes the server, when it is time. */
 export interface ServerRecipe {
@@ -52,7 +57,7 @@ export class ServerHost {
     const options = this.recipe.options(gateway);
     if (httpServer) this.#follow(httpServer);
     this.#server = httpServer ? attach(httpServer, options) : new Server(options);
-    this.#server.engine?.on('connection', expectNobody);
+    this.#server.engine?.on('connection', skipCloseTimeout);
     this.recipe.created(this.#server);
     return this.#server;
   }
@@ -68,7 +73,7 @@ export class ServerHost {
     const gone = connections.map((connection) => new Promise((resolve) => connection.once('close', resolve)));
     for (const connection of connections) closeForReconnect(connection);
     await waitFor(Promise.all(gone), budget);
-    for (const connection of connectionsOf(server)) cutOff(connection);
+    for (const connection of connectionsOf(server)) terminate(connection);
     this.#stopListening();
     server.engine?.close();
     const adapters = [...server._nsps.values()].map(({ adapter }) => adapter);

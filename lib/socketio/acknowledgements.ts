@@ -4,62 +4,64 @@ import type { EmitFlags } from '../common/address.js';
 import { sendPacket, type Packet } from './socket-internals.js';
 
 /*
- * The parts of socket.io 4.8, private in its types, that acknowledgements go through:
- * - Socket.acks: those that are awaited, by the ids that Namespace._ids counts; socket.io calls them with a client's
- *   values as arguments, which overflows the stack where a client has sent 120,000;
- * - Socket.packet(packet, flags): the one way out.
+ * Private members of socket.io 4.8 that are used here for acknowledgements:
+ * - Namespace._ids: the id of the next packet that asks for an acknowledgement;
+ * - Socket.acks: the callbacks of pending acknowledgements by that id. socket.io passes the client's values as arguments,
+ *   which overflows the stack if a client sends 120,000 of them;
+ * - Socket.packet(packet, flags): sends a packet.
  */
 
 interface SocketInternals {
-  readonly acks: Map<number, Acknowledged>;
+  readonly acks: Map<number, AckCallback>;
   packet(packet: Packet, flags?: object): void;
 }
 
-/** What socket.io calls with the values of an acknowledgement; ours take them as they are. */
-interface Acknowledged {
+/** A callback in `Socket.acks`. Those of this file have a `pending`, which gets the values as one array. */
+interface AckCallback {
   (...values: unknown[]): void;
-  readonly expected?: Expected;
+  readonly pending?: PendingAck;
 }
 
-/** An acknowledgement that is awaited: it comes, or comes as one that is not taken. */
-export interface Expected {
-  answered(values: readonly unknown[]): void;
+/** Waits for the acknowledgement of one emitted event. */
+export interface PendingAck {
+  acknowledged(values: readonly unknown[]): void;
+  /** The acknowledgement has come, and exceeds a limit. */
   refused(): void;
 }
 
-const inner = (socket: Socket) => socket as unknown as SocketInternals; // typed private by socket.io
+const internalsOf = (socket: Socket) => socket as unknown as SocketInternals; // typed private by socket.io
 
-/** Sends an event that asks for an acknowledgement; the function that it returns forgets it. */
-export function sendForAnswer(
+/** Sends an event that asks for an acknowledgement. The function returned stops waiting for it. */
+export function sendWithAck(
   socket: Socket,
   data: readonly unknown[],
-  { expected, ...flags }: EmitFlags & { expected: Expected },
+  { pending, ...flags }: EmitFlags & { pending: PendingAck },
 ): () => void {
   const id = (socket.nsp as unknown as { _ids: number })._ids++; // typed private
   sendPacket(socket, { type: PacketType.EVENT, data, id }, flags);
-  const acknowledged = (...values: unknown[]) => expected.answered(values);
-  inner(socket).acks.set(id, Object.assign(acknowledged, { expected }));
-  return () => inner(socket).acks.delete(id);
+  const acknowledged = (...values: unknown[]) => pending.acknowledged(values);
+  internalsOf(socket).acks.set(id, Object.assign(acknowledged, { pending }));
+  return () => internalsOf(socket).acks.delete(id);
 }
 
-/** Calls the function that awaits an acknowledgement, once; `false` if it is socket.io's to handle. */
-export function takeAnswer(socket: Socket, { id = -1, data, problem }: Packet): boolean {
-  const { acks } = inner(socket);
-  const expected = acks.get(id)?.expected;
-  if (!expected && problem === undefined) return false;
+/** Passes an acknowledgement to its {@link PendingAck}. Returns `false` if socket.io has to handle it. */
+export function handleAck(socket: Socket, { id = -1, data, problem }: Packet): boolean {
+  const { acks } = internalsOf(socket);
+  const pending = acks.get(id)?.pending;
+  if (!pending && problem === undefined) return false;
   acks.delete(id);
-  if (problem === undefined) expected?.answered((data ?? []) as readonly unknown[]);
-  else expected?.refused();
+  if (problem === undefined) pending?.acknowledged((data ?? []) as readonly unknown[]);
+  else pending?.refused();
   return true;
 }
 
-/** Reports to a client that its event was refused, as an exception and as the acknowledgement. */
-export function answerRefused(socket: Socket, { id }: Packet, told: object): void {
-  sendPacket(socket, { type: PacketType.EVENT, data: [EXCEPTION_EVENT, told] }, {});
-  if (id !== undefined) inner(socket).packet({ type: PacketType.ACK, id, data: [told] });
+/** Tells a client that its event was refused: by the exception event, and by the acknowledgement if it asked for one. */
+export function refuseEvent(socket: Socket, { id }: Packet, error: object): void {
+  sendPacket(socket, { type: PacketType.EVENT, data: [EXCEPTION_EVENT, error] }, {});
+  if (id !== undefined) internalsOf(socket).packet({ type: PacketType.ACK, id, data: [error] });
 }
 
-/** Drops the acknowledgements awaited from a disconnecting client: code that keeps the socket must not keep them. */
-export function forgetAnswers(socket: Socket): void {
-  inner(socket).acks.clear();
+/** Drops a disconnecting client's pending acknowledgements, so that a kept reference to the socket does not hold them. */
+export function dropPendingAcks(socket: Socket): void {
+  internalsOf(socket).acks.clear();
 }

@@ -6,16 +6,17 @@ import { isSid, sidFrom } from '../common/address.js';
 import { printable } from '../common/printable.js';
 import type { FlaskSocketLogger } from '../common/logger.js';
 import type { Connection } from '../context/connection.js';
-import { standIn } from './held-packets.js';
+import { socketForAdapter } from './held-packets.js';
 import { connectionOf } from './socket-internals.js';
 
 /*
- * What the adapter of a namespace knows of clients. The parts of socket.io 4.8 and its adapters that their types keep
- * private, each stable since 3.0:
- * - Adapter.apply(opts, callback): all that an adapter does to clients of its process goes through it; it finds those
- *   that are connected, in Namespace.sockets;
- * - Adapter.addAll(sid, rooms): every join; Namespace._preConnectSockets: who is being decided about;
- * - Namespace._ids: the id of the next packet that asks for acknowledgements; Socket.acks: those that are awaited.
+ * Private members of socket.io 4.8 and its adapters that are used here, all stable since 3.0:
+ * - Adapter.apply(opts, callback): calls back with each socket of this process that `opts` address. Broadcasts, joins,
+ *   leaves and disconnects of adapters all go through it. It finds connected sockets alone (Namespace.sockets);
+ * - Adapter.addAll(sid, rooms): every join;
+ * - Namespace._preConnectSockets: the sockets that are neither accepted nor refused yet;
+ * - Namespace._ids: the id of the next packet that asks for acknowledgements;
+ * - Socket.acks: the callbacks of pending acknowledgements by that id.
  */
 interface AdapterInternals {
   readonly rooms: ReadonlyMap<string, ReadonlySet<string>>;
@@ -24,68 +25,67 @@ interface AdapterInternals {
   addAll(sid: string, rooms: Set<string>): unknown;
 }
 
-const inner = (namespace: Namespace) => namespace.adapter as unknown as AdapterInternals; // typed private
+const adapterOf = (namespace: Namespace) => namespace.adapter as unknown as AdapterInternals; // typed private
 
-/** The clients that are connecting. */
-export function arrivingIn(namespace: Namespace): Map<string, Socket> {
+/** The sockets of a namespace that are neither accepted nor refused yet. */
+export function preConnectSocketsOf(namespace: Namespace): Map<string, Socket> {
   return (namespace as unknown as { _preConnectSockets: Map<string, Socket> })._preConnectSockets; // typed private
 }
 
 /**
- * Gives a new client a sid that every process can tell from other names. Who is back has one, and in protocol 3 the
- * client knows itself by that of the engine.
+ * Gives a new client a sid that every process can tell from a room's name. A recovered client already has one. A client
+ * of protocol 3 keeps the sid of engine.io, because it uses that as its own id.
  */
-export function giveSid(socket: Socket): void {
-  const arriving = arrivingIn(socket.nsp);
+export function assignSid(socket: Socket): void {
+  const connecting = preConnectSocketsOf(socket.nsp);
   const { protocol } = socket.conn as unknown as { protocol: number }; // typed private
-  if (socket.recovered || protocol === 3 || !arriving.delete(socket.id)) return;
+  if (socket.recovered || protocol === 3 || !connecting.delete(socket.id)) return;
   (socket as { id: string }).id = sidFrom(socket.id);
-  arriving.set(socket.id, socket);
+  connecting.set(socket.id, socket);
 }
 
-/** Gives a client another sid, before any other code has seen the first. */
-export function renewSid(socket: Socket): void {
-  const arriving = arrivingIn(socket.nsp);
-  if (arriving.get(socket.id) === socket) arriving.delete(socket.id);
+/** Gives a client a new sid. No other code may have seen the first. */
+export function replaceSid(socket: Socket): void {
+  const connecting = preConnectSocketsOf(socket.nsp);
+  if (connecting.get(socket.id) === socket) connecting.delete(socket.id);
   (socket as { id: string }).id = sidFrom(randomBytes(15).toString('base64url'));
-  arriving.set(socket.id, socket);
+  connecting.set(socket.id, socket);
 }
 
-/** The client of a sid, connected or connecting; `undefined` once it is refused or disconnecting. */
-export function clientIn(namespace: Namespace | undefined, sid: string): Socket | undefined {
+/** The connecting or connected socket of a sid. `undefined` once it is refused or disconnecting. */
+export function findSocket(namespace: Namespace | undefined, sid: string): Socket | undefined {
   const connected = namespace?.sockets.get(sid);
   if (connected) return connectionOf(connected)?.state === 'disconnecting' ? undefined : connected;
-  const arriving = namespace && arrivingIn(namespace).get(sid);
-  return arriving && connectingOf(namespace, arriving)?.socket;
+  const connecting = namespace && preConnectSocketsOf(namespace).get(sid);
+  return connecting && admittedConnectionOf(namespace, connecting)?.socket;
 }
 
 /**
- * Makes an adapter, whichever it is, see the clients that are connecting: they have their rooms and are reached from
- * everywhere as soon as the middlewares are done with them (promises M2, C1). Clients in `leaving` have been told that
- * they are disconnected, and hear no more (C9).
+ * Makes any adapter address connecting clients as well: they are in their rooms, and every process reaches them, once the
+ * middlewares have accepted them (promises M2, C1). Clients in `disconnecting` are sent nothing more (C9).
  */
-export function seeConnecting(namespace: Namespace, leaving: ReadonlySet<Socket>): void {
-  const adapter = inner(namespace);
+export function includeConnecting(namespace: Namespace, disconnecting: ReadonlySet<Socket>): void {
+  const adapter = adapterOf(namespace);
   const apply = adapter.apply.bind(adapter);
-  const arriving = arrivingIn(namespace);
-  const seen = (socket: Socket) => {
-    const connection = leaving.has(socket) ? connectionOf(socket) : undefined;
-    return connection ? standIn(connection) : socket;
+  const connecting = preConnectSocketsOf(namespace);
+  const replaced = (socket: Socket) => {
+    const connection = disconnecting.has(socket) ? connectionOf(socket) : undefined;
+    return connection ? socketForAdapter(connection) : socket;
   };
   adapter.apply = (opts, callback) => {
-    apply(opts, leaving.size === 0 ? callback : (socket) => callback(seen(socket)));
-    if (arriving.size === 0) return;
-    for (const connection of addressed(namespace, opts))
-      callback(standIn(connection, isForReturn(connection, opts)));
+    apply(opts, disconnecting.size === 0 ? callback : (socket) => callback(replaced(socket)));
+    if (connecting.size === 0) return;
+    for (const connection of addressedConnections(namespace, opts))
+      callback(socketForAdapter(connection, isForRecoveredOnly(connection, opts)));
   };
 }
 
 /**
- * Makes an adapter forget the acknowledgements that a raw broadcast no longer waits for: socket.io 4.8.3 keeps them as
- * long as their clients are here, and every version on the processes other than the one that asks.
+ * Makes an adapter drop acknowledgements that a broadcast of the application no longer waits for. socket.io 4.8.3 keeps
+ * them until their clients disconnect; on other processes than the broadcasting one, every version does.
  */
-export function forgetLateAnswers(namespace: Namespace): void {
-  const adapter = inner(namespace);
+export function dropLateAcks(namespace: Namespace): void {
+  const adapter = adapterOf(namespace);
   const apply = adapter.apply.bind(adapter);
   adapter.apply = (opts, callback) => {
     const id = (namespace as unknown as { _ids: number })._ids - 1; // typed private
@@ -97,22 +97,22 @@ export function forgetLateAnswers(namespace: Namespace): void {
       isFirst = false;
       asked?.push(socket);
     });
-    // The official adapter for Redis does not say how long the process that asks is going to wait.
-    if (asked) setTimeout(forget, opts.flags?.timeout ?? CALL_TIMEOUT, asked, id).unref();
+    // With the official Redis adapter, other processes do not learn the timeout.
+    if (asked) setTimeout(dropAcks, opts.flags?.timeout ?? CALL_TIMEOUT, asked, id).unref();
   };
 }
 
-function forget(asked: readonly Socket[], id: number): void {
+function dropAcks(asked: readonly Socket[], id: number): void {
   for (const socket of asked) acksOf(socket)?.delete(id);
 }
 
 function acksOf(socket: Socket): Map<number, unknown> | undefined {
-  return (socket as unknown as { acks?: Map<number, unknown> }).acks; // typed private; a stand-in may have none
+  return (socket as unknown as { acks?: Map<number, unknown> }).acks; // typed private; a socket of `socketForAdapter()` may have none
 }
 
-/** Makes an adapter refuse every join of a room that is named as another client's sid. */
+/** Makes an adapter refuse to let a client join a room that is named like another client's sid. */
 export function refuseSidsAsRooms(namespace: Namespace, logger: FlaskSocketLogger): void {
-  const adapter = inner(namespace);
+  const adapter = adapterOf(namespace);
   const addAll = adapter.addAll.bind(adapter);
   adapter.addAll = (sid, rooms) => {
     const refused = [...rooms].filter((room) => isSidOfAnother(namespace, room, sid));
@@ -123,51 +123,51 @@ export function refuseSidsAsRooms(namespace: Namespace, logger: FlaskSocketLogge
   };
 }
 
-/** Whether a room is named as the sid of a client other than this one, here or on another process. */
+/** Whether a room's name is the sid of another client, in this process or another. */
 export function isSidOfAnother(namespace: Namespace | undefined, room: string, sid?: string): boolean {
   if (room === sid) return false;
-  return isSid(room) || (namespace !== undefined && inner(namespace).sids.has(room));
+  return isSid(room) || (namespace !== undefined && adapterOf(namespace).sids.has(room));
 }
 
-/** The connecting clients that something is for. */
-function* addressed(namespace: Namespace, opts: BroadcastOptions): Iterable<Connection> {
+/** The connecting clients that `opts` address. */
+function* addressedConnections(namespace: Namespace, opts: BroadcastOptions): Iterable<Connection> {
   for (const socket of candidates(namespace, opts.rooms)) {
-    const connection = connectingOf(namespace, socket);
+    const connection = admittedConnectionOf(namespace, socket);
     if (!connection) continue;
     const isIn = (room: string) => socket.rooms.has(room) || connection.roomsToRestore?.has(room) === true;
     if (isAddressed(opts, isIn)) yield connection;
   }
 }
 
-/** Whether something is for a client, of which is known what rooms it is in. */
+/** Whether `opts` address a client, given which rooms it is in. */
 export function isAddressed({ rooms, except }: BroadcastOptions, isIn: (room: string) => boolean): boolean {
   if (rooms.size > 0 && ![...rooms].some(isIn)) return false;
   return !except || ![...except].some(isIn);
 }
 
-/** Whether something is for a returning client as the one that it was, which it has not proved to be yet. */
-function isForReturn({ socket, roomsToRestore }: Connection, { rooms }: BroadcastOptions): boolean {
+/** Whether `opts` address a client only by rooms that it gets back once it has proved to be the same client. */
+function isForRecoveredOnly({ socket, roomsToRestore }: Connection, { rooms }: BroadcastOptions): boolean {
   if (!roomsToRestore || rooms.size === 0) return false;
   return ![...rooms].some((room) => room !== socket.id && socket.rooms.has(room));
 }
 
-/** A small room is looked up, so that its messages cost the same while thousands of clients come back at once. */
+/** The sockets that may be addressed. Small rooms are looked up: thousands of clients may be reconnecting at once. */
 function candidates(namespace: Namespace, rooms: ReadonlySet<string>): Iterable<Socket> {
-  const arriving = arrivingIn(namespace);
+  const connecting = preConnectSocketsOf(namespace);
   const { server, adapter } = namespace;
   const { opts } = server as unknown as { opts: { connectionStateRecovery?: object } }; // typed private
-  if (rooms.size === 0 || opts.connectionStateRecovery) return arriving.values(); // who is back has rooms withheld
+  if (rooms.size === 0 || opts.connectionStateRecovery) return connecting.values(); // recovered clients are not in their rooms yet
   const members = [...rooms].map((room) => adapter.rooms.get(room) ?? new Set<string>());
   const count = members.reduce((sum, { size }) => sum + size, 0);
-  if (count >= arriving.size) return arriving.values();
+  if (count >= connecting.size) return connecting.values();
   const sids = new Set(members.flatMap((member) => [...member]));
-  return [...sids].map((sid) => arriving.get(sid)).filter((socket) => socket !== undefined);
+  return [...sids].map((sid) => connecting.get(sid)).filter((socket) => socket !== undefined);
 }
 
-/** The connection of a client that is being decided about, once it has a place: the middlewares are done with it. */
-function connectingOf(namespace: Namespace, socket: Socket): Connection | undefined {
+/** The connection of a connecting client, once the middlewares have accepted it. */
+function admittedConnectionOf(namespace: Namespace, socket: Socket): Connection | undefined {
   const connection = connectionOf(socket);
   const isHere =
-    connection?.state === 'connecting' && connection.heldPackets && inner(namespace).sids.has(socket.id);
+    connection?.state === 'connecting' && connection.heldPackets && adapterOf(namespace).sids.has(socket.id);
   return isHere ? connection : undefined;
 }

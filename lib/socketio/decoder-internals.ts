@@ -1,18 +1,19 @@
 import type { Namespace, Socket } from 'socket.io';
 import { PacketType } from '../common/constants.js';
 import { payloadProblem } from '../common/payload.js';
-import { takeAnswer } from './acknowledgements.js';
+import { handleAck } from './acknowledgements.js';
 import type { Connection } from '../context/connection.js';
-import { ensureRequest } from './engine-internals.js';
-import { pauseReading, resumeReading } from './reading.js';
+import { addMissingRequest } from './engine-internals.js';
+import { pauseReading, resumeReading } from './backpressure.js';
 import { connectionOf, type Packet } from './socket-internals.js';
 
 /*
- * The parts of socket.io 4.8, private in its types, that lie between the decoder and a socket:
- * - Namespace._add(client, auth, done): a client asks for a namespace; nothing has waited for anything by then;
- * - Client.decoder, whose add(data) decodes; Client.ondecoded(packet): what it calls for each packet;
- * - Client.nsps: the client's sockets by namespace; Client._packet(packet): writes to it;
- * - Socket._onpacket(packet): handles a packet; what it throws, socket.io lets end the process.
+ * Private members of socket.io 4.8 between the decoder and a socket, all used here:
+ * - Namespace._add(client, auth, done): called when a client requests a namespace, before anything asynchronous;
+ * - Client.decoder: its add(data) decodes, and calls Client.ondecoded(packet) for each packet;
+ * - Client.nsps: the client's sockets by namespace;
+ * - Client._packet(packet): writes a packet to the client;
+ * - Socket._onpacket(packet): handles a packet. socket.io does not catch its errors, which end the process.
  */
 
 type DecodedPacket = Packet & { nsp: string };
@@ -21,7 +22,7 @@ type Client = Socket['client'];
 type Add = (client: Client, auth: object, done?: (socket: Socket) => void) => Promise<void>;
 
 interface ClientInternals {
-  [PACKETS]?: DecodedPackets;
+  [PACKETS]?: ClientPackets;
   readonly nsps: Map<string, Socket>;
   readonly decoder: {
     add(data: unknown): void;
@@ -38,73 +39,73 @@ interface NamespaceInternals {
 }
 
 const PACKETS: unique symbol = Symbol('nestjs-flask-socket packets');
-const inner = (client: Client) => client as unknown as ClientInternals; // typed private by socket.io
+const internalsOf = (client: Client) => client as unknown as ClientInternals; // typed private by socket.io
 
-/** How many events of one client wait for their turn before no more is read from it. */
-export const MOST_WAITING = 1_000;
+/** When so many events of a client wait, no more is read from it. */
+export const MAX_WAITING = 1_000;
 
-/** How many of a client's requested namespaces are remembered. */
-const MOST_KNOWN = 100;
+/** The most requested namespaces that are remembered for a client. */
+const MAX_REQUESTED = 100;
 
-/** A packet for a connected client: decoded, and not handled yet. */
-export interface Arrival {
+/** A decoded packet and the connection that it belongs to. */
+export interface ReceivedPacket {
   readonly connection: Connection;
   readonly packet: Packet;
 }
 
-/** What happens to packets when they are decoded. */
+/** Gets the packets of all clients when they are decoded. */
 export interface PacketReceiver {
-  /** Packets that are no longer hold no more than is allowed. */
-  readonly harmlessLength: number;
-  /** Has a packet handled. */
-  take(arrival: Arrival): void;
-  /** A packet goes no further. */
+  /** Packets up to this length cannot exceed the payload limits, so that they are not checked. */
+  readonly uncheckedLength: number;
+  /** A packet has come for a connected client. */
+  receive(received: ReceivedPacket): void;
+  /** A packet was dropped. */
   dropped(reason: string): void;
-  /** Something on the way to the handlers failed. */
+  /** An error was thrown before a packet reached its handler. */
   failed(client: Client, error: unknown): void;
 }
 
-/** Packets for a namespace go to the receiver when they are decoded, from the moment in which a client asks for it. */
+/** Passes the packets of a namespace to the receiver, from each client's CONNECT packet on. */
 export function receivePackets(namespace: Namespace, receiver: PacketReceiver): void {
   const internals = namespace as unknown as NamespaceInternals; // typed private
   const add = internals._add;
   internals._add = (client, auth, done) => {
-    ensureRequest(client.conn);
-    const packets = (inner(client)[PACKETS] ??= new DecodedPackets(inner(client), receiver));
+    addMissingRequest(client.conn);
+    const packets = (internalsOf(client)[PACKETS] ??= new ClientPackets(internalsOf(client), receiver));
     const problem = payloadProblem([auth]);
-    if (problem !== undefined) return packets.refuse(namespace.name, problem);
-    packets.expect(namespace.name);
+    if (problem !== undefined) return packets.refuseConnect(namespace.name, problem);
+    packets.connectRequested(namespace.name);
     return add.call(namespace, client, auth, done).catch((error: unknown) => receiver.failed(client, error));
   };
 }
 
-/** After a client was accepted: receives the packets that it sent early, in their order. */
-export function receiveEarly({ client, nsp }: Socket): void {
-  inner(client)[PACKETS]?.receiveEarly(nsp.name);
+/** Once a client is accepted: passes on the packets that it sent before, in their order. */
+export function receiveEarlyPackets({ client, nsp }: Socket): void {
+  internalsOf(client)[PACKETS]?.receiveEarly(nsp.name);
 }
 
-/** After a client was refused: drops the packets that it sent early. */
-export function dropEarly({ client, nsp }: Socket): void {
-  inner(client)[PACKETS]?.dropEarly(nsp.name);
+/** Once a client is refused: drops the packets that it sent before. */
+export function dropEarlyPackets({ client, nsp }: Socket): void {
+  internalsOf(client)[PACKETS]?.dropEarly(nsp.name);
 }
 
-/** Handles a packet as socket.io does; an answer that is awaited is handed over as it is, without a stack of arguments. */
-export function handlePacket({ connection: { socket }, packet }: Arrival): void {
-  if (packet.type === PacketType.ACK && takeAnswer(socket, packet)) return;
+/** Handles a packet as socket.io does, except for acknowledgements that {@link handleAck} takes. */
+export function handlePacket({ connection: { socket }, packet }: ReceivedPacket): void {
+  if (packet.type === PacketType.ACK && handleAck(socket, packet)) return;
   (socket as unknown as { _onpacket(packet: Packet): void })._onpacket(packet); // typed private
 }
 
-/** What a client's decoder brings, between the network and its sockets. */
-class DecodedPackets {
-  /** What has been read for the packet that is being decoded. */
+/** The packets of one client: passed on, held until a namespace has accepted the client, or dropped. */
+class ClientPackets {
+  /** The length of what was read for the packet that is being decoded. */
   #length = 0;
-  /** What has come for namespaces that have not decided about the client yet. */
+  /** Packets for namespaces that have neither accepted nor refused the client yet. */
   #early: Map<string, DecodedPacket[]> | undefined;
   #earlyCount = 0;
   #isPaused = false;
-  /** The namespaces that the client has requested, refused and left ones included. */
-  readonly #known = new Set<string>();
-  readonly #usual: PacketListener;
+  /** The namespaces that the client has ever requested, up to a limit. */
+  readonly #requested = new Set<string>();
+  readonly #ondecoded: PacketListener;
 
   constructor(
     private readonly client: ClientInternals,
@@ -112,26 +113,26 @@ class DecodedPackets {
   ) {
     const { decoder } = client;
     const add = decoder.add.bind(decoder);
-    this.#usual = client.ondecoded;
+    this.#ondecoded = client.ondecoded;
     decoder.add = (data) => {
       this.#length += lengthOf(data);
       add(data);
     };
     decoder.removeListener('decoded', client.ondecoded);
-    client.ondecoded = (packet) => this.#take(packet);
+    client.ondecoded = (packet) => this.#decoded(packet);
     decoder.on('decoded', client.ondecoded);
   }
 
-  /** The client requests a namespace. */
-  expect(name: string): void {
-    if (this.#known.size >= MOST_KNOWN) this.#known.clear();
-    this.#known.add(name);
+  /** The client has sent a CONNECT packet. */
+  connectRequested(name: string): void {
+    if (this.#requested.size >= MAX_REQUESTED) this.#requested.clear();
+    this.#requested.add(name);
     const early = (this.#early ??= new Map());
     if (!early.has(name)) early.set(name, []);
   }
 
-  /** A client is not let in for what it says of itself. */
-  refuse(nsp: string, message: string): Promise<void> {
+  /** Refuses a client whose `auth` exceeds a limit. */
+  refuseConnect(nsp: string, message: string): Promise<void> {
     const data = this.client.conn.protocol === 3 ? message : { message };
     this.client._packet({ type: PacketType.CONNECT_ERROR, nsp, data });
     this.receiver.dropped('payload');
@@ -139,46 +140,46 @@ class DecodedPackets {
   }
 
   receiveEarly(name: string): void {
-    for (const packet of this.#forgetEarly(name)) this.#receive(name, packet);
+    for (const packet of this.#takeEarly(name)) this.#receive(name, packet);
   }
 
   dropEarly(name: string): void {
-    for (const _ of this.#forgetEarly(name)) this.receiver.dropped('refused');
+    for (const _ of this.#takeEarly(name)) this.receiver.dropped('refused');
   }
 
-  #take(packet: DecodedPacket): void {
+  #decoded(packet: DecodedPacket): void {
     const length = this.#length;
     this.#length = 0;
     if (packet.type === PacketType.CONNECT || packet.type === PacketType.CONNECT_ERROR)
-      return this.#usual(packet);
-    if (length > this.receiver.harmlessLength) check(packet);
+      return this.#ondecoded(packet);
+    if (length > this.receiver.uncheckedLength) checkPayload(packet);
     const name = this.client.conn.protocol === 3 ? pathOf(packet.nsp) : packet.nsp;
     if (this.client.nsps.has(name)) return this.#receive(name, packet);
     const early = this.#early?.get(name);
-    if (early) this.#keep(early, packet);
-    else if (this.#known.has(name)) this.receiver.dropped('not_connected');
-    else this.#usual(packet); // a violation of the protocol, which ends the connection
+    if (early) this.#holdEarly(early, packet);
+    else if (this.#requested.has(name)) this.receiver.dropped('not_connected');
+    else this.#ondecoded(packet); // a protocol violation: socket.io closes the connection
   }
 
   #receive(name: string, packet: DecodedPacket): void {
     const socket = this.client.nsps.get(name);
     const connection = socket && connectionOf(socket);
-    if (connection) this.receiver.take({ connection, packet });
+    if (connection) this.receiver.receive({ connection, packet });
     else this.receiver.dropped('not_connected');
   }
 
-  #keep(early: DecodedPacket[], packet: DecodedPacket): void {
+  #holdEarly(early: DecodedPacket[], packet: DecodedPacket): void {
     early.push(packet);
-    if (++this.#earlyCount < MOST_WAITING || this.#isPaused) return;
+    if (++this.#earlyCount < MAX_WAITING || this.#isPaused) return;
     this.#isPaused = true;
     pauseReading(this.client);
   }
 
-  #forgetEarly(name: string): readonly DecodedPacket[] {
+  #takeEarly(name: string): readonly DecodedPacket[] {
     const early = this.#early?.get(name) ?? [];
     this.#early?.delete(name);
     this.#earlyCount -= early.length;
-    if (this.#isPaused && this.#earlyCount < MOST_WAITING) {
+    if (this.#isPaused && this.#earlyCount < MAX_WAITING) {
       this.#isPaused = false;
       resumeReading(this.client);
     }
@@ -186,8 +187,8 @@ class DecodedPackets {
   }
 }
 
-/** Notes why the data of a packet is not taken; of an event its name is left. */
-function check(packet: Packet): void {
+/** Sets `packet.problem` if the data exceeds a limit. Of the data, only an event's name is kept. */
+function checkPayload(packet: Packet): void {
   const { data } = packet;
   const problem = payloadProblem(Array.isArray(data) ? data : [data]);
   if (problem === undefined) return;
@@ -199,7 +200,7 @@ function lengthOf(data: unknown): number {
   return typeof data === 'string' ? data.length : ((data as Partial<Buffer> | null)?.byteLength ?? Infinity);
 }
 
-/** A client of protocol 3 may repeat its query after the namespace, as in its CONNECT packet. */
+/** The namespace without a query: clients of protocol 3 may append theirs, as in the CONNECT packet. */
 function pathOf(namespace: string): string {
   return namespace === '/' ? namespace : new URL(namespace, 'https://socket.io').pathname;
 }

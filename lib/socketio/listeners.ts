@@ -3,15 +3,16 @@ import { isPromise } from 'node:util/types';
 import type { Namespace, Socket } from 'socket.io';
 
 /*
- * How events of socket.io 4.8 reach the listeners that an application has added. Private in its types:
- * - emitReserved(event, ...values) of a namespace and a socket: `connection`, `disconnecting`, `disconnect`, `error`;
- * - Socket.onevent(packet): calls what `onAny()` has added, then `dispatch`; Socket.ack(id).
+ * Private members of socket.io 4.8 that are used here, through which events reach the application's listeners:
+ * - emitReserved(event, ...values) of a namespace or socket: emits `connection`, `disconnecting`, `disconnect`, `error`;
+ * - Socket.onevent(packet): calls the listeners of `onAny()`, then Socket.dispatch(event);
+ * - Socket.ack(id): creates the function that sends an acknowledgement.
  */
 
 type Listener = (this: unknown, ...values: unknown[]) => unknown;
 
-/** Told what a listener has thrown, or what its promise was rejected with. */
-type Failed = (event: unknown, thrown: unknown) => void;
+/** Called with what a listener has thrown, or what its promise was rejected with. */
+type ListenerFailed = (event: unknown, thrown: unknown) => void;
 
 interface EventPacket {
   readonly data?: unknown[];
@@ -31,40 +32,46 @@ interface SocketInternals extends EmitterInternals {
 }
 
 /**
- * Calls the listeners of an event (`on`, `once`), each whatever becomes of the others. `event` starts with the name.
- * Nothing is thrown, and no rejection is left alone: either would end the process.
+ * Calls all listeners of an event (`on`, `once`), even if one of them fails. `event` is the name and the arguments.
+ * Errors and rejections are passed to `failed`, because an uncaught one would end the process.
  */
-export function callListeners(emitter: EventEmitter, event: readonly unknown[], failed: Failed): boolean {
+export function callListeners(
+  emitter: EventEmitter,
+  event: readonly unknown[],
+  failed: ListenerFailed,
+): boolean {
   const [name, ...values] = event;
   const listeners = emitter.rawListeners(name as string) as Listener[];
   for (const listener of listeners) callListener(listener, { on: emitter, name, values, failed });
   return listeners.length > 0;
 }
 
-/** Makes the `connection` listeners of a namespace unable to end the process. */
-export function containListeners(namespace: Namespace, failed: Failed): void {
+/** Catches the errors of a namespace's `connection` listeners, which would end the process. */
+export function catchListenerErrors(namespace: Namespace, failed: ListenerFailed): void {
   const internals = namespace as unknown as EmitterInternals; // typed protected
   internals.emitReserved = (...event) => callListeners(namespace, event, failed);
 }
 
-/** The same for the listeners of a socket, those of `onAny()` included. */
-export function containSocketListeners(socket: Socket, { emitReserved, onevent }: Contained): void {
+/** Catches the errors of a socket's listeners, including those of `onAny()`. */
+export function catchSocketListenerErrors(socket: Socket, { emitReserved, onevent }: CatchingEmitters): void {
   const internals = socket as unknown as SocketInternals; // typed private
   internals.emitReserved = emitReserved;
   internals.onevent = onevent;
 }
 
-/** What takes the place of a socket's own functions; the same ones for all sockets. */
-export type Contained = Pick<SocketInternals, 'emitReserved' | 'onevent'>;
+/** Functions that replace those of a socket. All sockets share them. */
+export type CatchingEmitters = Pick<SocketInternals, 'emitReserved' | 'onevent'>;
 
-/** Makes them. */
-export function contained(failed: (socket: Socket, ...what: Parameters<Failed>) => void): Contained {
-  const failedOn = (socket: SocketInternals): Failed => {
-    return (event, thrown) => failed(socket as unknown as Socket, event, thrown); // what they are
+/** Functions that call a socket's listeners and pass their errors to `failed`. */
+export function catchingEmitters(
+  failed: (socket: Socket, ...what: Parameters<ListenerFailed>) => void,
+): CatchingEmitters {
+  const failedOn = (socket: SocketInternals): ListenerFailed => {
+    return (event, thrown) => failed(socket as unknown as Socket, event, thrown); // this type is part of Socket
   };
   return {
     emitReserved(this: SocketInternals, ...event) {
-      return callListeners(this as unknown as Socket, event, failedOn(this)); // the same
+      return callListeners(this as unknown as Socket, event, failedOn(this)); // as above
     },
     onevent(this: SocketInternals, { data = [], id }) {
       if (id !== undefined && id !== null) data.push(this.ack(id));
@@ -80,7 +87,12 @@ export function contained(failed: (socket: Socket, ...what: Parameters<Failed>) 
 
 function callListener(
   listener: Listener,
-  { on, name, values, failed }: { on: unknown; name: unknown; values: readonly unknown[]; failed: Failed },
+  {
+    on,
+    name,
+    values,
+    failed,
+  }: { on: unknown; name: unknown; values: readonly unknown[]; failed: ListenerFailed },
 ): void {
   try {
     const result = listener.apply(on, [...values]);

@@ -4,8 +4,8 @@ import { Adapter, type BroadcastOptions, type Session } from 'socket.io-adapter'
 import { PacketType } from '../common/constants.js';
 import { isAddressed } from './adapter-internals.js';
 
-/** What an adapter keeps of a client that is gone. */
-export type Kept = Omit<Session, 'missedPackets'>;
+/** What an adapter keeps of a disconnected client. */
+export type KeptClient = Omit<Session, 'missedPackets'>;
 
 interface Packet {
   readonly type: number;
@@ -14,30 +14,30 @@ interface Packet {
 }
 
 /** An event that a recovered client may have missed. */
-interface Missed {
+interface KeptEvent {
   readonly offset: string;
   readonly data: unknown[];
   readonly opts: BroadcastOptions;
   readonly at: number;
 }
 
-/** How often what is too old is dropped, in milliseconds: with each window, but no more and no less often than this. */
-const SWEEPING = { least: 1_000, most: 60_000 };
+/** Expired events and clients are dropped once per recovery window, but within these limits, in milliseconds. */
+const SWEEP_INTERVAL = { least: 1_000, most: 60_000 };
 
 /**
- * Keeps what clients missed in this process. socket.io's own adapter for it gives one state to everybody who names its
- * private id, and its timer keeps it, and its namespace, for good; here a state is given once, and `close()` ends all.
+ * Connection state recovery in one process. socket.io has an adapter for it as well, but that restores a state as often
+ * as its private id is sent, and its timer is never cleared. Here a state is restored once, and `close()` clears the timer.
  */
 export class MemoryAdapter extends Adapter {
   readonly #window: number;
-  readonly #kept = new Map<string, Kept & { readonly at: number }>();
-  #packets: Missed[] = [];
-  /** A timer keeps the context that it is started in: not that of the client which happens to be the first. */
+  readonly #clients = new Map<string, KeptClient & { readonly at: number }>();
+  #events: KeptEvent[] = [];
+  /** The timer is started in this async context. It would otherwise keep that of the client which starts it. */
   readonly #outside = new AsyncResource('MemoryAdapter');
-  /** Set while there is something to expire. */
-  #sweeping: NodeJS.Timeout | undefined;
-  /** Offsets count from the start of the adapter, in microseconds: none of an earlier process is one of this. */
-  #next = Date.now() * 1_000;
+  /** Set once something was kept. */
+  #sweepTimer: NodeJS.Timeout | undefined;
+  /** Starts at the time in microseconds, so that an offset of an earlier process is never one of this process. */
+  #nextOffset = Date.now() * 1_000;
 
   constructor(namespace: Namespace) {
     super(namespace);
@@ -46,31 +46,31 @@ export class MemoryAdapter extends Adapter {
   }
 
   override close(): void {
-    clearInterval(this.#sweeping);
-    this.#kept.clear();
-    this.#packets = [];
+    clearInterval(this.#sweepTimer);
+    this.#clients.clear();
+    this.#events = [];
     void super.close();
   }
 
-  override persistSession(kept: Kept): void {
-    this.#sweepFromNowOn();
-    this.#kept.set(kept.pid, { ...kept, at: Date.now() });
+  override persistSession(kept: KeptClient): void {
+    this.#startSweeping();
+    this.#clients.set(kept.pid, { ...kept, at: Date.now() });
   }
 
-  /** What is kept for a private id, without taking it: the client may have to prove its identity first. */
-  peekSession(pid: string): Kept | undefined {
-    return this.#kept.get(pid);
+  /** The state of a private id. It is not removed: the client may have to prove its identity first. */
+  peekSession(pid: string): KeptClient | undefined {
+    return this.#clients.get(pid);
   }
 
-  /** Synchronous: of two claims at the same time only the first gets the state. */
+  /** Synchronous, so that only the first of two simultaneous clients gets the state. */
   override restoreSession(pid: string, offset: string): Promise<Session> {
-    const kept = this.#kept.get(pid);
-    const index = kept ? this.#packets.findIndex((packet) => packet.offset === offset) : -1;
-    if (!kept || index === -1 || this.#isOver(kept)) return null as never; // as socket.io's, whose type says less
-    this.#kept.delete(pid);
+    const kept = this.#clients.get(pid);
+    const index = kept ? this.#events.findIndex((packet) => packet.offset === offset) : -1;
+    if (!kept || index === -1 || this.#isExpired(kept)) return null as never; // as socket.io's adapter does, although its type has no null
+    this.#clients.delete(pid);
     const { sid, rooms, data } = kept;
     const members = new Set(rooms);
-    const missedPackets = this.#packets
+    const missedPackets = this.#events
       .slice(index + 1)
       .filter(({ opts }) => isAddressed(opts, (room) => members.has(room)))
       .map((missed) => missed.data);
@@ -81,34 +81,34 @@ export class MemoryAdapter extends Adapter {
   override broadcast(packet: Packet, opts: BroadcastOptions): void {
     const isKept =
       packet.type === PacketType.EVENT && packet.id === undefined && opts.flags?.volatile === undefined;
-    if (isKept) this.#keep(packet.data as unknown[], opts);
+    if (isKept) this.#keepEvent(packet.data as unknown[], opts);
     super.broadcast(packet, opts);
   }
 
-  /** The client learns the place of an event with it, as its last argument. */
-  #keep(data: unknown[], opts: BroadcastOptions): void {
-    this.#sweepFromNowOn();
-    const offset = (this.#next++).toString(36);
+  /** Appends the offset to the event's arguments; the client sends the last one back when it reconnects. */
+  #keepEvent(data: unknown[], opts: BroadcastOptions): void {
+    this.#startSweeping();
+    const offset = (this.#nextOffset++).toString(36);
     data.push(offset);
-    this.#packets.push({ offset, data, opts, at: Date.now() });
+    this.#events.push({ offset, data, opts, at: Date.now() });
   }
 
-  #sweepFromNowOn(): void {
-    this.#sweeping ??= this.#outside.runInAsyncScope(() => this.#sweepRegularly());
+  #startSweeping(): void {
+    this.#sweepTimer ??= this.#outside.runInAsyncScope(() => this.#sweepRegularly());
   }
 
   #sweepRegularly(): NodeJS.Timeout {
-    const every = Math.min(Math.max(this.#window, SWEEPING.least), SWEEPING.most);
+    const every = Math.min(Math.max(this.#window, SWEEP_INTERVAL.least), SWEEP_INTERVAL.most);
     return setInterval(() => this.#sweep(), every).unref();
   }
 
   #sweep(): void {
-    for (const [pid, kept] of this.#kept) if (this.#isOver(kept)) this.#kept.delete(pid);
-    const first = this.#packets.findIndex((packet) => !this.#isOver(packet));
-    this.#packets = first === -1 ? [] : this.#packets.slice(first);
+    for (const [pid, kept] of this.#clients) if (this.#isExpired(kept)) this.#clients.delete(pid);
+    const first = this.#events.findIndex((packet) => !this.#isExpired(packet));
+    this.#events = first === -1 ? [] : this.#events.slice(first);
   }
 
-  #isOver({ at }: { readonly at: number }): boolean {
+  #isExpired({ at }: { readonly at: number }): boolean {
     return at + this.#window < Date.now();
   }
 }

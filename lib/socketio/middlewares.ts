@@ -1,11 +1,11 @@
 type Done = (error?: Error) => void;
 
-/** A middleware of socket.io, its arguments in place: of a namespace (`namespace.use`) or a socket (`socket.use`). */
+/** A middleware of a namespace (`namespace.use`) or a socket (`socket.use`), bound to all arguments but `next`. */
 export type Middleware = (next: Done) => unknown;
 
 /**
- * Runs middlewares one after the other, each at most once. What one passes to `next` ends the row and goes to
- * `done`, as in socket.io; what one throws, now or later, goes to `failed`, whose error takes its place.
+ * Runs middlewares one after the other. If one passes an error to `next`, the others are skipped and `done` gets the error,
+ * as in socket.io. If one throws or rejects, `done` gets the error that `failed` returns.
  */
 export function runMiddlewares(
   [first, ...rest]: readonly Middleware[],

@@ -4,7 +4,7 @@ import { requirePackages, loadPackage } from '../common/optional-package.js';
 import type { Parser, ResolvedOptions } from '../common/options.js';
 import { checkLengths, PAYLOAD_DEPTH } from '../common/payload.js';
 
-/** socket.io's own parser, whose packets keep no reference to bytes that the application may still change (E8). */
+/** socket.io's own encoder, but binary data is copied, because the application may change it after the emit (E8). */
 class SnapshotEncoder extends jsonParser.Encoder {
   override encode(
     packet: Parameters<jsonParser.Encoder['encode']>[0],
@@ -24,10 +24,10 @@ export function parserOf({ serializer }: ResolvedOptions): Parser {
 }
 
 /**
- * A shorter packet holds no more than is allowed, so that nobody has to look: a level takes two characters of JSON or
- * one byte of msgpack. Nothing is known of what a parser of the application makes of a byte.
+ * Packets up to this length cannot exceed the payload limits, and are not checked: each level of nesting takes two
+ * characters of JSON, or one byte of msgpack. With a parser of the application, all packets are checked.
  */
-export function harmlessLength({ serializer, server }: ResolvedOptions): number {
+export function uncheckedLength({ serializer, server }: ResolvedOptions): number {
   if (server?.parser !== undefined || typeof serializer !== 'string') return 0;
   return serializer === 'default' ? 2 * PAYLOAD_DEPTH : PAYLOAD_DEPTH;
 }
@@ -35,13 +35,13 @@ export function harmlessLength({ serializer, server }: ResolvedOptions): number 
 function msgpackParser(): Parser {
   requirePackages(['socket.io-msgpack-parser'], "serializer: 'msgpack'");
   const parser = loadPackage('socket.io-msgpack-parser') as Parser & { Decoder: MsgpackDecoder };
-  return { ...parser, Decoder: checking(parser.Decoder) };
+  return { ...parser, Decoder: withLengthCheck(parser.Decoder) };
 }
 
 type MsgpackDecoder = new () => { add(packet: unknown): void };
 
-/** A decoder that believes no length before it has looked. */
-function checking(Decoder: MsgpackDecoder): MsgpackDecoder {
+/** A decoder that checks the lengths in a packet before it allocates memory for them. */
+function withLengthCheck(Decoder: MsgpackDecoder): MsgpackDecoder {
   return class CheckingDecoder extends Decoder {
     override add(packet: unknown): void {
       if (!Buffer.isBuffer(packet)) throw new TypeError('a packet of msgpack consists of bytes');

@@ -4,11 +4,14 @@ import { PacketType } from '../common/constants.js';
 import type { ClientState, Connection } from '../context/connection.js';
 
 /*
- * The parts of socket.io 4.8 that its types keep private, in one place. Each is stable since 3.0:
- * - Namespace.run(socket, done): the middlewares, before a client is connected;
- * - Socket.dispatch(event): after the decoder, before the listeners; Socket.fns: its middlewares;
- * - Socket.packet(packet, flags): the one way out; Client.nsps: the client's sockets by namespace;
- * - Socket._onclose(reason): every way in which a socket that is connected ends.
+ * Private members of socket.io 4.8 that are used here, all stable since 3.0:
+ * - Namespace.run(socket, done): runs the middlewares, before a client is connected;
+ * - Namespace._fns and Socket.fns: the middlewares of a namespace and of a socket;
+ * - Socket.dispatch(event): called for each decoded event; runs the socket's middlewares and listeners;
+ * - Socket.packet(packet, flags): sends a packet;
+ * - Socket._onclose(reason): called whenever a connected socket ends, for any reason;
+ * - Socket._cleanup(): removes a socket from its rooms and its namespace; Socket._onerror(error): emits `error`;
+ * - Client.nsps: the client's sockets by namespace.
  */
 
 /** A packet of the Socket.IO protocol. */
@@ -16,7 +19,7 @@ export interface Packet {
   type: number;
   data?: unknown;
   id?: number;
-  /** Ours: why the data of a client's packet is not taken, if it is not. */
+  /** Added by `decoder-internals.ts`: the limit that the data exceeds. */
   problem?: string;
 }
 
@@ -40,11 +43,11 @@ interface SocketInternals {
   readonly fns: readonly SocketMiddleware[];
   _cleanup(): void;
   _onerror(error: unknown): void;
-  _onclose: Close;
+  _onclose: OnClose;
 }
 
-/** Ends a socket. */
-type Close = (this: Socket, reason: string, description?: unknown) => void;
+/** `Socket._onclose`. */
+type OnClose = (this: Socket, reason: string, description?: unknown) => void;
 
 interface NamespaceInternals {
   readonly _fns: NamespaceMiddleware[];
@@ -56,102 +59,102 @@ interface ServerInternals {
   readonly opts: { readonly connectionStateRecovery?: object };
 }
 
-const inner = (socket: Socket) => socket as unknown as SocketInternals; // typed private by socket.io
-const innerNamespace = (namespace: Namespace) => namespace as unknown as NamespaceInternals; // likewise
-const socketPrototype = inner(Socket.prototype);
+const internalsOf = (socket: Socket) => socket as unknown as SocketInternals; // typed private by socket.io
+const namespaceInternalsOf = (namespace: Namespace) => namespace as unknown as NamespaceInternals; // typed private by socket.io
+const socketPrototype = internalsOf(Socket.prototype);
 
 const CONNECTION = Symbol('nestjs-flask-socket connection');
 const CLIENT_STATE = Symbol('nestjs-flask-socket client');
 
-/** The connection of a socket, if it is one of ours. */
+/** The connection of a socket, if one was set by {@link attachConnection}. */
 export function connectionOf(socket: Socket): Connection | undefined {
   return (socket as { [CONNECTION]?: Connection })[CONNECTION];
 }
 
-/** Ties a connection to its socket. */
+/** Sets the connection of a socket. */
 export function attachConnection(socket: Socket, connection: Connection): void {
   (socket as { [CONNECTION]?: Connection })[CONNECTION] = connection;
 }
 
-/** What the namespaces of a client's connection share; made by the first of them. */
+/** What a client's sockets in all namespaces share. The first of them creates it. */
 export function clientStateOf(client: Socket['client'], create: () => ClientState): ClientState {
   return ((client as { [CLIENT_STATE]?: ClientState })[CLIENT_STATE] ??= create());
 }
 
-/** The socket of the same connection in another namespace, also while that decides about it. */
+/** The same client's socket in another namespace, connected or connecting. */
 export function siblingOf(socket: Socket, namespace: string): Socket | undefined {
   if (namespace === socket.nsp.name) return socket;
-  const connected = inner(socket).client.nsps.get(namespace);
+  const connected = internalsOf(socket).client.nsps.get(namespace);
   if (connected) return connected;
-  const asking = connectionOf(socket)?.client.connectingSockets?.get(namespace);
-  return asking?.nsp.adapter.sids.has(asking.id) ? asking : undefined; // the middlewares are done with it
+  const connecting = connectionOf(socket)?.client.connectingSockets?.get(namespace);
+  return connecting?.nsp.adapter.sids.has(connecting.id) ? connecting : undefined; // the middlewares accepted it
 }
 
-/** The sockets of a client's connection, one for each namespace that it is connected to. */
+/** The sockets of a client, one for each namespace that it is connected to. */
 export function socketsOf(client: Socket['client']): Socket[] {
   return [...(client as unknown as SocketInternals['client']).nsps.values()]; // typed private by socket.io
 }
 
-/** The namespace, if it exists: asking for it creates none. */
+/** A namespace, if it exists. `server.of()` would create it. */
 export function existingNamespace(server: Server, name: string): Namespace | undefined {
   return server._nsps.get(name);
 }
 
-/** Replaces what happens between a namespace's middlewares and the acceptance of a client. */
-export function onAdmission(namespace: Namespace, admit: NamespaceInternals['run']): void {
-  innerNamespace(namespace).run = admit;
+/** Replaces the function that runs a namespace's middlewares before a client is connected. */
+export function replaceRun(namespace: Namespace, admit: NamespaceInternals['run']): void {
+  namespaceInternalsOf(namespace).run = admit;
 }
 
 /** The middlewares of a namespace, in their order. */
 export function middlewaresOf(namespace: Namespace): readonly NamespaceMiddleware[] {
-  return innerNamespace(namespace)._fns;
+  return namespaceInternalsOf(namespace)._fns;
 }
 
-/** Every decoded event of the socket goes to `deliver`, after the socket's own middlewares. */
-export function onEvents(socket: Socket, deliver: (this: Socket, event: unknown[]) => void): void {
-  inner(socket).dispatch = deliver;
+/** Replaces the function that gets every decoded event of a socket. */
+export function replaceDispatch(socket: Socket, dispatch: (this: Socket, event: unknown[]) => void): void {
+  internalsOf(socket).dispatch = dispatch;
 }
 
-/** However the socket ends, it ends by `close`. */
-export function onClose(socket: Socket, close: Close): void {
-  inner(socket)._onclose = close;
+/** Replaces the function that is called when a socket ends, for any reason. */
+export function replaceOnclose(socket: Socket, close: OnClose): void {
+  internalsOf(socket)._onclose = close;
 }
 
-/** Ends a socket as socket.io does. */
-export function closeAsUsual(socket: Socket, reason: string, description: unknown): void {
+/** Ends a socket with socket.io's own function, the one that {@link replaceOnclose} replaces. */
+export function closeSocket(socket: Socket, reason: string, description: unknown): void {
   socketPrototype._onclose.call(socket, reason, description);
 }
 
 /** The socket's own middlewares (`socket.use`), in their order. */
 export function socketMiddlewaresOf(socket: Socket): readonly SocketMiddleware[] {
-  return inner(socket).fns;
+  return internalsOf(socket).fns;
 }
 
-/** Reports an error the way socket.io does: on the socket's `error` event. */
+/** Emits the socket's `error` event, as socket.io does for an error. */
 export function reportSocketError(socket: Socket, error: unknown): void {
-  inner(socket)._onerror(error);
+  internalsOf(socket)._onerror(error);
 }
 
-/** Sends a returning client what it missed: as soon as it is accepted, before anything else. */
-export function sendMissed({ socket }: Connection, missed: readonly unknown[][]): void {
-  for (const data of missed) inner(socket).packet({ type: PacketType.EVENT, data });
+/** Sends a recovered client the events that it missed. They are held, and are the first that it gets once accepted. */
+export function sendMissedEvents({ socket }: Connection, missed: readonly unknown[][]): void {
+  for (const data of missed) internalsOf(socket).packet({ type: PacketType.EVENT, data });
 }
 
-/** Sends an event to one socket, held or not. */
+/** Sends an event to one socket. If connections are recovered, it is sent again to a client that missed it. */
 export function sendEvent(socket: Socket, data: readonly unknown[], flags: EmitFlags): void {
   const { opts } = socket.nsp.server as unknown as ServerInternals; // typed private by socket.io
-  const mayBeKept = opts.connectionStateRecovery && socket.connected && socket.rooms.has(socket.id);
-  if (!mayBeKept || !keepEvent(socket, data, flags))
+  const isRecoverable = opts.connectionStateRecovery && socket.connected && socket.rooms.has(socket.id);
+  if (!isRecoverable || !sendRecoverable(socket, data, flags))
     sendPacket(socket, { type: PacketType.EVENT, data }, flags);
 }
 
-/** Sends an event that is not kept for a client that comes back: it leaves at once, before what ends the connection. */
-export function sendLast(socket: Socket, data: readonly unknown[]): void {
+/** Sends an event that is not sent again after a recovery. It is written at once, before the connection is closed. */
+export function sendUnrecoverable(socket: Socket, data: readonly unknown[]): void {
   sendPacket(socket, { type: PacketType.EVENT, data }, {});
 }
 
-/** Sends an event through the adapter, if that recovers connections: it is sent again to a client that comes back. */
-export function keepEvent(socket: Socket, data: readonly unknown[], flags: EmitFlags): boolean {
+/** Sends an event through an adapter that recovers connections. Returns `false` if recovery is off. */
+export function sendRecoverable(socket: Socket, data: readonly unknown[], flags: EmitFlags): boolean {
   const { adapter, server } = socket.nsp;
   const { opts } = server as unknown as ServerInternals; // typed private by socket.io
   if (!opts.connectionStateRecovery) return false;
@@ -162,25 +165,25 @@ export function keepEvent(socket: Socket, data: readonly unknown[], flags: EmitF
   return true;
 }
 
-/** Sends a packet to one socket, held or not, and calls its `onAnyOutgoing` listeners. */
+/** Sends a packet to one socket, and calls its `onAnyOutgoing` listeners. */
 export function sendPacket(socket: Socket, packet: EventPacket, flags: EmitFlags): void {
   for (const listener of socket.listenersAnyOutgoing().slice()) listener.apply(socket, [...packet.data]);
-  inner(socket).packet(packet, flagsOf(flags));
+  internalsOf(socket).packet(packet, flagsOf(flags));
 }
 
-/** Drops a socket that was never connected: no rooms, no answer to its client. */
-export function forget(socket: Socket): void {
-  inner(socket)._cleanup();
+/** Removes a socket that was never connected from its rooms. Its client is sent nothing. */
+export function cleanUp(socket: Socket): void {
+  internalsOf(socket)._cleanup();
 }
 
-/** Ends the socket as `socket.disconnect()` does, for a reason of ours. */
+/** Ends a socket as `socket.disconnect()` does, but with another reason. */
 export function disconnectFor(socket: Socket, reason: string): void {
   if (!socket.connected) return;
-  inner(socket).packet({ type: PacketType.DISCONNECT });
-  inner(socket)._onclose.call(socket, reason);
+  internalsOf(socket).packet({ type: PacketType.DISCONNECT });
+  internalsOf(socket)._onclose.call(socket, reason);
 }
 
-/** Ends the socket as a shutting down server does: handlers run, and the client will come back. */
+/** Ends a socket as `server.close()` does: its disconnect handlers run, and its client will reconnect. */
 export function closeForShutdown(socket: Socket): void {
-  inner(socket)._onclose.call(socket, 'server shutting down');
+  internalsOf(socket)._onclose.call(socket, 'server shutting down');
 }

@@ -13,7 +13,7 @@ const NOT_PRIVATE: Record<string, string> = {
   'Adapter.peekSession': 'ours: put on the adapter by lib',
   'BaseServer.generateId': 'documented, to be replaced',
   'ClientBase.query': 'replaced for the calls of lib alone',
-  'WebSocket._sender.outbox': 'ours: put on the sender by lib',
+  'WebSocket._sender.writeBuffer': 'ours: put on the sender by lib',
 };
 
 /** Versions with which a range begins, and that there are not. */

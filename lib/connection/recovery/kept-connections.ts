@@ -1,9 +1,9 @@
 import type { Namespace, Socket } from 'socket.io';
 import { describeThrown, printable } from '../../common/printable.js';
 import { guarded } from '../../common/thenable.js';
-import { arrivingIn } from '../../socketio/adapter-internals.js';
-import { endConnecting } from '../../socketio/held-packets.js';
-import type { Kept } from '../../socketio/memory-adapter.js';
+import { preConnectSocketsOf } from '../../socketio/adapter-internals.js';
+import { refuseConnecting } from '../../socketio/held-packets.js';
+import type { KeptClient } from '../../socketio/memory-adapter.js';
 import { onServerSideEvent } from '../../socketio/namespace-internals.js';
 import { connectionOf } from '../../socketio/socket-internals.js';
 
@@ -83,7 +83,7 @@ export class SingleUse {
 
   /** Whether who asks may have the sid: not where it is given to somebody else at this moment. */
   take(sid: string): boolean {
-    if (arrivingIn(this.namespace).has(sid)) return false;
+    if (preConnectSocketsOf(this.namespace).has(sid)) return false;
     this.#end(sid);
     this.namespace.serverSideEmit(TAKEN, sid);
     return true;
@@ -91,21 +91,21 @@ export class SingleUse {
 
   /** Closes the old socket synchronously, so that its cleanup does not affect the new one with the same sid. */
   #end(sid: string): void {
-    const socket = this.namespace.sockets.get(sid) ?? arrivingIn(this.namespace).get(sid);
+    const socket = this.namespace.sockets.get(sid) ?? preConnectSocketsOf(this.namespace).get(sid);
     if (!socket) return;
     this.#ended.add(socket);
     const connection = connectionOf(socket);
-    if (connection) endConnecting(connection);
+    if (connection) refuseConnecting(connection);
     const { conn } = socket as unknown as { conn: { close(discard: boolean): void } }; // typed without its parameter
     conn.close(true);
   }
 }
 
 /** An adapter's `persistSession`. */
-type Persist = (kept: Kept) => unknown;
+type Persist = (kept: KeptClient) => unknown;
 
 /** Saves without throwing, because it runs in close handlers and timers; `data` that cannot be encoded is left out. */
-export function persistSafely(persist: Persist, kept: Kept, report: (line: string) => void): void {
+export function persistSafely(persist: Persist, kept: KeptClient, report: (line: string) => void): void {
   const lost = (thrown: unknown) => report(`nothing of it is kept: ${describeThrown(thrown)}`);
   void guarded<unknown>(
     () => persist(kept),
@@ -121,7 +121,7 @@ export function persistSafely(persist: Persist, kept: Kept, report: (line: strin
   );
 }
 
-function canKeep(persist: Persist, kept: Kept): boolean {
+function canKeep(persist: Persist, kept: KeptClient): boolean {
   try {
     void Promise.resolve(persist(kept)).catch(() => {});
     return true;

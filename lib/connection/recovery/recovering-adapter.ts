@@ -3,7 +3,7 @@ import type { BroadcastOptions, Session } from 'socket.io-adapter';
 import { plain } from '../../common/copies.js';
 import { describeThrown, printable } from '../../common/printable.js';
 import type { Connection } from '../../context/connection.js';
-import { type Kept, MemoryAdapter } from '../../socketio/memory-adapter.js';
+import { type KeptClient, MemoryAdapter } from '../../socketio/memory-adapter.js';
 import { connectionOf } from '../../socketio/socket-internals.js';
 import { keepConnections, persistSafely, SingleUse } from './kept-connections.js';
 
@@ -34,7 +34,7 @@ export interface RecoveredState {
 
 /** Adapter methods whose types are private or too narrow. */
 interface Internals {
-  persistSession(kept: Kept): unknown;
+  persistSession(kept: KeptClient): unknown;
   restoreSession(pid: string, offset: string): Promise<Session | null>;
   broadcast(packet: { data?: unknown }, opts: BroadcastOptions): unknown;
 }
@@ -102,7 +102,7 @@ function stateOf(
 /** Saves connections continuously where other processes can restore them. */
 function keepForAll(
   namespace: Namespace,
-  parts: { window: number; keep(kept: Kept): void; forget(socket: Socket, pid: string): void },
+  parts: { window: number; keep(kept: KeptClient): void; forget(socket: Socket, pid: string): void },
 ): void {
   const pidOf = (socket: Socket) => (socket as unknown as { pid: string }).pid; // typed private
   const keep = (socket: Socket) => {
@@ -130,7 +130,7 @@ export async function peekState(
 
 /** An adapter that can read a saved state without deleting it. */
 interface Peeking {
-  peekSession?(pid: string): Kept | undefined | Promise<Kept | undefined>;
+  peekSession?(pid: string): KeptClient | undefined | Promise<KeptClient | undefined>;
 }
 
 /** Returns the recovered state of a socket and removes it. */

@@ -7,11 +7,11 @@ import type { Log } from '../../common/logger.js';
 import { recoveryOf, type ResolvedOptions } from '../../common/options.js';
 import { plain } from '../../common/copies.js';
 import { isUserRoom, USER_ID } from '../../common/address.js';
-import { renewSid } from '../../socketio/adapter-internals.js';
+import { replaceSid } from '../../socketio/adapter-internals.js';
 import type { ClientState, Connection } from '../../context/connection.js';
-import { dropReturned } from '../../socketio/held-packets.js';
-import { onClaim } from '../../socketio/namespace-internals.js';
-import { sendMissed } from '../../socketio/socket-internals.js';
+import { dropHeldForRecovery } from '../../socketio/held-packets.js';
+import { beforeRecovery } from '../../socketio/namespace-internals.js';
+import { sendMissedEvents } from '../../socketio/socket-internals.js';
 import {
   type Claimant,
   couldMatch,
@@ -70,7 +70,7 @@ export class Recovery {
       stateOf: (connection) => this.#stateOf(connection),
       report: (line) => this.logger.warn(line, 'recovery'),
     });
-    onClaim(namespace, async (client, auth) => {
+    beforeRecovery(namespace, async (client, auth) => {
       const kept = await peekState(namespace, auth.pid);
       return !kept || couldMatch((kept.state as State).proof, this.#claimantOf(client, auth));
     });
@@ -89,7 +89,7 @@ export class Recovery {
     const claimant = { credentials, session: proofOfSession(connection.client, this.#proofOptions) };
     if (!returned || !couldMatch(state.proof, claimant)) return resetWithNewSid(connection);
     connection.roomsToRestore = new Set(returned.rooms.filter((room) => room !== socket.id));
-    sendMissed(connection, returned.missed);
+    sendMissedEvents(connection, returned.missed);
     connection.heldForRecovery = new Set(connection.heldPackets);
     this.#returning.set(connection, {
       ...returned,
@@ -211,7 +211,7 @@ function restoreUnchanged(
 
 /** Discards the recovered state. */
 function resetRecovery(connection: Connection): void {
-  dropReturned(connection);
+  dropHeldForRecovery(connection);
   connection.roomsToRestore = undefined;
   Object.assign(connection.socket, { recovered: false, pid: randomUUID() });
 }
@@ -219,7 +219,7 @@ function resetRecovery(connection: Connection): void {
 /** Discards the state before the sid is used anywhere, so that it can be replaced. */
 function resetWithNewSid(connection: Connection): void {
   resetRecovery(connection);
-  renewSid(connection.socket);
+  replaceSid(connection.socket);
 }
 
 /** A copy as plain JSON; `undefined` for a cyclic value. */

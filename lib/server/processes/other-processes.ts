@@ -11,7 +11,7 @@ import { checkPacket } from '../../queue/cluster-message.js';
 import type { Queue } from '../../queue/open-queue.js';
 import { NOT_MINE } from '../../queue/peers.js';
 import { unpack, type Portable } from '../../queue/portable.js';
-import { clientIn } from '../../socketio/adapter-internals.js';
+import { findSocket } from '../../socketio/adapter-internals.js';
 import { connectionOf, existingNamespace } from '../../socketio/socket-internals.js';
 
 /** How much longer than the client another process may take to say that it got no answer, in milliseconds. */
@@ -98,7 +98,7 @@ export class OtherProcesses implements RemoteClients {
     outgoing: data,
     parts,
   }: Asked): Promise<CallAnswer | typeof NOT_MINE> {
-    const socket = clientIn(existingNamespace(this.runtime.server, namespace), sid);
+    const socket = findSocket(existingNamespace(this.runtime.server, namespace), sid);
     const connection = socket && connectionOf(socket);
     if (!connection) return NOT_MINE;
     checkPacket({ type: PacketType.EVENT, data });

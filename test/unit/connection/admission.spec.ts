@@ -10,7 +10,7 @@ import { Connection } from '../../../lib/context/connection.js';
 import { SocketSession } from '../../../lib/context/socket-session.js';
 import { holdPackets } from '../../../lib/socketio/held-packets.js';
 import { onConnected } from '../../../lib/socketio/namespace-internals.js';
-import { attachConnection, onAdmission } from '../../../lib/socketio/socket-internals.js';
+import { attachConnection, replaceRun } from '../../../lib/socketio/socket-internals.js';
 import { Gate } from '../../support/journal.js';
 import { open, portlessServer, runtimeOf, turns, Wire } from '../../support/units.js';
 
@@ -61,7 +61,7 @@ function admitting(
     recovery: recovery as unknown as Recovery,
   });
   const namespace = server.of('/');
-  onAdmission(namespace, (socket, done) => admission.admit(socket, done));
+  replaceRun(namespace, (socket, done) => admission.admit(socket, done));
   onConnected(namespace, (socket) => admission.connected(socket));
   const wire = new Wire();
   open(server, wire);

@@ -10,12 +10,12 @@ async function receiving() {
   const receiver = new Receiver({
     executor: executorOf(registryOf(), log),
     logger: log,
-    harmlessLength: () => 100,
+    uncheckedLength: () => 100,
   });
   const events: unknown[][] = [];
   socket.onAny((...event) => void events.push(event));
   const take = (data: unknown[], more: object = {}) =>
-    receiver.take({ connection, packet: { type: 2, data, ...more } });
+    receiver.receive({ connection, packet: { type: 2, data, ...more } });
   return { ...connected, take, events, log };
 }
 

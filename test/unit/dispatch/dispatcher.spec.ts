@@ -4,7 +4,7 @@ import type { Executor, HandlerRun } from '../../../lib/dispatch/executor.js';
 import type { Observer } from '../../../lib/dispatch/observer.js';
 import type { UnhandledEvents } from '../../../lib/dispatch/failures.js';
 import type { Handler } from '../../../lib/handlers/handler.js';
-import { onEvents } from '../../../lib/socketio/socket-internals.js';
+import { replaceDispatch } from '../../../lib/socketio/socket-internals.js';
 import { Gate } from '../../support/journal.js';
 import { connectionTo, handlerOf, keptLog, registryOf } from '../../support/units.js';
 
@@ -49,7 +49,7 @@ async function dispatching(
   });
   const expiring: unknown[] = [];
   const connected = await connectionTo({ runtime: { expiryChanged: (which) => void expiring.push(which) } });
-  onEvents(connected.socket, dispatcher.listener);
+  replaceDispatch(connected.socket, dispatcher.listener);
   const dispatch = (...event: unknown[]) => dispatcher.listener.call(connected.socket, event);
   const handled = () => runs.map(({ request, values }) => [request.event.message, ...values]);
   return { ...connected, dispatch, handled, runs, steps, log, expiring };
