@@ -31,7 +31,7 @@ export { user } from './common/address.js';
 
 // Speak first
 export { SocketIO } from './server/socket-io.service.js';
-export { BackgroundTask, type BackgroundTaskOptions } from './server/background-task.js';
+export { BackgroundTask, type BackgroundTaskOptions } from './server/background.js';
 
 // Refuse
 export { ConnectionRefusedError } from './common/errors.js';
@@ -77,5 +77,5 @@ export type {
 export type { Member, Members } from './common/remote-clients.js';
 export type { Room } from './common/address.js';
 export type { UserId, UserRoom } from './common/address.js';
-export type { BackgroundFunction } from './server/background-task.js';
+export type { BackgroundFunction } from './server/background.js';
 export type { FlaskSocketErrorCode } from './common/errors.js';

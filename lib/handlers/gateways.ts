@@ -42,7 +42,7 @@ export function gatewaysAmong(wrappers: readonly InstanceWrapper[]): Gateway[] {
 const NESTS_OWN: ReadonlySet<unknown> = new Set([REQUEST, INQUIRER]);
 
 /** Factories that are no singletons, under a token that is no class: the class of their instances cannot be known at boot. */
-export function isUnknowable(wrapper: InstanceWrapper): boolean {
+export function hasUnknownClass(wrapper: InstanceWrapper): boolean {
   const { isFactory, token } = wrapper;
   return isFactory && !isSingle(wrapper) && typeof token !== 'function' && !NESTS_OWN.has(token);
 }

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { LazyModuleLoader, ModuleRef, ModulesContainer } from '@nestjs/core';
 import { DEFAULT_NAMESPACE } from '../common/constants.js';
-import { BoundClasses, type Gateway, gatewaysAmong, isUnknowable } from './gateways.js';
+import { BoundClasses, type Gateway, gatewaysAmong, hasUnknownClass } from './gateways.js';
 import { HandlerCompiler } from './handler.compiler.js';
 import { type HandlerDefinition, isSingle } from './handler.js';
 import { checkGateway, gatewayHooksOf, isCalledByName } from './nest-gateways.js';
@@ -89,13 +89,13 @@ export class HandlerExplorer {
   }
 
   /** The same, and calls `added` with the gateways of each module that is loaded later, before its `load()` resolves. */
-  follow(added: (gateways: Gateway[]) => Promise<void>): Gateway[] {
+  watchGateways(added: (gateways: Gateway[]) => Promise<void>): Gateway[] {
     this.modules.follow((modules) => added(gatewaysAmong(wrappersOf(modules))));
     return this.gateways();
   }
 
   /** Makes the guards, pipes, interceptors and filters that gateways name by class and Nest knows nothing of. */
-  async prepare(gateways: readonly Gateway[]): Promise<void> {
+  async provideEnhancers(gateways: readonly Gateway[]): Promise<void> {
     for (const gateway of gateways) await this.boundClasses.provide(gateway);
   }
 
@@ -122,21 +122,21 @@ export class HandlerExplorer {
   }
 
   /** Those that have `afterInit()`; of a request-scoped class the instance that Nest makes without an event. */
-  withInit(gateways: readonly Gateway[]): object[] {
+  gatewaysWithInit(gateways: readonly Gateway[]): object[] {
     return gateways
       .filter((gateway) => isCalledByName(gateway, 'afterInit'))
       .flatMap(({ wrapper }) => (wrapper.instance as object | undefined) ?? []);
   }
 
   /** The providers that may make gateways, and do not say of which class. */
-  unknowable(): string[] {
+  providersOfUnknownClass(): string[] {
     return this.#wrappers()
-      .filter(isUnknowable)
+      .filter(hasUnknownClass)
       .map(({ name, host }) => `${String(name)} of ${host?.name}`);
   }
 
   /** Where the methods of one of Nest's own gateways are: its instance, or its prototype if it is request-scoped. */
-  nestGateways(): object[] {
+  nestGatewayObjects(): object[] {
     return this.#wrappers().flatMap((wrapper) => {
       const { isNotMetatype, metatype } = wrapper;
       if (isNotMetatype || typeof metatype !== 'function') return [];

@@ -58,11 +58,11 @@ export class HandlerRegistry {
 
   /** Whether a namespace has handlers of its own, or fits a pattern that has. */
   serves(namespace: string): boolean {
-    return this.servedAs(namespace) !== undefined;
+    return this.registeredNameOf(namespace) !== undefined;
   }
 
   /** How the code names a namespace: by its name, or by a pattern that it fits. Nothing if no handler is for it. */
-  servedAs(namespace: string): string | undefined {
+  registeredNameOf(namespace: string): string | undefined {
     const entries = [this.#exact.get(namespace), ...this.#matching(namespace)];
     return entries.find((entry) => entry && !entry.isEmpty)?.namespace;
   }

@@ -145,7 +145,7 @@ function isSocketClass(type: unknown): boolean {
 export type ServerFor = (namespace: string) => Server | Namespace;
 
 /** Fills the properties of a `@SocketGateway()` that Nest's `@WebSocketServer()` marks. */
-export function giveServer(instance: object, serverFor: ServerFor): void {
+export function injectServer(instance: object, serverFor: ServerFor): void {
   const namespace = gatewayNamespace(prototypesOf(instance));
   if (namespace === undefined) return;
   for (const key of serverProperties(instance)) Reflect.set(instance, key, serverFor(namespace));
@@ -159,7 +159,7 @@ interface GatewayWithInit {
 /** Calls `afterInit()` of gateways of ours, as Nest does for its own; one that fails, now or later, fails the boot. */
 export async function initGateways(instances: Iterable<object>, serverFor: ServerFor): Promise<void> {
   for (const instance of instances) {
-    giveServer(instance, serverFor); // Nest's instance of a request-scoped class has none yet
+    injectServer(instance, serverFor); // Nest's instance of a request-scoped class has none yet
     const namespace = gatewayNamespace(prototypesOf(instance));
     await (instance as GatewayWithInit).afterInit(serverFor(namespace!));
   }
@@ -171,7 +171,7 @@ export function withServer<T extends object>(prototype: object, source: Source<T
   return (request: SocketRequest) => {
     const instance = source(request);
     const { runtime } = request.connection;
-    giveServer(instance, (namespace) => runtime.serverFor(namespace));
+    injectServer(instance, (namespace) => runtime.serverFor(namespace));
     return instance;
   };
 }

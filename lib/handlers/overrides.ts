@@ -16,13 +16,13 @@ import {
 import { hasParameters } from './parameters.js';
 
 /** Without its connect handler a namespace would let everybody in. */
-export function refuseOverride({ prototype, of }: Override): void {
+export function rejectConnectOverride({ prototype, of }: Override): void {
   if (of.handlers.every(({ kind }) => kind !== 'connect')) return;
   throw failure('FSK_CONNECT_OVERRIDDEN', placeOf(prototype, of.method), placeOf(of.prototype, of.method));
 }
 
 /** Warnings at boot about methods that override a handler without being one, or without the guards of the base. */
-export function remarksOn({ overrides, redeclared }: Handlers): string[] {
+export function overrideWarnings({ overrides, redeclared }: Handlers): string[] {
   return [...overrides.map(describeOverride), ...redeclared.flatMap(describeLoss)];
 }
 

@@ -81,9 +81,9 @@ export class Instruments implements Observer {
     this.#errors = new Counter({ ...errors, registers });
     this.#durations = new Histogram({ ...durations, buckets: [...buckets], registers });
     this.#bytes = new Counter({ ...bytes, registers });
-    this.#dropped = new Counter({ ...dropped, registers, collect: () => this.#countQueue() });
+    this.#dropped = new Counter({ ...dropped, registers, collect: () => this.#countQueueDrops() });
     this.#limits = new Counter({ ...limits, registers });
-    this.#queueUp = new Gauge({ ...queueUp, registers, collect: () => this.#lookAtQueue() });
+    this.#queueUp = new Gauge({ ...queueUp, registers, collect: () => this.#measureQueueUp() });
   }
 
   serverCreated(server: Server): void {
@@ -128,13 +128,13 @@ export class Instruments implements Observer {
     }
   }
 
-  #lookAtQueue(): void {
+  #measureQueueUp(): void {
     const { queue } = this.runtime.messageQueue;
     if (queue) this.#queueUp.set(queue.state === 'up' ? 1 : 0);
     else this.#queueUp.remove(); // its initial 0 would mean that a queue is disconnected
   }
 
-  #countQueue(): void {
+  #countQueueDrops(): void {
     const { queue } = this.runtime.messageQueue;
     if (!queue) return;
     const { lost, refused } = queue.counts;
@@ -154,7 +154,8 @@ export class Instruments implements Observer {
     const known = this.#labels.get(namespace);
     if (known !== undefined) return known;
     const { name } = namespace;
-    const label = this.runtime.registry.servedAs(name) ?? (isDynamicNamespace(namespace) ? ANY : name);
+    const label =
+      this.runtime.registry.registeredNameOf(name) ?? (isDynamicNamespace(namespace) ? ANY : name);
     this.#labels.set(namespace, label);
     return label;
   }

@@ -21,21 +21,21 @@ import {
 import { Emitter } from '../emitter/emitter.js';
 import type { EmitOptions, SendOptions } from '../messaging/deliver.js';
 import { RateLimitedCounter } from '../queue/backlog.js';
-import { sleep } from './background-task.js';
-import { logTo } from './engine-options.js';
+import { sleep } from './background.js';
+import { createLog } from './engine-options.js';
 import { FlaskSocketAdapter } from './flask-socket.adapter.js';
 import { SocketIO } from './socket-io.service.js';
 
-/** The options of `FlaskSocketModule.forEmitter()`: the same as those of the servers on the queue. */
+/** The options of `FlaskSocketModule.forEmitter()`. They must be those of the servers on the same queue. */
 export interface EmitterModuleOptions extends EmitterOptions {
   /** The message queue of the servers. */
   messageQueue: EmitterQueue;
-  /** Where log lines go; `false` is silence. Default: Nest's Logger. */
+  /** The logger to write to; `false` writes nothing. Default: Nest's Logger. */
   logger?: FlaskSocketLogger | false;
 }
 
 const OPTIONS = Symbol('EMITTER_OPTIONS');
-const OWNER = 'FlaskSocketModule.forEmitter()';
+const CALLER = 'FlaskSocketModule.forEmitter()';
 
 const { ConfigurableModuleClass, ASYNC_OPTIONS_TYPE } = new ConfigurableModuleBuilder<EmitterModuleOptions>({
   optionsInjectionToken: OPTIONS,
@@ -58,11 +58,11 @@ export type EmitterModuleAsyncOptions = typeof ASYNC_OPTIONS_TYPE;
       provide: SocketIO,
       inject: [OPTIONS],
       useFactory: async ({ messageQueue, logger, ...options }: EmitterModuleOptions) => {
-        const emitter = new Emitter(resolveEmitter(messageQueue, options, OWNER));
+        const emitter = new Emitter(resolveEmitter(messageQueue, options, CALLER));
         await emitter.load();
         return new EmittingSocketIO(
           emitter,
-          logTo(() => logger),
+          createLog(() => logger),
         );
       },
     },
@@ -74,63 +74,63 @@ export class EmitterModule extends ConfigurableModuleClass implements OnModuleIn
     super();
   }
 
-  /** Two providers of `SocketIO`, and chance would decide which one is injected. */
+  /** Fails where the application also has a server: both modules provide `SocketIO`. */
   onModuleInit(): void {
     if (this.application.getIoAdapter() instanceof FlaskSocketAdapter)
       throw failure('FSK_EMITTER_BESIDE_SERVER');
   }
 }
 
-/** All that is public of a class: what a stand-in has to have. */
+/** The public members of a class, without its private ones. */
 type Public<T> = { [Name in keyof T]: T[Name] };
 
 /**
- * What stands for `SocketIO` in a process that only emits: it speaks through the message queue, and says of all that
- * needs a server that there is none. What could not be sent is logged, since `emit` has nobody to tell.
+ * `SocketIO` in a process that only emits. It publishes to the message queue, and throws `FSK_EMITTER_ONLY` for all that
+ * needs a server. It logs what it could not send, because `emit()` returns nothing.
  */
 export class EmittingSocketIO implements Public<SocketIO>, OnApplicationShutdown {
-  readonly #lost: RateLimitedCounter;
+  readonly #unsent: RateLimitedCounter;
   #isClosed = false;
 
   constructor(
     private readonly emitter: Emitter,
     logger: FlaskSocketLogger,
   ) {
-    this.#lost = new RateLimitedCounter((count, why) => logger.error(`${count} not sent. ${why}`));
+    this.#unsent = new RateLimitedCounter((count, why) => logger.error(`${count} not sent. ${why}`));
   }
 
   emit<E extends EventName<ServerEvents>>(
     event: E,
     ...[data, options]: EmitParameters<ServerEvents, E, EmitOptions>
   ): void {
-    this.#speak({ event, data, options: options ?? {} }, 'emit');
+    this.#emitEvent({ event, data, options: options ?? {} }, 'emit');
   }
 
   send(data: unknown, options: SendOptions = {}): void {
-    this.#speak({ event: unnamedEvent(options), data, options }, 'send');
+    this.#emitEvent({ event: unnamedEvent(options), data, options }, 'send');
   }
 
   joinRoom(room: Room, client: EmitterClient): Promise<void> {
-    return this.#followed(() => this.emitter.joinRoom(room, client));
+    return this.#logFailure(() => this.emitter.joinRoom(room, client));
   }
 
   leaveRoom(room: Room, client: EmitterClient): Promise<void> {
-    return this.#followed(() => this.emitter.leaveRoom(room, client));
+    return this.#logFailure(() => this.emitter.leaveRoom(room, client));
   }
 
   closeRoom(room: Room, options: { namespace?: string } = {}): void {
-    void this.#followed(() => this.emitter.closeRoom(room, options));
+    void this.#logFailure(() => this.emitter.closeRoom(room, options));
   }
 
   disconnect(client: EmitterClient): void {
-    void this.#followed(() => this.emitter.disconnect(client));
+    void this.#logFailure(() => this.emitter.disconnect(client));
   }
 
   sleep(milliseconds: number): Promise<void> {
     return sleep(milliseconds);
   }
 
-  /** Sends what is under way, and closes the connection. */
+  /** Waits for pending messages, then closes the connection. */
   stop(): Promise<void> {
     return this.onApplicationShutdown();
   }
@@ -138,7 +138,7 @@ export class EmittingSocketIO implements Public<SocketIO>, OnApplicationShutdown
   async onApplicationShutdown(): Promise<void> {
     this.#isClosed = true;
     await this.emitter.close();
-    this.#lost.close();
+    this.#unsent.close();
   }
 
   get server(): never {
@@ -166,17 +166,17 @@ export class EmittingSocketIO implements Public<SocketIO>, OnApplicationShutdown
   readonly isLeader = needsServer('isLeader');
   readonly startBackgroundTask = needsServer('startBackgroundTask');
 
-  /** `ignoreQueue` keeps an event in this process, which has no clients. */
-  #speak(spoken: { event: string; data: unknown; options: EmitOptions }, method: string): void {
-    if (spoken.options.ignoreQueue) return;
-    void this.#followed(() => this.emitter.emitEvent(spoken, method));
+  /** Drops an event with `ignoreQueue`, which is for the clients of this process alone: there are none. */
+  #emitEvent(emitted: { event: string; data: unknown; options: EmitOptions }, method: string): void {
+    if (emitted.options.ignoreQueue) return;
+    void this.#logFailure(() => this.emitter.emitEvent(emitted, method));
   }
 
-  /** After the application has stopped, an emit has no effect, as on a server. */
-  #followed(post: () => Promise<void>): Promise<void> {
+  /** Sends, and logs a failure. Does nothing after the application has stopped, like a server. */
+  #logFailure(send: () => Promise<void>): Promise<void> {
     if (this.#isClosed) return Promise.resolve();
-    const sent = post();
-    sent.catch((error: Error) => this.#lost.add(1, oneLine(error.message)));
+    const sent = send();
+    sent.catch((error: Error) => this.#unsent.add(1, oneLine(error.message)));
     return sent;
   }
 }

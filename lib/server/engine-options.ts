@@ -12,7 +12,7 @@ import { parserOf } from '../socketio/packet-parser.js';
 
 type AllowRequest = NonNullable<ServerOptions['allowRequest']>;
 
-/** Our options as socket.io's. Options of Nest's own gateways (`gateway`) come first, option `server` wins. */
+/** Translates our options to socket.io's. Option `server` overrides them; they override those of Nest's own gateways. */
 export function serverOptions(
   options: ResolvedOptions,
   {
@@ -21,11 +21,11 @@ export function serverOptions(
     isStopping,
     openSession,
   }: { engine: Engine; policy: OriginPolicy; isStopping: () => boolean; openSession: AllowRequest },
-  gateway: Partial<ServerOptions> = {},
+  gatewayOptions: Partial<ServerOptions> = {},
 ): Partial<ServerOptions> {
   const raw = options.server ?? {};
   return {
-    ...gateway,
+    ...gatewayOptions,
     path: options.path,
     transports: [...options.transports],
     allowUpgrades: options.allowUpgrades,
@@ -39,27 +39,27 @@ export function serverOptions(
     wsEngine: engine.Server as never, // typed as a string by engine.io
     cors: policy.hasForeignOrigins ? (policy.cors as ServerOptions['cors']) : undefined,
     ...raw,
-    ...recoveryFor(options),
-    allowRequest: everyOf([
+    ...recoveryOptions(options),
+    allowRequest: allowedByAll([
       (_request, decide) => decide(isStopping() ? 'Server is shutting down' : null, !isStopping()),
       ...(raw.cors === undefined ? [policy.allowRequest] : []),
       openSession,
-      ...(raw.allowRequest ? [survivable(raw.allowRequest, policy)] : []),
+      ...(raw.allowRequest ? [containErrors(raw.allowRequest, policy)] : []),
     ]),
   };
 }
 
-/** Nothing, unless it is on: socket.io looks whether the option is there. */
-function recoveryFor(options: ResolvedOptions): Partial<ServerOptions> {
+/** No option at all while recovery is off: socket.io only tests whether the option is there. */
+function recoveryOptions(options: ResolvedOptions): Partial<ServerOptions> {
   const recovery = recoveryOf(options);
   if (!recovery) return {};
   const { maxDisconnectionDuration = RECOVERY_WINDOW } = recovery;
-  // `skipMiddlewares` is done by `recovery`, after the client has proved its identity.
+  // `connection/recovery` skips the middlewares itself, after the client has proved its identity.
   return { connectionStateRecovery: { maxDisconnectionDuration, skipMiddlewares: false } };
 }
 
-/** A check of the application's own: what it throws, now or later, refuses the client. */
-function survivable(check: AllowRequest, policy: OriginPolicy): AllowRequest {
+/** Wraps the application's own check: an error or a rejection of it refuses the client. */
+function containErrors(check: AllowRequest, policy: OriginPolicy): AllowRequest {
   return (request, decide) => {
     let decided = false;
     const once: typeof decide = (...verdict) => {
@@ -75,18 +75,20 @@ function survivable(check: AllowRequest, policy: OriginPolicy): AllowRequest {
   };
 }
 
-/** Allows a request if all functions allow it, called one after the other. */
-function everyOf([first, ...rest]: readonly AllowRequest[]): AllowRequest {
+/** Calls the functions one after the other, and allows a request if all of them do. */
+function allowedByAll([first, ...rest]: readonly AllowRequest[]): AllowRequest {
   return (request, decide) => {
     if (!first) return decide(null, true);
-    first(request, (error, success) => (success ? everyOf(rest)(request, decide) : decide(error, false)));
+    first(request, (error, success) =>
+      success ? allowedByAll(rest)(request, decide) : decide(error, false),
+    );
   };
 }
 
-/** Where the module finds the options that the application gave. */
+/** The injection token of the options that the application gave to the module. */
 export const FLASK_SOCKET_OPTIONS = Symbol('FLASK_SOCKET_OPTIONS');
 
-/** The options of an application: `forRoot()`, then `run()`. */
+/** The options of an application: those of `forRoot()`, overridden by those of `run()`. */
 @Injectable()
 export class FlaskSocketConfig {
   #given: FlaskSocketOptions;
@@ -104,24 +106,24 @@ export class FlaskSocketConfig {
     return this.#limits;
   }
 
-  /** The options, defaults filled in. */
+  /** The options with their defaults. */
   get options(): ResolvedOptions {
     return this.#resolved;
   }
 
-  /** Adds options; the later ones win. */
+  /** Adds options, which override earlier ones. */
   merge(more: FlaskSocketOptions): void {
     this.#given = { ...this.#given, ...definedOptions(more) };
     this.#resolved = resolveOptions(this.#given);
     this.#limits = resolveLimits(this.#resolved.limits);
   }
 
-  /** Writes where the options say at the time of writing. */
-  readonly logger = logTo(() => this.#resolved.logger);
+  /** Reads option `logger` at each line, since `run()` may change it. */
+  readonly logger = createLog(() => this.#resolved.logger);
 }
 
-/** What writes to the logger that option `logger` means. */
-export function logTo(option: () => FlaskSocketOptions['logger']): GuardedLog {
+/** Creates a log that reads option `logger` at each line. */
+export function createLog(option: () => FlaskSocketOptions['logger']): GuardedLog {
   const usual: FlaskSocketLogger = new Logger('FlaskSocket');
   return new GuardedLog(() => {
     const logger = option();

@@ -4,21 +4,21 @@ import { Server, type ServerOptions, type Socket } from 'socket.io';
 import { EXCEPTION_EVENT } from '../common/constants.js';
 import { COPY, HERE } from '../common/copies.js';
 import type { Log } from '../common/logger.js';
-import { describeThrown, nameOfThrown, printable } from '../common/printable.js';
-import { safeError } from '../dispatch/failures.js';
-import { answerFailedMessages, answerSafely, containHooks } from './nest-gateways.js';
+import { describeThrown, nameOfThrown, printable, summarizeThrown } from '../common/printable.js';
+import { guarded } from '../common/thenable.js';
+import type { Connection } from '../context/connection.js';
+import { isClientError, safeError } from '../dispatch/failures.js';
+import { WsExceptionsHandler } from '../handlers/nest-internals.js';
+import { connectionOf } from '../socketio/socket-internals.js';
 import type { ServerHost } from './server-host.js';
 
-/** An acknowledgement; `own` is socket.io's, which a method may call itself. */
-type Acknowledge = ((answer: unknown) => void) & { own?: Acknowledge };
+/** The acknowledgement of a message. `original` is socket.io's, which a method receives through `@Ack()`. */
+type Acknowledge = ((answer: unknown) => void) & { original?: Acknowledge };
 type Handlers = Parameters<IoAdapter['bindMessageHandlers']>[1];
 
-/**
- * The application's WebSocket adapter: Nest's own gateways get the same server, path and namespaces as ours, and
- * the same copy of socket.io.
- */
+/** The application's WebSocket adapter: Nest's own gateways share our server, its path and our copy of socket.io. */
 export class FlaskSocketAdapter extends IoAdapter {
-  /** For other copies of the package: it is of this one. */
+  /** Tells other copies of the package that this one set the adapter. */
   readonly [COPY] = HERE;
 
   constructor(
@@ -26,20 +26,20 @@ export class FlaskSocketAdapter extends IoAdapter {
     private readonly parts: { path: () => string; log: Log; gateways: () => readonly object[] },
   ) {
     super();
-    answerFailedMessages();
+    acknowledgeFailedMessages();
   }
 
-  /** Port 0 and the path of the application: the shared server. Anything else: a server of its own. */
+  /** Port 0 with the application's path is the shared server. Any other port or path gets a server of its own. */
   override createIOServer(port: number, options: object = {}): never {
-    for (const gateway of this.parts.gateways()) containHooks(gateway); // Nest is about to look for them
-    return this.#serverFor(port, options) as never; // the platform's types are those of its own socket.io copy
+    for (const gateway of this.parts.gateways()) catchHookErrors(gateway); // before Nest reads the hooks
+    return this.#serverFor(port, options) as never; // the platform may have types of another socket.io copy
   }
 
-  /** What a gateway's method returns is sent by the adapter, where what cannot be sent would end the process. */
+  /** Sends what a gateway's method returns as an event. In Nest's adapter, a failure of `emit` would end the process. */
   override bindMessageHandlers(
     ...[socket, handlers, transform]: Parameters<IoAdapter['bindMessageHandlers']>
   ): void {
-    super.bindMessageHandlers(socket, handlers.map(withOwnAcknowledgement), (data: unknown) =>
+    super.bindMessageHandlers(socket, handlers.map(withOriginalAcknowledgement), (data: unknown) =>
       transform(data).pipe(filter((response) => !this.#sendEvent(socket, response))),
     );
   }
@@ -47,40 +47,40 @@ export class FlaskSocketAdapter extends IoAdapter {
   override mapPayload(payload: unknown): ReturnType<IoAdapter['mapPayload']> {
     const mapped = super.mapPayload(payload);
     const ack = mapped.ack as Acknowledge | undefined;
-    return ack ? { ...mapped, ack: this.#guarded(ack) } : mapped;
+    return ack ? { ...mapped, ack: this.#safeAcknowledge(ack) } : mapped;
   }
 
-  #guarded(ack: Acknowledge): Acknowledge {
-    const guarded = (answer: unknown) => {
-      const thrown = answerSafely(ack, answer);
-      if (thrown !== undefined) this.#cannotSend('An answer', thrown);
+  #safeAcknowledge(ack: Acknowledge): Acknowledge {
+    const safe = (answer: unknown) => {
+      const thrown = acknowledgeSafely(ack, answer);
+      if (thrown !== undefined) this.#logUnsendable('An answer', thrown);
     };
-    return Object.assign(guarded, { own: ack });
+    return Object.assign(safe, { original: ack });
   }
 
-  /** Nest's form of an answer as an event: `{ event, data }`. */
+  /** Sends Nest's `{ event, data }`. Returns whether the response has that form. */
   #sendEvent(socket: Pick<Socket, 'emit'>, response: unknown): boolean {
     const { event, data } = (response ?? {}) as { event?: string; data?: unknown };
     if (!event) return false;
     try {
       socket.emit(event, data);
     } catch (thrown) {
-      this.#cannotSend(`Event ${printable(event)}`, thrown);
+      this.#logUnsendable(`Event ${printable(event)}`, thrown);
       socket.emit(EXCEPTION_EVENT, safeError(thrown));
     }
     return true;
   }
 
-  #cannotSend(what: string, thrown: unknown): void {
+  #logUnsendable(what: string, thrown: unknown): void {
     this.parts.log.error(
       `${what} of a gateway cannot be sent: ${describeThrown(thrown)}`,
       `gateway ${nameOfThrown(thrown)}`,
     );
   }
 
-  /** The shared server ends with the application, after its handlers have. */
+  /** Leaves the shared server open: `Shutdown` closes it, after the handlers have ended. */
   override async close(server: Parameters<IoAdapter['close']>[0]): Promise<void> {
-    if ((server as unknown) !== this.host.existing) await super.close(server); // another copy's type
+    if ((server as unknown) !== this.host.existing) await super.close(server); // the type of another copy
   }
 
   #serverFor(port: number, options: Partial<ServerOptions>): Server {
@@ -92,10 +92,142 @@ export class FlaskSocketAdapter extends IoAdapter {
   }
 }
 
-/** A method gets socket.io's own acknowledgement function; an error of it is thrown in the method. */
-function withOwnAcknowledgement({ callback, ...handler }: Handlers[number]): Handlers[number] {
+/** Passes socket.io's acknowledgement function to the method, so that an error of it is thrown in the method. */
+function withOriginalAcknowledgement({ callback, ...handler }: Handlers[number]): Handlers[number] {
   return {
     ...handler,
-    callback: (data: unknown, ack?: Acknowledge) => callback(data, ack?.own ?? ack),
+    callback: (data: unknown, ack?: Acknowledge) => callback(data, ack?.original ?? ack),
   };
+}
+
+/*
+ * Errors in Nest's own gateways. In plain Nest, an error of a hook or of an exception filter ends the process, and a
+ * method that fails never acknowledges its message. Nest has no event for these errors, so three of its functions are
+ * wrapped here. The wrappers act only for clients of our server.
+ */
+
+const WRAPPED = Symbol.for('nestjs-flask-socket: contained');
+
+type Method = (this: unknown, ...values: unknown[]) => unknown;
+
+/** Nest's handler of a method's error, with its exception filters (private in its types). */
+interface ExceptionsHandler {
+  filters: { func: Method }[];
+  handle(error: unknown, host: FailedMessage['host']): unknown;
+}
+
+/** A message that failed. The arguments of its host are client, data, acknowledgement and pattern. */
+interface FailedMessage {
+  error: unknown;
+  host: { getArgs(): unknown[] };
+}
+
+/** Logs what `handleConnection()` and `handleDisconnect()` of a gateway throw. The former also refuses the client. */
+export function catchHookErrors(gateway: object): void {
+  const { name } = gateway.constructor;
+  catchErrors(gateway, 'handleConnection', (connection, thrown) => {
+    logError(connection, `${name}.handleConnection()`, thrown);
+    emitException(connection, safeError(thrown));
+    connection.socket.disconnect();
+  });
+  catchErrors(gateway, 'handleDisconnect', (connection, thrown) => {
+    logError(connection, `${name}.handleDisconnect()`, thrown);
+  });
+}
+
+function catchErrors(
+  gateway: object,
+  name: string,
+  failed: (connection: Connection, thrown: unknown) => void,
+): void {
+  const hook: unknown = Reflect.get(gateway, name);
+  if (typeof hook !== 'function' || Object.hasOwn(hook, WRAPPED)) return;
+  const wrapper: Method = function wrapper(...values) {
+    const connection = connectionOfClient(values[0]);
+    const call = () => Reflect.apply(hook, this, values) as unknown;
+    return connection ? guarded(call, (thrown) => failed(connection, thrown)) : call();
+  };
+  const value = Object.assign(wrapper, { [WRAPPED]: true });
+  Reflect.defineProperty(gateway, name, { value, configurable: true, writable: true, enumerable: false });
+}
+
+/** Acknowledges messages whose `@SubscribeMessage()` method has failed, with the safe error, after the exception filters. */
+export function acknowledgeFailedMessages(): void {
+  const prototype = WsExceptionsHandler.prototype as unknown as ExceptionsHandler; // private in its type
+  const handle = Reflect.get(prototype, 'handle');
+  if (Object.hasOwn(handle, WRAPPED)) return;
+  const wrapper: ExceptionsHandler['handle'] = function wrapper(this: ExceptionsHandler, error, host) {
+    const connection = connectionOfClient(host.getArgs()[0]);
+    if (!connection) return handle.call(this, error, host);
+    void handleAndAcknowledge(connection, { error, host, handle: filterResult.bind(this, handle) });
+  };
+  prototype.handle = Object.assign(wrapper, { [WRAPPED]: true });
+}
+
+async function handleAndAcknowledge(
+  connection: Connection,
+  { error, host, handle }: FailedMessage & { handle: (failed: FailedMessage) => unknown },
+): Promise<void> {
+  try {
+    await handle({ error, host });
+  } catch (second) {
+    reportFilterError(connection, { first: error, second });
+  }
+  const acknowledge = host.getArgs()[2];
+  if (typeof acknowledge === 'function') acknowledgeSafely(acknowledge as Method, safeError(error));
+}
+
+/** Lets Nest handle an error, and returns what the filter returns. Nest drops it, though it may be a promise. */
+function filterResult(
+  this: ExceptionsHandler,
+  handle: ExceptionsHandler['handle'],
+  { error, host }: FailedMessage,
+): unknown {
+  let result: unknown;
+  const filters = this.filters.map((nestFilter) => ({
+    ...nestFilter,
+    func: (...values: unknown[]) => (result = nestFilter.func(...values)),
+  }));
+  handle.call(Object.assign(Object.create(this) as ExceptionsHandler, { filters }), error, host);
+  return result;
+}
+
+/** Acknowledges; where socket.io cannot encode the answer, acknowledges with an error and returns what was thrown. */
+export function acknowledgeSafely(acknowledge: Method, answer: unknown): unknown {
+  try {
+    acknowledge(answer);
+  } catch (thrown) {
+    acknowledge(safeError(undefined));
+    return thrown;
+  }
+}
+
+/** Logs the error of a method and that of the filter which handled it; the client receives the first. */
+function reportFilterError(
+  connection: Connection,
+  { first, second }: { first: unknown; second: unknown },
+): void {
+  logError(connection, 'a gateway', first);
+  logError(connection, 'the filter that handled that error', second);
+  emitException(connection, safeError(first));
+}
+
+function logError({ socket, runtime }: Connection, where: string, thrown: unknown): void {
+  const isExpected = isClientError(thrown);
+  const what = isExpected ? summarizeThrown(thrown) : describeThrown(thrown);
+  const line = `Error in ${where} for ${printable(socket.nsp.name)}, sid ${socket.id}: ${what}`;
+  if (isExpected) runtime.logger.debug?.(line, `${where} ${nameOfThrown(thrown)}`);
+  else runtime.logger.error(line, `${where} ${nameOfThrown(thrown)}`);
+}
+
+function emitException({ socket }: Connection, safe: unknown): void {
+  try {
+    socket.emit(EXCEPTION_EVENT, safe);
+  } catch {
+    // an error that cannot be encoded is not sent
+  }
+}
+
+function connectionOfClient(client: unknown): Connection | undefined {
+  return typeof client === 'object' && client !== null ? connectionOf(client as never) : undefined;
 }

@@ -8,21 +8,21 @@ import { storage } from '../context/storage.js';
 import type { Gateway } from '../handlers/gateways.js';
 import { HandlerExplorer } from '../handlers/handler.explorer.js';
 import type { HandlerDefinition } from '../handlers/handler.js';
-import { refuseOverride, remarksOn } from '../handlers/overrides.js';
-import { giveServer, initGateways } from '../handlers/nest-gateways.js';
+import { rejectConnectOverride, overrideWarnings } from '../handlers/overrides.js';
+import { injectServer, initGateways } from '../handlers/nest-gateways.js';
 import { FlaskSocketAdapter } from './flask-socket.adapter.js';
 import { FlaskSocketRuntime } from './flask-socket.runtime.js';
-import { explainUnknownConnections, isOneOfMany, NOT_JOINED } from './processes/message-queue.js';
+import { explainUnknownConnections, isClusterProcess, NO_MESSAGE_QUEUE } from './processes/message-queue.js';
 
-const CORS_OF_GATEWAY = (gateway: string) =>
-  `${gateway} sets cors in @WebSocketGateway(), which is left out: its server is shared, and option ` +
+const CORS_IGNORED = (gateway: string) =>
+  `${gateway} sets cors in @WebSocketGateway(), which has no effect: its server is shared, and option ` +
   'corsAllowedOrigins of FlaskSocketModule decides who may connect. Name the origins there.';
 
-const UNKNOWABLE = (provider: string) =>
-  `${provider} is a factory with a new instance for each event, and its token is no class: were it a gateway, its ` +
-  'handlers would not be found. A gateway is provided under its class: { provide: ChatGateway, useFactory: … }.';
+const UNKNOWN_CLASS = (provider: string) =>
+  `${provider} is a factory that makes a new instance for each event, and its token is no class. If it makes a gateway, ` +
+  'its handlers are not found. Provide a gateway under its class: { provide: ChatGateway, useFactory: … }.';
 
-/** Follows the application: puts the adapter in place, finds the handlers, opens the server. */
+/** Runs with the lifecycle hooks of Nest: sets the adapter, finds the handlers, opens the server. */
 @Injectable()
 export class FlaskSocketLifecycle implements OnModuleInit, OnApplicationBootstrap {
   readonly #adapter: FlaskSocketAdapter;
@@ -40,50 +40,51 @@ export class FlaskSocketLifecycle implements OnModuleInit, OnApplicationBootstra
     this.#adapter = new FlaskSocketAdapter(runtime.host, {
       path: () => runtime.config.options.path,
       log: runtime.logger,
-      gateways: () => explorer.nestGateways(),
+      gateways: () => explorer.nestGatewayObjects(),
     });
     application.setIoAdapter(this.#adapter);
   }
 
-  /** Creates the enhancers of gateways early enough for Nest to call their lifecycle hooks. */
+  /** Creates the enhancers of gateways before Nest calls their lifecycle hooks. */
   async onModuleInit(): Promise<void> {
-    await this.explorer.prepare(this.explorer.gateways());
+    await this.explorer.provideEnhancers(this.explorer.gateways());
   }
 
-  /** Handlers first, then the server: no client connects before the application listens. */
+  /** Registers the handlers, then opens the server. No client can connect before the application listens. */
   async onApplicationBootstrap(): Promise<void> {
     this.#checkAdapter();
-    const gateways = this.explorer.follow((added) => this.#add(added));
-    const definitions = await this.#register(gateways);
+    const gateways = this.explorer.watchGateways((added) => this.#addGateways(added));
+    const definitions = await this.#registerHandlers(gateways);
     const { messageQueue } = this.runtime;
     await messageQueue.open(this.runtime);
     this.#openServer();
-    await this.#serve(gateways);
-    this.#report();
-    this.#reportHandlers(gateways, definitions);
+    await this.#initGateways(gateways);
+    this.#logServer();
+    this.#logHandlers(gateways, definitions);
     if (!this.runtime.config.options.debug) return;
-    for (const provider of this.explorer.unknowable()) this.runtime.logger.debug?.(UNKNOWABLE(provider));
+    for (const provider of this.explorer.providersOfUnknownClass())
+      this.runtime.logger.debug?.(UNKNOWN_CLASS(provider));
   }
 
   #openServer(): void {
     const { host, messageQueue } = this.runtime;
     const server = host.open();
     if (messageQueue.adapter) server.adapter(messageQueue.adapter);
-    this.runtime.keepAdapters();
-    if (host.hasClients) explainUnknownConnections(server);
+    this.runtime.prepareAdapters();
+    if (host.hasHttpServer) explainUnknownConnections(server);
   }
 
-  /** The handlers of a module that was loaded while the application runs. */
-  async #add(gateways: readonly Gateway[]): Promise<void> {
-    const definitions = await this.#register(gateways);
-    await this.#serve(gateways);
-    this.#reportHandlers(gateways, definitions);
+  /** Adds the gateways of a module that was loaded while the application runs. */
+  async #addGateways(gateways: readonly Gateway[]): Promise<void> {
+    const definitions = await this.#registerHandlers(gateways);
+    await this.#initGateways(gateways);
+    this.#logHandlers(gateways, definitions);
   }
 
-  /** All handlers of these gateways, or, where one of them cannot be added, none. */
-  async #register(gateways: readonly Gateway[]): Promise<HandlerDefinition[]> {
-    for (const { overrides } of gateways) overrides.forEach(refuseOverride);
-    await this.explorer.prepare(gateways);
+  /** Registers all handlers of these gateways, or none of them if one fails. */
+  async #registerHandlers(gateways: readonly Gateway[]): Promise<HandlerDefinition[]> {
+    for (const { overrides } of gateways) overrides.forEach(rejectConnectOverride);
+    await this.explorer.provideEnhancers(gateways);
     const definitions = this.explorer.handlersOf(gateways);
     const added: (() => void)[] = [];
     try {
@@ -95,41 +96,41 @@ export class FlaskSocketLifecycle implements OnModuleInit, OnApplicationBootstra
     return definitions;
   }
 
-  async #serve(gateways: readonly Gateway[]): Promise<void> {
+  async #initGateways(gateways: readonly Gateway[]): Promise<void> {
     const serverFor = (namespace: string) => this.runtime.serverFor(namespace);
-    for (const instance of this.explorer.instancesOf(gateways)) giveServer(instance, serverFor);
-    this.runtime.openNamespaces(this.#namespaces());
-    await initGateways(this.explorer.withInit(gateways), serverFor);
+    for (const instance of this.explorer.instancesOf(gateways)) injectServer(instance, serverFor);
+    this.runtime.openNamespaces(this.#namespacesToOpen());
+    await initGateways(this.explorer.gatewaysWithInit(gateways), serverFor);
   }
 
-  #namespaces(): string[] {
+  #namespacesToOpen(): string[] {
     const { namespaces } = this.runtime.config.options;
     const named = namespaces === ANY ? [] : namespaces.filter((name) => name !== ANY && !isPattern(name));
     return [...new Set([...named, ...this.runtime.registry.namespaces()])];
   }
 
-  /** An adapter that makes a second socket.io server on the same HTTP server would take half of the clients. */
+  /** Fails where another adapter replaced ours: its own server on the same HTTP server would take clients from ours. */
   #checkAdapter(): void {
     const adapter: unknown = this.application.getIoAdapter();
     if (adapter === this.#adapter || !hasCreateIoServer(adapter)) return;
     throw failure('FSK_ADAPTER_REPLACED', adapter.constructor.name);
   }
 
-  #report(): void {
+  #logServer(): void {
     const { config, host, engine, logger, originPolicy, messageQueue } = this.runtime;
     const { path, transports } = config.options;
-    if (!host.hasClients) {
+    if (!host.hasHttpServer) {
       logger.log(`No HTTP server here, so no Socket.IO clients${messageQueue.describe()}`);
       return;
     }
     logger.log(`Socket.IO on ${path}: ${transports.join(' + ')}, engine ${engine.name}, origins: ${originPolicy.describe()}${messageQueue.describe()}`); // prettier-ignore
-    for (const gateway of this.explorer.gatewaysWithCors()) logger.warn(CORS_OF_GATEWAY(gateway));
-    if (!messageQueue.adapter && isOneOfMany(process.env)) logger.warn(NOT_JOINED);
+    for (const gateway of this.explorer.gatewaysWithCors()) logger.warn(CORS_IGNORED(gateway));
+    if (!messageQueue.adapter && isClusterProcess(process.env)) logger.warn(NO_MESSAGE_QUEUE);
   }
 
-  #reportHandlers(gateways: readonly Gateway[], definitions: readonly HandlerDefinition[]): void {
+  #logHandlers(gateways: readonly Gateway[], definitions: readonly HandlerDefinition[]): void {
     const { config, logger } = this.runtime;
-    for (const remark of new Set(gateways.flatMap(remarksOn))) logger.warn(remark);
+    for (const remark of new Set(gateways.flatMap(overrideWarnings))) logger.warn(remark);
     if (!config.options.debug) return;
     for (const { kind, event, namespace, handler } of definitions) {
       logger.log(`${namespace} ${event ?? kind} → ${handler.place}`);

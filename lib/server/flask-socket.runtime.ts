@@ -1,13 +1,13 @@
 import type { IncomingMessage } from 'node:http';
-import { Inject, Injectable } from '@nestjs/common';
-import { HttpAdapterHost, ModuleRef } from '@nestjs/core';
+import { type INestApplicationContext, Inject, Injectable, type Type } from '@nestjs/common';
+import { HttpAdapterHost, ModuleRef, ModulesContainer } from '@nestjs/core';
 import type { Namespace, Server } from 'socket.io';
 import type { Log } from '../common/logger.js';
 import { type AdapterFactory, recoveryOf, type ResolvedOptions } from '../common/options.js';
 import { describeThrown } from '../common/printable.js';
 import type { RemoteClients } from '../common/remote-clients.js';
 import { chain, guarded } from '../common/thenable.js';
-import { Admission, Attachment, type AdmissionRules } from '../connection/admission.js';
+import { Admission, type AdmissionRules, Attachment } from '../connection/admission.js';
 import { Decision } from '../connection/decision.js';
 import { Departure } from '../connection/departure.js';
 import { GatewayHooks } from '../connection/gateway-hooks.js';
@@ -16,7 +16,7 @@ import { LimitReports } from '../connection/limits/limit-reports.js';
 import { Identification, watchExpiry } from '../connection/identification.js';
 import { Namespaces } from '../connection/namespaces.js';
 import { OriginPolicy } from '../connection/origin-policy.js';
-import { Receiver, OversizedMessages } from '../connection/packet-receiver.js';
+import { OversizedMessages, Receiver } from '../connection/packet-receiver.js';
 import { Recovery } from '../connection/recovery/recovery.js';
 import type { AnyFunction, Connection, CurrentApp, Runtime, Token } from '../context/connection.js';
 import type { SocketRequest } from '../context/socket-request.js';
@@ -37,7 +37,7 @@ import { FlaskSocketConfig, serverOptions } from './engine-options.js';
 import { MessageQueue } from './processes/message-queue.js';
 import { ServerHost } from './server-host.js';
 
-/** The parts of a running application, put together; each knows only what it needs of the others. */
+/** Creates the parts of a running application and connects them. Each part receives only what it needs. */
 @Injectable()
 export class FlaskSocketRuntime implements Runtime {
   readonly registry = new HandlerRegistry();
@@ -48,9 +48,9 @@ export class FlaskSocketRuntime implements Runtime {
   readonly sessions: Sessions;
   readonly messageQueue: MessageQueue;
   readonly limits: LimitReports;
-  /** No new clients: the application is stopping. */
+  /** Whether the application is stopping and refuses new clients. */
   draining = false;
-  readonly #tooLarge: OversizedMessages;
+  readonly #oversizedMessages: OversizedMessages;
   readonly #identification: Identification;
   readonly #namespaces: Namespaces;
   readonly #warned = new Set<string>();
@@ -65,7 +65,7 @@ export class FlaskSocketRuntime implements Runtime {
     const { logger } = config;
     const { registry } = this;
     this.logger = logger;
-    this.#tooLarge = new OversizedMessages(logger);
+    this.#oversizedMessages = new OversizedMessages(logger);
     const options = () => config.options;
     const isStopping = () => this.draining;
     this.#identification = new Identification({ identify: () => config.options.identify, logger });
@@ -75,21 +75,21 @@ export class FlaskSocketRuntime implements Runtime {
     const serial = () => !config.options.asyncHandlers;
     this.sessions = new Sessions({ options, platform, logger });
     const unhandled = new UnhandledEvents({ registry, logger, debug: () => config.options.debug });
-    this.#namespaces = this.#namespacesFor(
+    this.#namespaces = this.#createNamespaces(
       new Dispatcher({ registry, executor, logger, serial, unhandled }),
       isStopping,
     );
     this.messageQueue = new MessageQueue(options, logger);
     this.app = currentApp(moduleRef, platform);
-    this.host = this.#serverHost(isStopping);
+    this.host = this.#createServerHost(isStopping);
   }
 
-  /** How clients come in, and where. */
-  #namespacesFor(dispatcher: Dispatcher, isStopping: () => boolean): Namespaces {
+  /** Creates the namespaces, and all parts that a connecting client goes through. */
+  #createNamespaces(dispatcher: Dispatcher, isStopping: () => boolean): Namespaces {
     const { registry, executor, sessions, logger, config } = this;
     const options = () => config.options;
     const hooks = new GatewayHooks(registry, executor);
-    const departure = new Departure({ registry, executor, hooks, tooLarge: this.#tooLarge });
+    const departure = new Departure({ registry, executor, hooks, tooLarge: this.#oversizedMessages });
     const recovery = new Recovery(options, logger, (client) => sessions.of(client));
     const decision = new Decision(registry, executor, { identification: this.#identification, recovery });
     const attachment = new Attachment({ runtime: this, registry, dispatcher, sessions, recovery, departure });
@@ -103,7 +103,7 @@ export class FlaskSocketRuntime implements Runtime {
     return new Namespaces({ registry, admission, departure, recovery, receiver, logger, options });
   }
 
-  #serverHost(isStopping: () => boolean): ServerHost {
+  #createServerHost(isStopping: () => boolean): ServerHost {
     return new ServerHost(this.platform, {
       options: (gateway) => {
         const openSession = this.sessions.allowRequest;
@@ -113,13 +113,13 @@ export class FlaskSocketRuntime implements Runtime {
       },
       created: (server) => {
         this.#namespaces.install(server);
-        this.#tooLarge.watch(server);
+        this.#oversizedMessages.watch(server);
         this.executor.observer?.serverCreated(server);
       },
     });
   }
 
-  /** The Socket.IO server; an error before it is made. */
+  /** The Socket.IO server. Throws `FSK_NOT_READY` before it is created. */
   get server(): Server {
     return this.host.server;
   }
@@ -135,12 +135,12 @@ export class FlaskSocketRuntime implements Runtime {
     if (this.host.existing) observer.serverCreated(this.host.existing);
   }
 
-  /** The server has the adapter that it will keep. */
-  keepAdapters(): void {
+  /** Prepares the adapters of all namespaces. Call it after the server got its final adapter. */
+  prepareAdapters(): void {
     this.#namespaces.prepareAdapters(this.server);
   }
 
-  /** Opens namespaces, if there is a server by now. */
+  /** Opens namespaces, if the server has been created. */
   openNamespaces(names: Iterable<string>): void {
     if (this.host.existing) this.#namespaces.open(this.host.existing, names);
   }
@@ -150,9 +150,9 @@ export class FlaskSocketRuntime implements Runtime {
   }
 
   runCallback(connection: Connection | undefined, values: readonly unknown[], callback: AnyFunction): void {
-    if (!connection) return this.#callBackAlone(callback, values);
+    if (!connection) return this.#callWithoutContext(callback, values);
     const request = new EventRequest(connection, { message: null, args: values });
-    void this.executor.runWithoutResult({ request, handler: this.#handlerOf(callback), values });
+    void this.executor.runWithoutResult({ request, handler: this.#handlerFor(callback), values });
   }
 
   userChanged(connection: Connection): void {
@@ -177,17 +177,17 @@ export class FlaskSocketRuntime implements Runtime {
     this.logger.warn(text);
   }
 
-  /** Runs the callback of `SocketIO.emit()` to a client of another process; it has no event, so no context. */
-  #callBackAlone(callback: AnyFunction, values: readonly unknown[]): void {
+  /** Runs a callback without an event's context: there is no connection where the client is in another process. */
+  #callWithoutContext(callback: AnyFunction, values: readonly unknown[]): void {
     void guarded<unknown>(
       () => callback(...(values as never[])),
       (thrown) => this.logger.error(`Error in a callback: ${describeThrown(thrown)}`, 'callback'),
     );
   }
 
-  /** Callbacks come and go: they share what is compiled once. */
-  #handlerOf(callback: AnyFunction): Handler {
-    const shared = (this.#callbacks ??= this.compiler.compileFunction(() => {}, { place: 'callback' }));
+  /** The handler of an acknowledgement callback. All share one compiled handler, since callbacks are short-lived. */
+  #handlerFor(callback: AnyFunction): Handler {
+    const shared = (this.#callbackHandler ??= this.compiler.compileFunction(() => {}, { place: 'callback' }));
     const call = callback as (...values: readonly unknown[]) => unknown;
     const place = callback.name || shared.place;
     const run: Handler['run'] = (request, values) =>
@@ -195,9 +195,9 @@ export class FlaskSocketRuntime implements Runtime {
     return { ...shared, place, run };
   }
 
-  #callbacks: Handler | undefined;
+  #callbackHandler: Handler | undefined;
 
-  /** What serves WebSocket connections; asked for before `run()` has added its options, it is chosen again. */
+  /** The WebSocket engine. It is chosen again after `run()` has added options. */
   get engine(): Engine {
     const { options } = this.config;
     if (this.#engine?.options !== options)
@@ -207,7 +207,7 @@ export class FlaskSocketRuntime implements Runtime {
 
   #engine: { options: ResolvedOptions; chosen: Engine } | undefined;
 
-  /** Which pages may connect. */
+  /** Decides which origins may connect. */
   get originPolicy(): OriginPolicy {
     return (this.#originPolicy ??= new OriginPolicy(this.config.options, this.platform, this.logger));
   }
@@ -221,4 +221,13 @@ function currentApp(moduleRef: ModuleRef, platform: HttpAdapterHost): CurrentApp
     resolve: <T>(token: Token<T>) => moduleRef.resolve<T>(token, undefined, { strict: false }),
     getHttpServer: () => platform.httpAdapter?.getHttpServer?.() as unknown,
   };
+}
+
+/**
+ * A provider of an application, or `undefined` where no module provides it. A failing `get()` of an application of
+ * `NestFactory.create()` would end the process, so the modules are searched first.
+ */
+export function findProvider<T>(app: INestApplicationContext, token: Type<T>): T | undefined {
+  const modules = [...app.get(ModulesContainer).values()];
+  return modules.some(({ providers }) => providers.has(token)) ? app.get(token) : undefined;
 }

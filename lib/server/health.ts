@@ -1,48 +1,48 @@
 import type { QueueState } from '../queue/queue.js';
 import type { FlaskSocketRuntime } from './flask-socket.runtime.js';
 
-/** How a server is. */
+/** The state of a server. */
 export interface Health {
   /**
-   * `up`; `degraded`: the message queue is not there, and clients of other processes are not reached; `down`: no new
-   * client gets in, because the server is not made yet, or is stopping. Where there is no HTTP server, and so no
-   * client to let in, the message queue alone decides.
+   * `up`: the server works. `degraded`: the message queue is away, so clients of other processes are not reached. `down`:
+   * the server is not created yet or is stopping, so no new client can connect. Without an HTTP server there are no clients,
+   * and the message queue alone decides.
    */
   status: 'up' | 'degraded' | 'down';
-  /** Whether it is stopping: what runs may end, nothing new begins. */
+  /** Whether the server is stopping: it waits for running handlers and accepts no new client. */
   draining: boolean;
-  /** The clients of this process, by connection; each may be in several namespaces. */
+  /** The number of clients of this process. A client in several namespaces counts once. */
   connections: number;
-  /** The message queue; absent where option `messageQueue` names none by URL. */
+  /** The message queue, if option `messageQueue` names one by its URL. */
   queue?: QueueHealth;
 }
 
-/** How a message queue is. */
+/** The state of a message queue. */
 export interface QueueHealth {
   /** The URL of the broker, without its password. */
   name: string;
-  /** `connecting` until the broker was there once, `away` when it is gone again. */
+  /** `connecting` until the first connection to the broker, then `up`, or `away` after the connection was lost. */
   state: QueueState;
-  /** The broker is there, and does not take the user and password of the URL: it will not come back by itself. */
+  /** The broker refuses the user and password of the URL, so waiting does not help. */
   loginRefused?: true;
-  /** How many messages were not published since the start. */
+  /** The number of messages that could not be published since the start. */
   lost: number;
-  /** How many that arrived were refused: damaged, too large, or not signed with `queueSecret`. */
+  /** The number of received messages that were refused: damaged, too large, or not signed with `queueSecret`. */
   refused: number;
 }
 
-/** How the server of an application is, now. */
+/** The present state of an application's server. */
 export function healthOf({ host, draining, messageQueue }: FlaskSocketRuntime): Health {
   const { queue } = messageQueue;
   const connections = host.existing?.engine?.clientsCount ?? 0;
   if (!queue) return { status: host.existing && !draining ? 'up' : 'down', draining, connections };
-  const { name, state, isLoginRefused: isRefused, counts } = queue;
-  const working = state === 'up' ? 'up' : 'degraded';
-  const status = host.existing && !draining ? working : 'down';
+  const { name, state, isLoginRefused, counts } = queue;
+  const queueStatus = state === 'up' ? 'up' : 'degraded';
+  const status = host.existing && !draining ? queueStatus : 'down';
   return {
     status,
     draining,
     connections,
-    queue: { name, state, ...(isRefused && { loginRefused: true }), ...counts },
+    queue: { name, state, ...(isLoginRefused && { loginRefused: true }), ...counts },
   };
 }

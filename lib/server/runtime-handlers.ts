@@ -8,18 +8,18 @@ import { checkOrdering, namesAndOptions, type HandlerMetadata } from '../decorat
 import type { NamespaceAndOptions, OnEventOptions } from '../decorators/on-event.decorator.js';
 import { FlaskSocketRuntime } from './flask-socket.runtime.js';
 
-/** Adds functions as handlers while the application runs. */
+/** Adds functions as handlers at run time. */
 @Injectable()
 export class RuntimeHandlers {
   constructor(@Inject(FlaskSocketRuntime) private readonly runtime: FlaskSocketRuntime) {}
 
-  /** Adds a handler of an event; what it returns removes it. */
+  /** Adds an event handler. Returns a function that removes it. */
   addEvent(event: string, fn: AnyFunction, where: NamespaceAndOptions): () => void {
     const { names, options } = namesAndOptions<OnEventOptions>(where);
     return this.add({ kind: 'event', event, namespace: names[0], ...options }, fn);
   }
 
-  /** Adds a handler; what it returns removes it. */
+  /** Adds a handler of any kind. Returns a function that removes it. */
   add(metadata: HandlerMetadata, fn: AnyFunction): () => void {
     const caller = `SocketIO.on${metadata.kind[0]?.toUpperCase()}${metadata.kind.slice(1)}()`;
     if (typeof fn !== 'function') throw failure('FSK_HANDLER_NOT_FUNCTION', `The handler given to ${caller}`);

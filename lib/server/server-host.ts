@@ -11,97 +11,101 @@ import {
   closeForReconnect,
 } from '../socketio/engine-internals.js';
 
-/** What makes the server, when it is time. */
-export interface ServerRecipe {
-  options(gateway: Partial<ServerOptions>): Partial<ServerOptions>;
+/** How the server is set up when it is created. */
+export interface ServerSetup {
+  /** The options of socket.io; `gatewayOptions` are those of one of Nest's own gateways. */
+  options(gatewayOptions: Partial<ServerOptions>): Partial<ServerOptions>;
+  /** Called once, with the new server. */
   created(server: Server): void;
 }
 
-/** Owns the one Socket.IO server of an application; made when first needed, on the application's HTTP server. */
+/** Owns the application's one Socket.IO server. It is created on the HTTP server when it is first needed. */
 export class ServerHost {
   #server: Server | undefined;
   #stopListening = () => {};
-  /** The TCP connections of the HTTP server: it does not know all of them itself. */
-  readonly #open = new Set<TcpSocket>();
+  /** All TCP connections of the HTTP server, which itself does not list the upgraded ones. */
+  readonly #tcpConnections = new Set<TcpSocket>();
 
   constructor(
     private readonly platform: HttpAdapterHost,
-    private readonly recipe: ServerRecipe,
+    private readonly setup: ServerSetup,
   ) {}
 
-  /** The server, if it has been made. */
+  /** The server, if it has been created. */
   get existing(): Server | undefined {
     return this.#server;
   }
 
-  /** The server; throws before it exists. */
+  /** The server. Throws `FSK_NOT_READY` before it is created. */
   get server(): Server {
     if (!this.#server) throw failure('FSK_NOT_READY', 'socketio.server');
     return this.#server;
   }
 
-  /** Whether clients can come: without an HTTP server (a standalone application, a microservice) there are none. */
-  get hasClients(): boolean {
+  /** Whether clients can connect. A standalone application and a microservice have no HTTP server. */
+  get hasHttpServer(): boolean {
     return this.httpServer !== undefined;
   }
 
-  /** The application's HTTP server; none in a standalone application. */
+  /** The application's HTTP server, if it has one. */
   get httpServer(): HttpServer | undefined {
     return this.platform.httpAdapter?.getHttpServer?.() as HttpServer | undefined;
   }
 
-  /** The server, made now if it is the first time. `gateway` are the options of a gateway of Nest's own. */
-  open(gateway: Partial<ServerOptions> = {}): Server {
+  /** The server, created at the first call. `gatewayOptions` are those of one of Nest's own gateways. */
+  open(gatewayOptions: Partial<ServerOptions> = {}): Server {
     if (this.#server) return this.#server;
     const { httpServer } = this;
-    const options = this.recipe.options(gateway);
-    if (httpServer) this.#follow(httpServer);
-    this.#server = httpServer ? attach(httpServer, options) : new Server(options);
+    const options = this.setup.options(gatewayOptions);
+    if (httpServer) this.#trackTcpConnections(httpServer);
+    this.#server = httpServer ? attachServer(httpServer, options) : new Server(options);
     this.#server.engine?.on('connection', skipCloseTimeout);
-    this.recipe.created(this.#server);
+    this.setup.created(this.#server);
     return this.#server;
   }
 
   /**
-   * Ends the transports; after `budget` milliseconds also those whose clients do not do their part. The HTTP server is
-   * the application's to close.
+   * Closes the connections of all clients, after `timeout` milliseconds by force. The application itself closes the HTTP
+   * server.
    */
-  async close(budget: number): Promise<void> {
+  async close(timeout: number): Promise<void> {
     const server = this.#server;
     if (!server) return;
     const connections = connectionsOf(server);
-    const gone = connections.map((connection) => new Promise((resolve) => connection.once('close', resolve)));
+    const closed = connections.map(
+      (connection) => new Promise((resolve) => connection.once('close', resolve)),
+    );
     for (const connection of connections) closeForReconnect(connection);
-    await waitFor(Promise.all(gone), budget);
+    await waitFor(Promise.all(closed), timeout);
     for (const connection of connectionsOf(server)) terminate(connection);
     this.#stopListening();
     server.engine?.close();
     const adapters = [...server._nsps.values()].map(({ adapter }) => adapter);
-    await waitFor(Promise.allSettled(adapters.map(async (adapter) => adapter.close())), budget);
+    await waitFor(Promise.allSettled(adapters.map(async (adapter) => adapter.close())), timeout);
   }
 
-  /** Destroys all TCP connections: idle and upgraded ones would keep the HTTP server open. */
-  cut(): void {
-    for (const socket of this.#open) socket.destroy();
+  /** Destroys all TCP connections, because idle and upgraded ones would keep the HTTP server open. */
+  destroyTcpConnections(): void {
+    for (const socket of this.#tcpConnections) socket.destroy();
   }
 
-  /** A TCP reset while a handshake is being decided about must find a listener, or it would end the process. */
-  #follow(httpServer: HttpServer): void {
-    const open = this.#open;
+  /** Also adds an error listener: without one, a TCP reset during a handshake would end the process. */
+  #trackTcpConnections(httpServer: HttpServer): void {
+    const connections = this.#tcpConnections;
     const forget = function forget(this: TcpSocket) {
-      open.delete(this);
+      connections.delete(this);
     };
-    httpServer.on('connection', (socket) => open.add(socket) && socket.on('close', forget));
-    httpServer.prependListener('upgrade', listenForErrors);
-    this.#stopListening = () => void httpServer.off('upgrade', listenForErrors);
+    httpServer.on('connection', (socket) => connections.add(socket) && socket.on('close', forget));
+    httpServer.prependListener('upgrade', ignoreSocketErrors);
+    this.#stopListening = () => void httpServer.off('upgrade', ignoreSocketErrors);
   }
 }
 
 /**
- * The engine would end every connection for good when the HTTP server closes. They end with the application instead:
- * supertest opens and closes the HTTP server of an application that does not listen, around each request.
+ * Removes the engine's listener that closes all connections with the HTTP server. They end with the application instead,
+ * because supertest opens and closes the HTTP server of an application around each request.
  */
-function attach(httpServer: HttpServer, options: Partial<ServerOptions>): Server {
+function attachServer(httpServer: HttpServer, options: Partial<ServerOptions>): Server {
   const others = httpServer.listeners('close');
   const server = new Server(httpServer, options);
   const own = httpServer.listeners('close').filter((listener) => !others.includes(listener));
@@ -109,6 +113,6 @@ function attach(httpServer: HttpServer, options: Partial<ServerOptions>): Server
   return server;
 }
 
-function listenForErrors(_request: unknown, socket: TcpSocket): void {
+function ignoreSocketErrors(_request: unknown, socket: TcpSocket): void {
   socket.on('error', () => {});
 }

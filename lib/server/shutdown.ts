@@ -5,23 +5,23 @@ import { counted, describeThrown } from '../common/printable.js';
 import { disconnectAll } from '../connection/departure.js';
 import { storage } from '../context/storage.js';
 import { InFlight } from '../dispatch/in-flight.js';
-import { type BackgroundTask, isInBackgroundTask } from './background-task.js';
+import { type BackgroundTask, isInBackgroundTask } from './background.js';
 import { FlaskSocketRuntime } from './flask-socket.runtime.js';
 
-/** What is kept of `shutdownTimeout` for closing, when handlers have been waited for; in milliseconds. */
-const CLOSING = 2_000;
+/** The part of `shutdownTimeout` that is reserved for closing the server, in milliseconds. */
+const CLOSE_TIME = 2_000;
 
-/** What is kept of the time to wait for the disconnect handlers, whatever runs; in milliseconds, a quarter of it at most. */
-const LEAVING = 1_000;
+/** The part of the waiting time that is reserved for disconnect handlers, in milliseconds; at most a quarter of it. */
+const DISCONNECT_TIME = 1_000;
 
-/** Ends what runs: background tasks, handlers, connections, in this order and in bounded time. */
+/** Ends background tasks, handlers and connections, in this order, within `shutdownTimeout`. */
 @Injectable()
 export class Shutdown {
   readonly #tasks = new Set<BackgroundTask>();
   readonly #running = new InFlight();
-  readonly #afterwards: (() => void)[] = [];
+  readonly #drainedListeners: (() => void)[] = [];
   #drained: Promise<void> | undefined;
-  /** Closes the application; set by `run()`. */
+  /** Closes the application. `run()` sets it. */
   closeApplication: (() => Promise<void>) | undefined;
 
   constructor(
@@ -29,18 +29,18 @@ export class Shutdown {
     @Inject(HttpAdapterHost) private readonly platform: HttpAdapterHost,
   ) {}
 
-  /** Keeps a task until it has ended, to end it with the application. */
-  keep<T>(task: BackgroundTask<T>): BackgroundTask<T> {
-    const over = () => void this.#tasks.delete(task);
+  /** Tracks a task until it has ended, and cancels it when the application stops. */
+  trackTask<T>(task: BackgroundTask<T>): BackgroundTask<T> {
+    const forget = () => void this.#tasks.delete(task);
     this.#tasks.add(task);
-    void this.#running.track(task.then(over, over));
+    void this.#running.track(task.then(forget, forget));
     if (this.runtime.draining) task.cancel();
     return task;
   }
 
   /**
-   * Stops the application, or as much of it as is known here: the Socket.IO and the HTTP server. Does not wait for
-   * its caller: a handler, a task or an HTTP request whose end is part of the stop.
+   * Stops the application, or, where it was not started by `run()`, the Socket.IO and the HTTP server. In a handler or a
+   * background task it resolves at once, because the stop waits for these to end.
    */
   async stop(): Promise<void> {
     void this.#close().catch((error: unknown) => {
@@ -56,12 +56,12 @@ export class Shutdown {
     await this.platform.httpAdapter?.close();
   }
 
-  /** Calls `listener` when all has ended. */
+  /** Calls `listener` when everything has ended. */
   whenDrained(listener: () => void): void {
-    this.#afterwards.push(listener);
+    this.#drainedListeners.push(listener);
   }
 
-  /** Ends tasks, handlers and connections; once. */
+  /** Ends tasks, handlers and connections. Further calls return the same promise. */
   drain(): Promise<void> {
     return (this.#drained ??= this.#drain());
   }
@@ -70,40 +70,43 @@ export class Shutdown {
     const { config, host, messageQueue, logger } = this.runtime;
     const { shutdownTimeout } = config.options;
     const started = Date.now();
-    const left = () => Math.max(0, started + shutdownTimeout - Date.now());
-    const toWait = () => Math.max(0, left() - Math.min(CLOSING, shutdownTimeout / 5));
+    const timeLeft = () => Math.max(0, started + shutdownTimeout - Date.now());
+    const timeToWait = () => Math.max(0, timeLeft() - Math.min(CLOSE_TIME, shutdownTimeout / 5));
     this.runtime.draining = true;
     for (const task of this.#tasks) task.cancel();
-    const tasksEnded = this.#running.idle(toWait());
-    await this.#endHandlers(toWait);
+    const tasksEnded = this.#running.idle(timeToWait());
+    await this.#endHandlers(timeToWait);
     if (!(await tasksEnded))
       logger.warn(`Stopping with ${counted(this.#running.size, 'background task')} still running.`);
-    await host.close(Math.min(CLOSING, left() / 2));
-    await messageQueue.close(left());
-    this.#cutHttp(left());
-    for (const listener of this.#afterwards) listener();
+    await host.close(Math.min(CLOSE_TIME, timeLeft() / 2));
+    await messageQueue.close(timeLeft());
+    this.#destroyTcpConnections(timeLeft());
+    for (const listener of this.#drainedListeners) listener();
     config.logger.flush();
   }
 
-  /** Handlers first, then the clients, whose disconnect handlers are handlers, too: one that never ends takes no time of theirs. */
-  async #endHandlers(toWait: () => number): Promise<void> {
+  /**
+   * Waits for handlers, then disconnects the clients, then waits for their disconnect handlers. The first wait is shorter:
+   * a handler that never ends leaves time for the others.
+   */
+  async #endHandlers(timeToWait: () => number): Promise<void> {
     const { executor, host, logger } = this.runtime;
-    await nextTurn(); // a handler that has just started is counted by then
-    await executor.inFlight.idle(toWait() - Math.min(LEAVING, toWait() / 4));
-    if (host.existing) await disconnectAll(host.existing, toWait() / 2);
-    const finished = await executor.inFlight.idle(toWait());
+    await nextTurn(); // by then a handler that has just started is counted
+    await executor.inFlight.idle(timeToWait() - Math.min(DISCONNECT_TIME, timeToWait() / 4));
+    if (host.existing) await disconnectAll(host.existing, timeToWait() / 2);
+    const finished = await executor.inFlight.idle(timeToWait());
     if (!finished) logger.warn(`Stopping with ${counted(executor.inFlight.size, 'handler')} still running.`);
   }
 
-  /** An HTTP response that never ends (server-sent events) would keep the server from closing. */
-  #cutHttp(after: number): void {
-    setTimeout(() => this.runtime.host.cut(), after).unref();
+  /** Later, because an HTTP response that never ends (server-sent events) would keep the HTTP server open. */
+  #destroyTcpConnections(after: number): void {
+    setTimeout(() => this.runtime.host.destroyTcpConnections(), after).unref();
   }
 }
 
 /**
- * Ends handlers and connections before any other module's `onModuleDestroy()`: what they use (a database, Redis) is
- * still there. Nest calls these hooks in the order of a module's distance from the root; this one comes first.
+ * Ends handlers and connections before any other module's `onModuleDestroy()`, while their database is still open. Nest
+ * calls these hooks in the order of the modules' distances from the root, and this module sets its own to the lowest.
  * Source: promise P7.
  */
 @Module({})

@@ -27,11 +27,11 @@ import { type Health, healthOf } from './health.js';
 import { RuntimeHandlers } from './runtime-handlers.js';
 import { Shutdown } from './shutdown.js';
 
-const UNHEARD =
-  'SocketIO speaks in a process that has no HTTP server, and so no clients, and no option messageQueue, which would ' +
-  'carry it to the processes that have some: nobody can hear it. Said once.';
+const NO_RECIPIENTS =
+  'SocketIO was called in a process without an HTTP server and without option messageQueue: there are no clients here, ' +
+  'and no way to those of other processes, so the call has no effect. This is logged once.';
 
-/** A client; required, since outside a handler there is no default. */
+/** A client. It has to be named, since there is no current client outside a handler. */
 interface NamedClient {
   /** The client's id in the namespace. */
   sid: string;
@@ -40,8 +40,8 @@ interface NamedClient {
 }
 
 /**
- * Speaks first, anywhere in the process: routes, jobs, timers. Without recipients it broadcasts, the namespace is `/`
- * unless named. Inject it.
+ * Emits from outside a handler: from routes, jobs and timers. Inject it. Without `to` it broadcasts; the default namespace
+ * is `/`.
  *
  * @see docs/getting-started.md#speaking-first
  * @example
@@ -77,11 +77,11 @@ export class SocketIO extends Background {
    * @see docs/getting-started.md#beside-the-raw-server
    */
   get server(): Server {
-    this.#demandClients('socketio.server');
+    this.#requireHttpServer('socketio.server');
     return this.runtime.server;
   }
 
-  /** The name of the WebSocket engine: `ws`, `eiows`, or `custom` for a class in `server.wsEngine`. */
+  /** The name of the WebSocket engine: `ws`, `eiows`, or `custom` for a class in option `server.wsEngine`. */
   get asyncMode(): string {
     return this.runtime.engine.name;
   }
@@ -97,34 +97,34 @@ export class SocketIO extends Background {
   }
 
   /**
-   * How this process is, for health checks and dashboards; asks nobody.
+   * The state of this process, for health checks and dashboards. It asks no other process.
    * @see docs/deployment.md#health
    */
   health(): Health {
     return healthOf(this.runtime);
   }
 
-  /** Sends an event to everybody in the namespace, or to a room, a sid, or several of them (`to`). */
+  /** Sends an event to all clients of the namespace, or to a room, a sid, or several of them (`to`). */
   emit<E extends EventName<ServerEvents>>(
     event: E,
     ...rest: EmitParameters<ServerEvents, E, EmitOptions>
   ): void {
     const [data, options] = rest;
-    if (this.#isHeard) emitEvent(this.runtime, { event, data, options: options ?? {} });
+    if (this.#canEmit) emitEvent(this.runtime, { event, data, options: options ?? {} });
   }
 
   /** Sends a `message` event, or with `{ json: true }` a `json` event. Otherwise as `emit`. */
   send(data: unknown, options: SendOptions = {}): void {
-    if (this.#isHeard) emitEvent(this.runtime, { event: unnamedEvent(options), data, options });
+    if (this.#canEmit) emitEvent(this.runtime, { event: unnamedEvent(options), data, options });
   }
 
-  /** Asks one client (`to` a sid) and resolves with its acknowledgement; errors as those of the function `call`. */
+  /** Sends an event to one client (`to` a sid) and resolves with its acknowledgement. Errors: see the function `call`. */
   async call<E extends EventName<ServerEvents>>(
     event: E,
     ...[data, options]: EmitParameters<ServerEvents, E, CallOptions>
   ): Promise<EventAnswer<ServerEvents, E>> {
-    this.#demandSomebody('socketio.call()');
-    return (await callClient(this.#ready, { event, data, options: options ?? {} })) as EventAnswer<
+    this.#requireRecipients('socketio.call()');
+    return (await callClient(this.#readyRuntime, { event, data, options: options ?? {} })) as EventAnswer<
       ServerEvents,
       E
     >;
@@ -132,105 +132,105 @@ export class SocketIO extends Background {
 
   /** Puts a client into a room. */
   joinRoom(room: Room, client: NamedClient): void | Promise<void> {
-    if (!this.#isUnheard) return joinRoomFor(findClient(this.runtime, client), room);
+    if (!this.#hasNoRecipients) return joinRoomFor(findClient(this.runtime, client), room);
   }
 
-  /** Puts a client out of a room. */
+  /** Removes a client from a room. */
   leaveRoom(room: Room, client: NamedClient): void | Promise<void> {
-    if (!this.#isUnheard) return leaveRoomFor(findClient(this.runtime, client), room);
+    if (!this.#hasNoRecipients) return leaveRoomFor(findClient(this.runtime, client), room);
   }
 
-  /** Puts everybody out of a room of a namespace. */
+  /** Removes all clients from a room of a namespace. */
   closeRoom(room: Room, options: { namespace?: string } = {}): void {
-    if (this.#isHeard) closeRoomFor(this.runtime, { room, ...options });
+    if (this.#canEmit) closeRoomFor(this.runtime, { room, ...options });
   }
 
-  /** The rooms of a client, its own first; none for an unknown one. */
+  /** The rooms of a client, with that of its sid first. An unknown client has none. */
   rooms(client: NamedClient): string[] {
-    this.#demandClients('socketio.rooms()');
+    this.#requireHttpServer('socketio.rooms()');
     return roomsOf(findClient(this.runtime, client));
   }
 
   /**
    * The clients in a room, or without one all of the namespace, on every process. If a process does not answer in time,
-   * the list has the others' clients, `partial` is true, and the log says so.
+   * its clients are missing from the list, `partial` is true, and a warning is logged.
    * @see docs/getting-started.md#speaking-first
    */
   async members(room?: Room, options: { namespace?: string } = {}): Promise<Members> {
-    this.#demandSomebody('socketio.members()');
+    this.#requireRecipients('socketio.members()');
     return await membersOf(this.runtime, { room, ...options });
   }
 
-  /** Ends a client's connection to a namespace; its disconnect handler runs. */
+  /** Disconnects a client from a namespace; its disconnect handler runs. */
   disconnect(client: NamedClient): void {
-    if (!this.#isUnheard) disconnectClient(findClient(this.runtime, client));
+    if (!this.#hasNoRecipients) disconnectClient(findClient(this.runtime, client));
   }
 
   /**
-   * Ends all connections of a user, in every namespace and on every process: their disconnect handlers run. For a
-   * logout over HTTP. The users are those of option `identify`.
+   * Disconnects all clients of a user, in every namespace and on every process; their disconnect handlers run. Use it for
+   * a logout over HTTP. Option `identify` says who the users are.
    * @see docs/authentication.md#a-logout
    */
   disconnectUser(id: UserId): void {
-    if (this.#isHeard) disconnectUser(this.runtime.server, id);
+    if (this.#canEmit) disconnectUser(this.runtime.server, id);
   }
 
-  /** Adds an event handler at run time, also before the server exists; what it returns removes it. */
+  /** Adds an event handler at run time. It may be called before the server exists. Returns a function that removes it. */
   onEvent(event: string, fn: AnyFunction, ...where: NamespaceAndOptions): () => void {
     return this.handlers.addEvent(event, fn, where);
   }
 
-  /** Adds a connect handler at run time; what it returns removes it. */
+  /** Adds a connect handler at run time. Returns a function that removes it. */
   onConnect(fn: AnyFunction, namespace?: string): () => void {
     return this.handlers.add({ kind: 'connect', namespace }, fn);
   }
 
-  /** Adds a disconnect handler at run time; what it returns removes it. */
+  /** Adds a disconnect handler at run time. Returns a function that removes it. */
   onDisconnect(fn: AnyFunction, namespace?: string): () => void {
     return this.handlers.add({ kind: 'disconnect', namespace }, fn);
   }
 
-  /** Adds an error handler of a namespace at run time; what it returns removes it. */
+  /** Adds an error handler of a namespace at run time. Returns a function that removes it. */
   onError(fn: AnyFunction, namespace?: string): () => void {
     return this.handlers.add({ kind: 'error', namespace }, fn);
   }
 
-  /** Adds the error handler of all namespaces without one, at run time; what it returns removes it. */
+  /** Adds the error handler of all namespaces without one, at run time. Returns a function that removes it. */
   onErrorDefault(fn: AnyFunction): () => void {
     return this.handlers.add({ kind: 'errorDefault' }, fn);
   }
 
   /**
-   * Stops gracefully: refuses new clients, lets handlers and disconnect handlers end, closes. Resolves when no
-   * client is connected any more; in a handler or a background task at once, because the stop waits for these.
+   * Stops gracefully: refuses new clients, waits for handlers, disconnects the clients, and closes. Resolves when no client
+   * is connected any more. In a handler or a background task it resolves at once, because the stop waits for these.
    */
   async stop(): Promise<void> {
     await this.shutdown.stop();
   }
 
-  /** Throws before the server exists. */
-  get #ready(): FlaskSocketRuntime {
+  /** The runtime. Throws before the server exists. */
+  get #readyRuntime(): FlaskSocketRuntime {
     return this.runtime.server && this.runtime;
   }
 
-  /** `undefined` before the server exists: there are no clients yet. */
-  get #isHeard(): boolean {
-    return this.runtime.host.existing !== undefined && !this.#isUnheard;
+  /** Whether an emit can reach a client. Before the server exists it cannot. */
+  get #canEmit(): boolean {
+    return this.runtime.host.existing !== undefined && !this.#hasNoRecipients;
   }
 
-  /** A process without an HTTP server has no clients: it emits through the message queue, if there is one. */
-  get #isUnheard(): boolean {
+  /** Whether there are neither clients in this process nor a message queue to those of others. Warns once. */
+  get #hasNoRecipients(): boolean {
     const { host, messageQueue } = this.runtime;
-    if (!host.existing || host.hasClients || messageQueue.adapter) return false;
-    this.runtime.warnOnce('unheard', UNHEARD);
+    if (!host.existing || host.hasHttpServer || messageQueue.adapter) return false;
+    this.runtime.warnOnce('no recipients', NO_RECIPIENTS);
     return true;
   }
 
-  #demandClients(name: string): void {
-    if (this.runtime.host.existing && !this.runtime.host.hasClients) throw failure('FSK_NO_SERVER', name);
+  #requireHttpServer(name: string): void {
+    if (this.runtime.host.existing && !this.runtime.host.hasHttpServer) throw failure('FSK_NO_SERVER', name);
   }
 
-  #demandSomebody(name: string): void {
-    if (!this.runtime.messageQueue.adapter) this.#demandClients(name);
+  #requireRecipients(name: string): void {
+    if (!this.runtime.messageQueue.adapter) this.#requireHttpServer(name);
   }
 }

@@ -5,8 +5,7 @@ import type { Server } from 'socket.io';
 import { failure } from '../common/errors.js';
 import type { ClientState, SocketEvent } from '../context/connection.js';
 import { EventRequest } from '../handlers/scoped-instances.js';
-import { FlaskSocketRuntime } from '../server/flask-socket.runtime.js';
-import { providerOf } from '../server/provider.js';
+import { findProvider, FlaskSocketRuntime } from '../server/flask-socket.runtime.js';
 import { connectionOf, existingNamespace } from '../socketio/socket-internals.js';
 import { clearAnyTimer, nextTurn, realNow } from './real-time.js';
 import type { Traffic } from './web-socket.js';
@@ -80,7 +79,7 @@ export class TestedApp {
   static async #start(app: INestApplication): Promise<TestedApp> {
     const tested = new TestedApp(app, runtimeOf(app));
     await app.init();
-    if (!tested.runtime.host.hasClients) throw failure('FSK_NO_SERVER', 'createTestClient()');
+    if (!tested.runtime.host.hasHttpServer) throw failure('FSK_NO_SERVER', 'createTestClient()');
     return tested;
   }
 
@@ -140,7 +139,7 @@ export class TestedApp {
 }
 
 function runtimeOf(app: INestApplication): FlaskSocketRuntime {
-  const runtime = providerOf(app, FlaskSocketRuntime);
+  const runtime = findProvider(app, FlaskSocketRuntime);
   if (!runtime) throw failure('FSK_MODULE_MISSING', 'The application');
   return runtime;
 }

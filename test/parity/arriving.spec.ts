@@ -1,6 +1,6 @@
 import { SocketIO } from 'nestjs-flask-socket';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { waitForConnectingClients } from '../../lib/server/run/worker-process.js';
+import { waitForConnectingClients } from '../../lib/server/run/process.js';
 import { startApp } from '../support/app.js';
 
 const handshake = '/socket.io/?EIO=4&transport=polling';

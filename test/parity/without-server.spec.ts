@@ -125,7 +125,7 @@ describe.each(ways)('%s with the root module of a server', (_, start) => {
     void socketio.leaveRoom('lobby', { sid: 'sid' });
     socketio.disconnect({ sid: 'sid' });
     socketio.disconnectUser('Ann');
-    expect(log.of('warn')).toEqual([expect.stringContaining('nobody can hear it')]);
+    expect(log.of('warn')).toEqual([expect.stringContaining('the call has no effect')]);
   });
 
   it('B3 says of what needs a server that there is none', async () => {

@@ -11,124 +11,124 @@ import { openQueue, type Queue } from '../../queue/open-queue.js';
 import { isWorker } from '../../workers/worker.js';
 import { OtherProcesses } from './other-processes.js';
 
-/** The message queue of an application, if option `messageQueue` names one. */
+/** The message queue of an application. Without option `messageQueue` it does nothing. */
 export class MessageQueue {
   queue: Queue | undefined;
   otherProcesses: OtherProcesses | undefined;
-  readonly #leadership: Leadership;
+  readonly #elections: Elections;
 
   constructor(
     private readonly options: () => ResolvedOptions,
     private readonly logger: FlaskSocketLogger,
   ) {
-    this.#leadership = new Leadership(logger);
+    this.#elections = new Elections(logger);
   }
 
-  /** Opens it, without waiting for the broker. Rejects what the configuration got wrong. */
+  /** Opens the queue without waiting for the broker. Rejects with configuration errors. */
   async open(runtime: Runtime): Promise<void> {
     const { messageQueue, channel, queueSecret: secret } = this.options();
-    if (messageQueue === undefined) return this.#leadership.among('none');
+    if (messageQueue === undefined) return this.#elections.useTransport('none');
     if (typeof messageQueue === 'function') return;
     const address = typeof messageQueue === 'string' ? { url: messageQueue } : messageQueue;
     this.queue = await openQueue({ ...address, channel, secret, logger: this.logger });
     this.otherProcesses = new OtherProcesses(this.queue, runtime);
-    this.#leadership.among(this.queue.election);
+    this.#elections.useTransport(this.queue.election);
   }
 
-  /** Who of all processes leads under a name; `what` wants to know. Throws `FSK_NO_LEADER` if that cannot be known. */
-  election(name: string, what: string): Election {
-    if (typeof this.options().messageQueue === 'function') throw failure('FSK_NO_LEADER', what);
-    return this.#leadership.of(name);
+  /** The election of the leader under a name. `caller` is named by the error `FSK_NO_LEADER` of a custom adapter. */
+  election(name: string, caller: string): Election {
+    if (typeof this.options().messageQueue === 'function') throw failure('FSK_NO_LEADER', caller);
+    return this.#elections.of(name);
   }
 
-  /** What Socket.IO's server is to have as its adapter. */
+  /** The adapter for the Socket.IO server; the default one without a message queue. */
   get adapter(): AdapterFactory | undefined {
     const { messageQueue } = this.options();
     if (typeof messageQueue === 'function') return messageQueue;
     return this.queue?.adapter;
   }
 
-  /** For the log. */
+  /** The message queue in words, for the log line at start. */
   describe(): string {
     if (typeof this.options().messageQueue === 'function') return ', with an adapter of the application';
     return this.queue ? `, message queue ${this.queue.name}` : '';
   }
 
-  /** Ends within `timeout` milliseconds, whatever the broker does. */
+  /** Closes the queue within `timeout` milliseconds, even if the broker hangs. */
   async close(timeout: number): Promise<void> {
-    this.#leadership.close();
+    this.#elections.close();
     await this.queue?.close(timeout);
   }
 }
 
-/** engine.io's code for a request that names a connection which it does not know. */
+/** engine.io's error code for an unknown session ID. */
 const UNKNOWN_SID = 1;
 
 const UNKNOWN_SID_EXPLAINED =
   'Session ID unknown: the connection has ended, or another process has it. ' +
   'With several processes the balancer has to be sticky, or clients use WebSocket only.';
 
-/** The text for a log, where several processes seem to serve one port and know nothing of each other. */
-export const NOT_JOINED =
-  'This process seems to be one of several (Node cluster, PM2), and there is no message queue: they are not one ' +
-  'server, and clients that poll cannot stay connected. Start it with run(AppModule, { workers }), or see ' +
+/** The warning for a process that shares its port with others and has no message queue. */
+export const NO_MESSAGE_QUEUE =
+  'This process seems to be one of several (Node cluster, PM2) without a message queue: each is a server of its own, ' +
+  'and clients that poll cannot stay connected. Start the application with run(AppModule, { workers }), or see ' +
   'the page "Deployment" of the documentation.';
 
-/** Whether another program has forked this process to share a port with its siblings. */
-export function isOneOfMany(variables: NodeJS.ProcessEnv): boolean {
+/** Whether this process is one of several that Node's cluster module or PM2 has started for one port. */
+export function isClusterProcess(variables: NodeJS.ProcessEnv): boolean {
   return (cluster.isWorker && !isWorker()) || variables['exec_mode'] === 'cluster_mode';
 }
 
-/** Says in the answer to a polling request that came to the wrong process what is wrong. */
+/** Explains the error in the response to a polling request that came to the wrong process. */
 export function explainUnknownConnections(server: Server): void {
   server.engine.on('connection_error', (error: { code: number; context?: { message?: string } }) => {
-    // engine.io answers with the context's message, if there is one
+    // engine.io's response has the context's message, if there is one
     if (error.code === UNKNOWN_SID && error.context) error.context.message = UNKNOWN_SID_EXPLAINED;
   });
 }
 
-/** Which process is the leader: one election for each name. */
-export class Leadership {
+/** The elections of leaders, one for each name. */
+export class Elections {
   readonly #elections = new Map<string, Election>();
-  /** The way to the other processes; `'none'` without a message queue, `undefined` until that is known. */
-  #others: ElectionTransport | 'none' | undefined;
-  #isListening = false;
+  /** `'none'` without a message queue; `undefined` until the message queue is opened. */
+  #transport: ElectionTransport | 'none' | undefined;
+  #isSubscribed = false;
   #isClosed = false;
 
   constructor(private readonly logger: FlaskSocketLogger) {}
 
-  /** The election of a name. */
+  /** The election of a name, created at the first call. */
   of(name: string): Election {
     if (typeof name !== 'string' || name === '') throw failure('FSK_UNNAMED_LEADER', printableValue(name));
     let election = this.#elections.get(name);
     if (!election) this.#elections.set(name, (election = new Election(name, this.logger)));
     if (this.#isClosed) election.close();
-    else this.#introduce(election);
+    else this.#connect(election);
     return election;
   }
 
-  /** Says how to reach the other processes. Without a message queue (`'none'`) this process is the leader. */
-  among(others: ElectionTransport | 'none'): void {
-    this.#others = others;
-    for (const election of this.#elections.values()) this.#introduce(election);
+  /** Sets the way to the other processes. With `'none'`, this process is the leader. */
+  useTransport(transport: ElectionTransport | 'none'): void {
+    this.#transport = transport;
+    for (const election of this.#elections.values()) this.#connect(election);
   }
 
-  /** Lets other processes take over. */
+  /** Leaves all elections, so that other processes take over. */
   close(): void {
     this.#isClosed = true;
     for (const election of this.#elections.values()) election.close();
   }
 
-  #introduce(election: Election): void {
-    if (!this.#others) return;
-    if (this.#others !== 'none') this.#listen(this.#others);
-    election.useTransport(this.#others);
+  #connect(election: Election): void {
+    if (!this.#transport) return;
+    if (this.#transport !== 'none') this.#subscribe(this.#transport);
+    election.useTransport(this.#transport);
   }
 
-  /** Subscribes on first use: most applications have no leader. */
-  #listen(transport: ElectionTransport): void {
-    if (this.#isListening) return;
-    this.#isListening = true;
+  /** Subscribes on first use, since most applications have no leader. */
+  #subscribe(transport: ElectionTransport): void {
+    if (this.#isSubscribed) return;
+    this.#isSubscribed = true;
     transport.subscribe((message) => this.#elections.get(message.name)?.receive(message));
   }
 }

@@ -14,30 +14,30 @@ import { unpack, type Portable } from '../../queue/portable.js';
 import { findSocket } from '../../socketio/adapter-internals.js';
 import { connectionOf, existingNamespace } from '../../socketio/socket-internals.js';
 
-/** How much longer than the client another process may take to say that it got no answer, in milliseconds. */
-const GRACE = 1_000;
+/** How much longer than the timeout of a `call()` to wait for the other process, in milliseconds. */
+const EXTRA_TIME = 1_000;
 
-/** How far apart warnings of lists that are partial are at least, in milliseconds. */
+/** The least time between two warnings of partial lists, in milliseconds. */
 const WARNING_PAUSE = 10_000;
 
-/** A call as another process asks for it. */
-type Asked = RemoteCall & Pick<Portable, 'parts'>;
+/** A `call()` that another process has requested. */
+type ReceivedCall = RemoteCall & Pick<Portable, 'parts'>;
 
-/** What a process says of a call: the values, or the code of the error that ended it. */
-type CallAnswer = { values: readonly unknown[] } | { code: CallEnd };
-type CallEnd = 'FSK_CALL_DISCONNECTED' | 'FSK_CALL_TIMEOUT' | 'FSK_CALL_ANSWER_TOO_LARGE';
+/** The response to a `call()`: the values of the client, or the code of the error. */
+type CallAnswer = { values: readonly unknown[] } | { code: CallErrorCode };
+type CallErrorCode = 'FSK_CALL_DISCONNECTED' | 'FSK_CALL_TIMEOUT' | 'FSK_CALL_ANSWER_TOO_LARGE';
 
-/** Reaches the clients of other processes through the message queue, and answers their requests about clients here. */
+/** Sends requests and commands for clients of other processes, and responds to theirs for clients of this one. */
 export class OtherProcesses implements RemoteClients {
-  #warned = Number.NEGATIVE_INFINITY;
+  #lastWarning = Number.NEGATIVE_INFINITY;
 
   constructor(
     private readonly queue: Queue,
     private readonly runtime: Runtime,
   ) {
-    queue.peers.respond('call', (question) => this.#callHere(question as Asked));
-    queue.peers.respond('members', (question) => {
-      const { namespace: nsp, room } = question as { namespace: string; room?: string | null };
+    queue.peers.respond('call', (request) => this.#callLocal(request as ReceivedCall));
+    queue.peers.respond('members', (request) => {
+      const { namespace: nsp, room } = request as { namespace: string; room?: string | null };
       return localMembers(runtime, { nsp, room: room ?? undefined });
     });
   }
@@ -48,56 +48,56 @@ export class OtherProcesses implements RemoteClients {
     this.queue.send({ ...command, values, ...encoded });
   }
 
-  async call(asked: RemoteCall): Promise<readonly unknown[] | undefined> {
-    const { data: outgoing, ...encoded } = this.queue.portable(this.runtime.server, asked.outgoing);
-    const question = { ...asked, outgoing, ...encoded };
-    const { timeout } = asked;
-    const answer = await this.#ask(question);
+  async call(call: RemoteCall): Promise<readonly unknown[] | undefined> {
+    const { data: outgoing, ...encoded } = this.queue.portable(this.runtime.server, call.outgoing);
+    const request = { ...call, outgoing, ...encoded };
+    const { timeout } = call;
+    const answer = await this.#requestCall(request);
     if (answer === NOT_MINE) {
-      const values = await this.queue.call?.(question);
-      return values && taken(values, printable(outgoing[0]));
+      const values = await this.queue.call?.(request);
+      return values && checkAnswer(values, printable(outgoing[0]));
     }
     const { values, code } = (answer ?? {}) as { values?: unknown; code?: unknown };
     const event = printable(outgoing[0]);
     if (code === 'FSK_CALL_TIMEOUT') throw failure(code, event, timeout);
     if (code !== 'FSK_CALL_ANSWER_TOO_LARGE' && !Array.isArray(values))
       throw failure('FSK_CALL_DISCONNECTED', event);
-    return taken(values, event);
+    return checkAnswer(values, event);
   }
 
-  /** Those that have answered: one that hangs, or has died, does not keep the others' clients from being listed. */
+  /** The members on all processes that answer. A process that hangs or has died makes the list partial. */
   async members(namespace: string, room: string | undefined): Promise<Members> {
-    const question = { namespace, room };
-    const { responses, error } = await this.queue.peers.requestAll('members', question, MEMBERS_TIMEOUT);
+    const request = { namespace, room };
+    const { responses, error } = await this.queue.peers.requestAll('members', request, MEMBERS_TIMEOUT);
     if (error) this.#warn(`members() is partial: ${error.message}`);
     return membersFrom(responses.flat().filter(isMember), error !== undefined);
   }
 
-  /** Warns at most once in `WARNING_PAUSE`: an application may list often while a process hangs. */
+  /** Warns at most once in `WARNING_PAUSE`, since an application may call `members()` often while a process hangs. */
   #warn(text: string): void {
     const now = Date.now();
-    if (now - this.#warned < WARNING_PAUSE) return;
-    this.#warned = now;
+    if (now - this.#lastWarning < WARNING_PAUSE) return;
+    this.#lastWarning = now;
     this.runtime.logger.warn(text);
   }
 
-  /** A process that did not answer in time may be the one that had the client. */
-  async #ask(question: RemoteCall): Promise<unknown> {
+  /** A process that does not answer in time counts as a client that does not, since it may be the one with the client. */
+  async #requestCall(request: RemoteCall): Promise<unknown> {
     try {
-      return await this.queue.peers.requestOne('call', question, question.timeout + GRACE);
+      return await this.queue.peers.requestOne('call', request, request.timeout + EXTRA_TIME);
     } catch (error) {
       const isSilent = error instanceof FlaskSocketError && error.code === 'FSK_QUEUE_SILENT';
-      throw isSilent ? failure('FSK_CALL_TIMEOUT', printable(question.outgoing[0]), question.timeout) : error;
+      throw isSilent ? failure('FSK_CALL_TIMEOUT', printable(request.outgoing[0]), request.timeout) : error;
     }
   }
 
-  async #callHere({
+  async #callLocal({
     namespace,
     sid,
     timeout,
     outgoing: data,
     parts,
-  }: Asked): Promise<CallAnswer | typeof NOT_MINE> {
+  }: ReceivedCall): Promise<CallAnswer | typeof NOT_MINE> {
     const socket = findSocket(existingNamespace(this.runtime.server, namespace), sid);
     const connection = socket && connectionOf(socket);
     if (!connection) return NOT_MINE;
@@ -106,24 +106,24 @@ export class OtherProcesses implements RemoteClients {
     try {
       return { values: await callLocalClient(connection, outgoing as Outgoing, { timeout }) };
     } catch (error) {
-      return { code: endOf(error) };
+      return { code: errorCodeOf(error) };
     }
   }
 }
 
-/** Whoever can write to the broker can answer anything, unless option `queueSecret` is set. */
+/** Checks a member of a response: without option `queueSecret`, anybody with access to the broker can respond. */
 function isMember(value: unknown): value is Member {
   const { sid, rooms } = (value ?? {}) as Partial<Record<keyof Member, unknown>>;
   return typeof sid === 'string' && Array.isArray(rooms);
 }
 
-/** What another process says that its client answered is measured like the answer of a client here. */
-function taken(values: unknown, event: string): readonly unknown[] {
+/** Checks the values that another process responds with, like the answer of a client of this process. */
+function checkAnswer(values: unknown, event: string): readonly unknown[] {
   if (Array.isArray(values) && payloadProblem(values) === undefined) return values;
   throw failure('FSK_CALL_ANSWER_TOO_LARGE', event);
 }
 
-function endOf(error: unknown): CallEnd {
+function errorCodeOf(error: unknown): CallErrorCode {
   const code = error instanceof FlaskSocketError ? error.code : undefined;
   return code === 'FSK_CALL_TIMEOUT' || code === 'FSK_CALL_ANSWER_TOO_LARGE' ? code : 'FSK_CALL_DISCONNECTED';
 }

@@ -7,21 +7,19 @@ import type { FlaskSocketOptions } from '../../common/options.js';
 import { printableValue } from '../../common/printable.js';
 import { runPrimary } from '../../workers/primary.js';
 import { isWorker } from '../../workers/worker.js';
-import { FlaskSocketConfig, logTo } from '../engine-options.js';
-import { providerOf } from '../provider.js';
+import { createLog, FlaskSocketConfig } from '../engine-options.js';
+import { findProvider } from '../flask-socket.runtime.js';
 import { Shutdown } from '../shutdown.js';
-import { endOnSignals, endWithOneLine } from './process-end.js';
-import { serveAsWorker } from './worker-process.js';
+import { endOnSignals, endWithOneLine, serveAsWorker } from './process.js';
 
-/** Options of `run()`: where to listen, how to make the application, and those of `forRoot()`. */
+/** Options of `run()`: where to listen, how to create the application, and all options of `forRoot()`. */
 export interface RunOptions extends FlaskSocketOptions {
   /** The address to listen on. Default: `HOST` of the environment, else 127.0.0.1. */
   host?: string;
   /** The port to listen on; 0 takes a free one. Default: `PORT` of the environment, else 5000. */
   port?: number;
   /**
-   * How many processes serve the port; `'auto'` is one for each core. They are one server without a message queue, or
-   * with `messageQueue` where it is set.
+   * How many processes serve the port; `'auto'` is one for each core. They act as one server and need no message queue.
    * @default `WORKERS` of the environment, else this process alone
    * @see docs/deployment.md#workers
    */
@@ -36,11 +34,11 @@ const NO_TLS =
   "cannot be used with httpsOptions: the workers' one port speaks HTTP. Let a balancer end TLS before it";
 
 /**
- * Creates the application, listens, and ends it gracefully on SIGTERM and SIGINT, with exit code 0. Options given here
- * win over those of `forRoot()`, and both over `HOST`, `PORT`, `MESSAGE_QUEUE` and `WORKERS` of the environment.
- * Resolves with the Nest application once it listens; with `workers`, in each of them (what follows runs there, not in
- * the primary process, where it never resolves). A mistake in the set-up that nobody catches is one line of the log, and
- * ends the process with code 1.
+ * Creates the application and listens. On SIGTERM and SIGINT it closes the application gracefully, and the process ends
+ * with exit code 0. Options given here override those of `forRoot()`; both override `HOST`, `PORT`, `MESSAGE_QUEUE` and
+ * `WORKERS` of the environment. Resolves with the Nest application once it listens. With `workers` it resolves in each
+ * worker, and never in the primary process. A configuration error that nobody catches is logged as one line, and the
+ * process ends with code 1.
  *
  * @throws FSK_CANNOT_LISTEN where the port is taken
  * @see docs/getting-started.md#run
@@ -73,7 +71,7 @@ async function serve(module: Type, options: RunOptions, environment: Environment
   const app = adapter
     ? await NestFactory.create(module, adapter, nest)
     : await NestFactory.create(module, nest);
-  const config = configOf(app, module);
+  const config = requireConfig(app, module);
   config.merge(own);
   const messageQueue = environment.messageQueue ?? (isWorker() ? 'workers://' : undefined);
   if (config.options.messageQueue === undefined) config.merge({ messageQueue });
@@ -84,7 +82,7 @@ async function serve(module: Type, options: RunOptions, environment: Environment
   return app;
 }
 
-/** What cannot listen is closed: nothing of it keeps the process alive. */
+/** Closes an application that cannot listen, so that nothing of it keeps the process alive. */
 async function listen(app: INestApplication, address: { port: number; host: string }): Promise<void> {
   try {
     await app.listen(address.port, address.host);
@@ -98,20 +96,20 @@ function primaryOptions(options: RunOptions, environment: Environment, workers: 
   const { host = environment.host, port = environment.port, logger, nest } = options;
   if (nest?.httpsOptions) throw failure('FSK_INVALID_OPTION', 'workers', NO_TLS);
   return {
-    workers: countOf(workers),
+    workers: workerCount(workers),
     host: host ?? '127.0.0.1',
     port: port ?? 5000,
-    logger: logTo(() => logger),
+    logger: createLog(() => logger),
   };
 }
 
-function configOf(app: INestApplication, module: Type): FlaskSocketConfig {
-  const config = providerOf(app, FlaskSocketConfig);
+function requireConfig(app: INestApplication, module: Type): FlaskSocketConfig {
+  const config = findProvider(app, FlaskSocketConfig);
   if (!config) throw failure('FSK_MODULE_MISSING', module.name);
   return config;
 }
 
-/** How many processes serve: a number, or as many as there are cores. */
+/** The number of worker processes, or `'auto'` for one for each core. */
 export type Workers = number | 'auto';
 
 /** Environment variables that apply where `run()` has no option. */
@@ -122,19 +120,22 @@ export interface Environment {
   workers: Workers | undefined;
 }
 
-/** Reads HOST, PORT, MESSAGE_QUEUE and WORKERS; an empty one is not set. Throws `FSK_INVALID_ENVIRONMENT`. */
+/** Reads HOST, PORT, MESSAGE_QUEUE and WORKERS. An empty one counts as not set. Throws `FSK_INVALID_ENVIRONMENT`. */
 export function readEnvironment(variables: NodeJS.ProcessEnv): Environment {
-  const of = (name: string) => variables[name]?.trim() || undefined;
+  const read = (name: string) => variables[name]?.trim() || undefined;
   return {
-    host: of('HOST'),
-    port: integer('PORT', of('PORT'), { least: 0, most: 65_535 }),
-    messageQueue: brokerUrl('MESSAGE_QUEUE', of('MESSAGE_QUEUE')),
-    workers: of('WORKERS') === 'auto' ? 'auto' : integer('WORKERS', of('WORKERS'), { least: 1, most: 1_024 }),
+    host: read('HOST'),
+    port: integerVariable('PORT', read('PORT'), { least: 0, most: 65_535 }),
+    messageQueue: urlVariable('MESSAGE_QUEUE', read('MESSAGE_QUEUE')),
+    workers:
+      read('WORKERS') === 'auto'
+        ? 'auto'
+        : integerVariable('WORKERS', read('WORKERS'), { least: 1, most: 1_024 }),
   };
 }
 
-/** How many workers that are. */
-export function countOf(workers: Workers): number {
+/** The number of workers that the option means. Throws `FSK_INVALID_OPTION`. */
+export function workerCount(workers: Workers): number {
   if (workers === 'auto') return availableParallelism();
   if (Number.isInteger(workers) && workers >= 1) return workers;
   throw failure(
@@ -144,13 +145,13 @@ export function countOf(workers: Workers): number {
   );
 }
 
-/** What is no URL is not shown: it may hold a password. */
-function brokerUrl(name: string, text: string | undefined): string | undefined {
+/** The error does not show a value that is no URL, since it may hold a password. */
+function urlVariable(name: string, text: string | undefined): string | undefined {
   if (text === undefined || text.includes('://')) return text;
   throw failure('FSK_INVALID_ENVIRONMENT', name, 'no URL', 'that of a broker, like redis://localhost');
 }
 
-function integer(
+function integerVariable(
   name: string,
   text: string | undefined,
   { least, most }: { least: number; most: number },

@@ -1,9 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Election, LEASE } from '../../../lib/queue/election.js';
 import type { ElectionMessage } from '../../../lib/queue/election-transport.js';
-import { sleep } from '../../../lib/server/background-task.js';
+import { Election, LEASE } from '../../../lib/queue/election.js';
+import { Background, sleep } from '../../../lib/server/background.js';
 import type { FlaskSocketRuntime } from '../../../lib/server/flask-socket.runtime.js';
-import { Background } from '../../../lib/server/background.js';
 import { Gate } from '../../support/journal.js';
 
 /** A process with the broker to itself, until the broker keeps what it is told. */
@@ -33,7 +32,7 @@ class Lonely {
     };
     class Testing extends Background {}
     const all = runtime as unknown as FlaskSocketRuntime; // all that it needs of it
-    return new Testing(all, { keep: (task) => task });
+    return new Testing(all, { trackTask: (task) => task });
   }
 
   /** A task that ticks each second until it is told to end, and notes what happens. */
