@@ -6,8 +6,8 @@ import { sendPacket, type Packet } from './socket-internals.js';
 /*
  * Private members of socket.io 4.8 that are used here for acknowledgements:
  * - Namespace._ids: the id of the next packet that asks for an acknowledgement;
- * - Socket.acks: the callbacks of pending acknowledgements by that id. socket.io passes the client's values as arguments,
- *   which overflows the stack if a client sends 120,000 of them;
+ * - Socket.acks: the callbacks of pending acknowledgements by that id. socket.io passes the client's values as
+ *   arguments, which overflows the stack if a client sends 120,000 of them;
  * - Socket.packet(packet, flags): sends a packet.
  */
 
@@ -55,13 +55,13 @@ export function handleAck(socket: Socket, { id = -1, data, problem }: Packet): b
   return true;
 }
 
-/** Tells a client that its event was refused: by the exception event, and by the acknowledgement if it asked for one. */
+/** Tells a client that its event was refused: by the exception event, and by the acknowledgement if it wants one. */
 export function refuseEvent(socket: Socket, { id }: Packet, error: object): void {
   sendPacket(socket, { type: PacketType.EVENT, data: [EXCEPTION_EVENT, error] }, {});
   if (id !== undefined) internalsOf(socket).packet({ type: PacketType.ACK, id, data: [error] });
 }
 
-/** Drops a disconnecting client's pending acknowledgements, so that a kept reference to the socket does not hold them. */
+/** Drops a disconnecting client's pending acknowledgements, in case code of the application keeps the socket. */
 export function dropPendingAcks(socket: Socket): void {
   internalsOf(socket).acks.clear();
 }

@@ -61,8 +61,8 @@ export function findSocket(namespace: Namespace | undefined, sid: string): Socke
 }
 
 /**
- * Makes any adapter address connecting clients as well: they are in their rooms, and every process reaches them, once the
- * middlewares have accepted them (promises M2, C1). Clients in `disconnecting` are sent nothing more (C9).
+ * Makes any adapter address connecting clients as well: they are in their rooms, and every process reaches them, once
+ * the middlewares have accepted them (promises M2, C1). Clients in `disconnecting` are sent nothing more (C9).
  */
 export function includeConnecting(namespace: Namespace, disconnecting: ReadonlySet<Socket>): void {
   const adapter = adapterOf(namespace);
@@ -107,7 +107,7 @@ function dropAcks(asked: readonly Socket[], id: number): void {
 }
 
 function acksOf(socket: Socket): Map<number, unknown> | undefined {
-  return (socket as unknown as { acks?: Map<number, unknown> }).acks; // typed private; a socket of `socketForAdapter()` may have none
+  return (socket as unknown as { acks?: Map<number, unknown> }).acks; // typed private; a remote socket has none
 }
 
 /** Makes an adapter refuse to let a client join a room that is named like another client's sid. */
@@ -156,7 +156,7 @@ function candidates(namespace: Namespace, rooms: ReadonlySet<string>): Iterable<
   const connecting = preConnectSocketsOf(namespace);
   const { server, adapter } = namespace;
   const { opts } = server as unknown as { opts: { connectionStateRecovery?: object } }; // typed private
-  if (rooms.size === 0 || opts.connectionStateRecovery) return connecting.values(); // recovered clients are not in their rooms yet
+  if (rooms.size === 0 || opts.connectionStateRecovery) return connecting.values(); // some are not in their rooms yet
   const members = [...rooms].map((room) => adapter.rooms.get(room) ?? new Set<string>());
   const count = members.reduce((sum, { size }) => sum + size, 0);
   if (count >= connecting.size) return connecting.values();

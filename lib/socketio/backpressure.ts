@@ -5,7 +5,7 @@ import type { Socket } from 'socket.io';
  * Private members of engine.io 6.6 that are used here to stop reading from a client:
  * - Transport.socket of the WebSocket transport: the WebSocket, whose pause() and resume() are public in ws. eiows and
  *   WebTransport have no such functions;
- * - Transport.onDataRequest of the polling transport: handles a POST. The client sends the next POST after the response;
+ * - Transport.onDataRequest of the polling transport: handles a POST. The client sends one at a time;
  * - Socket.pingTimeoutTimer and resetPingTimeout(): while nothing is read, the client's pongs are not seen, so that the
  *   ping timeout has to be suspended.
  */
@@ -27,7 +27,7 @@ interface EngineSocket {
 
 const READING = Symbol('nestjs-flask-socket reading');
 
-/** Stops reading from a client until {@link resumeReading} has been called as often. Data already read is not affected. */
+/** Stops reading from a client until {@link resumeReading} has been called as often. */
 export function pauseReading({ conn }: Pick<Socket, 'conn'>): void {
   const engineSocket = conn as unknown as EngineSocket & { [READING]?: PausedReading }; // typed private
   (engineSocket[READING] ??= new PausedReading(engineSocket)).pause();

@@ -46,8 +46,8 @@ interface WebSocketInternals {
 }
 
 /**
- * A WebSocket server that writes to each TCP socket once per tick: ten acknowledgements, or several broadcasts, take one
- * system call. No timer delays them: the buffers are flushed by `process.nextTick`, after the events of the same read.
+ * A WebSocket server that writes to each TCP socket once per tick: ten acknowledgements, or several broadcasts, take
+ * one system call. No timer delays them: `process.nextTick` flushes the buffers, after the events of the same read.
  */
 export class CoalescingServer extends WebSocketServer<typeof CoalescingWebSocket> {
   readonly #flusher = new TickFlusher();

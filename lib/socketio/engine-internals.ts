@@ -43,7 +43,7 @@ export function connectionsOf(server: Server): EngineConnection[] {
 
 /**
  * Ends a connection after the waiting packets have been sent, and so that every client reconnects. Over polling,
- * engine.io would send a close packet, after which some clients (python-socketio) do not reconnect. Here it is not sent,
+ * engine.io would send a close packet, after which some clients (python-socketio) do not reconnect. Here none is sent,
  * and the client's next request is refused as that of an unknown client.
  */
 export function closeForReconnect(connection: EngineConnection): void {
@@ -70,8 +70,8 @@ function endPolling(transport: TransportInternals): void {
 }
 
 /**
- * Lets a polling transport end with its connection. engine.io would wait up to 30 s for the client's next request, which
- * it could not answer without the connection, and the process could not exit meanwhile.
+ * Lets a polling transport end with its connection. engine.io would wait up to 30 s for the client's next request,
+ * which it could not answer without the connection, and the process could not exit meanwhile.
  */
 export function skipCloseTimeout(connection: EngineConnection): void {
   if (connection.transport.name !== 'polling') return;

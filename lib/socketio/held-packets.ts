@@ -58,8 +58,8 @@ export function dropHeldForRecovery(connection: Connection): void {
 }
 
 /**
- * What adapters get in place of a connecting or disconnecting socket. What they write to it is held if it is connecting,
- * or else dropped. It has no `server`, so that `fetchSockets()` lists it like a socket of another process.
+ * What adapters get in place of a connecting or disconnecting socket. What they write to it is held if it is
+ * connecting, or else dropped. It has no `server`, so that `fetchSockets()` lists it like a socket of another process.
  */
 export function socketForAdapter(connection: Connection, isForRecoveredOnly = false): Socket {
   const { socket } = connection;

@@ -4,7 +4,7 @@ import type { Namespace, Socket } from 'socket.io';
 
 /*
  * Private members of socket.io 4.8 that are used here, through which events reach the application's listeners:
- * - emitReserved(event, ...values) of a namespace or socket: emits `connection`, `disconnecting`, `disconnect`, `error`;
+ * - emitReserved(event, ...values) of a namespace or socket: emits `connection`, `disconnect` and the like;
  * - Socket.onevent(packet): calls the listeners of `onAny()`, then Socket.dispatch(event);
  * - Socket.ack(id): creates the function that sends an acknowledgement.
  */

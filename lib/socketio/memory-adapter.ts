@@ -26,7 +26,7 @@ const SWEEP_INTERVAL = { least: 1_000, most: 60_000 };
 
 /**
  * Connection state recovery in one process. socket.io has an adapter for it as well, but that restores a state as often
- * as its private id is sent, and its timer is never cleared. Here a state is restored once, and `close()` clears the timer.
+ * as its private id is sent, and never clears its timer. Here a state is restored once, and `close()` clears the timer.
  */
 export class MemoryAdapter extends Adapter {
   readonly #window: number;
@@ -66,7 +66,7 @@ export class MemoryAdapter extends Adapter {
   override restoreSession(pid: string, offset: string): Promise<Session> {
     const kept = this.#clients.get(pid);
     const index = kept ? this.#events.findIndex((packet) => packet.offset === offset) : -1;
-    if (!kept || index === -1 || this.#isExpired(kept)) return null as never; // as socket.io's adapter does, although its type has no null
+    if (!kept || index === -1 || this.#isExpired(kept)) return null as never; // as in socket.io, whose type is wrong
     this.#clients.delete(pid);
     const { sid, rooms, data } = kept;
     const members = new Set(rooms);

@@ -4,8 +4,8 @@ type Done = (error?: Error) => void;
 export type Middleware = (next: Done) => unknown;
 
 /**
- * Runs middlewares one after the other. If one passes an error to `next`, the others are skipped and `done` gets the error,
- * as in socket.io. If one throws or rejects, `done` gets the error that `failed` returns.
+ * Runs middlewares one after the other. If one passes an error to `next`, the others are skipped and `done` gets the
+ * error, as in socket.io. If one throws or rejects, `done` gets the error that `failed` returns.
  */
 export function runMiddlewares(
   [first, ...rest]: readonly Middleware[],

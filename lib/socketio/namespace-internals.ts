@@ -16,7 +16,7 @@ import type { NamespaceMiddleware } from './socket-internals.js';
 
 type Listener = (socket: Socket) => void;
 
-/** A parent of dynamic namespaces: it has a pattern or a function, and creates a child for each name that is accepted. */
+/** A parent of dynamic namespaces: it creates a child for each name that its pattern or function accepts. */
 export interface ParentNamespace {
   readonly children: Set<Namespace>;
   readonly _fns: readonly NamespaceMiddleware[];
@@ -48,7 +48,7 @@ interface NamespaceInternals {
 }
 
 const internalsOf = (server: Server) => server as unknown as ServerInternals; // typed private by socket.io
-const namespaceInternalsOf = (namespace: Namespace) => namespace as unknown as NamespaceInternals; // typed private by socket.io
+const namespaceInternalsOf = (namespace: Namespace) => namespace as unknown as NamespaceInternals; // typed private
 const namespacePrototype = namespaceInternalsOf(Namespace.prototype);
 
 /** Calls `created` for each namespace that is created from now on, before a client can be in it. */
@@ -160,7 +160,7 @@ export function onConnected(namespace: Namespace, connected: (socket: Socket) =>
   };
 }
 
-/** Calls `listener` with one event that other processes send to this namespace, in place of the application's listeners. */
+/** Calls `listener` for one event that other processes send, in place of the application's listeners. */
 export function onServerSideEvent(
   namespace: Namespace,
   name: string,

@@ -60,7 +60,7 @@ interface ServerInternals {
 }
 
 const internalsOf = (socket: Socket) => socket as unknown as SocketInternals; // typed private by socket.io
-const namespaceInternalsOf = (namespace: Namespace) => namespace as unknown as NamespaceInternals; // typed private by socket.io
+const namespaceInternalsOf = (namespace: Namespace) => namespace as unknown as NamespaceInternals; // typed private
 const socketPrototype = internalsOf(Socket.prototype);
 
 const CONNECTION = Symbol('nestjs-flask-socket connection');

@@ -1,21 +1,21 @@
 import type { INestApplication } from '@nestjs/common';
 import { DEFAULT_NAMESPACE } from '../common/constants.js';
-import { cookieHeader } from './web-socket.js';
-import type { TestClientOptions } from './test-connection.js';
+import { failure } from '../common/errors.js';
+import type { HttpAgent, TestClientOptions } from './test-connection.js';
 import { ProtocolClient } from './protocol-client.js';
 import { TestClient } from './test-client.js';
 import { TestedApp } from './tested-app.js';
 
 /** The default of option `timeout`, in milliseconds. */
-const PATIENCE = 2_000;
+const DEFAULT_TIMEOUT = 2_000;
 
 /**
- * A connected client of an application, in the same process and without a port. The application is initialised if it is
- * not yet. A refused client is returned, too: `isConnected()` is false and `refusal()` says why.
+ * Connects a client to an application in the same process, without a port. Initialises the application if necessary. A
+ * refused client is returned as well: its `isConnected()` is false, and its `refusal()` says why.
  *
  * @throws FSK_MODULE_MISSING for an application without `FlaskSocketModule`
  * @throws FSK_TEST_INVALID_AGENT for an `http` that holds no cookies
- * @throws FSK_TEST_TIMEOUT if the server does not decide
+ * @throws FSK_TEST_TIMEOUT if the server neither accepts nor refuses the client
  * @see docs/testing.md
  * @example
  * ```ts
@@ -37,18 +37,18 @@ export async function createTestClient(
     headers = {},
     auth,
     http,
-    timeout = PATIENCE,
+    timeout = DEFAULT_TIMEOUT,
   }: TestClientOptions = {},
 ): Promise<TestClient> {
   const tested = await TestedApp.of(app);
   const path = tested.server.path();
   const cookies = http === undefined ? {} : cookieHeader(http, { path, secure: tested.isSecure });
-  const peer = new ProtocolClient(tested, {
+  const protocolClient = new ProtocolClient(tested, {
     path,
     query: searchOf(query),
     headers: { ...cookies, ...headers },
   });
-  const client = new TestClient(peer, { namespace, auth, timeout });
+  const client = new TestClient(protocolClient, { namespace, auth, timeout });
   await client.connect();
   return client;
 }
@@ -60,4 +60,21 @@ function searchOf(query: NonNullable<TestClientOptions['query']>): URLSearchPara
     for (const value of [values].flat()) search.append(name, value);
   }
   return search;
+}
+
+interface CookieJar {
+  getCookies(access: object): { toValueString(): string }[];
+}
+
+/** The `Cookie` header that an agent would send. */
+function cookieHeader(
+  agent: HttpAgent,
+  { path, secure }: { path: string; secure: boolean },
+): { cookie?: string } {
+  if (typeof agent === 'string') return { cookie: agent };
+  const jar = agent.jar as Partial<CookieJar> | undefined;
+  if (!jar?.getCookies) throw failure('FSK_TEST_INVALID_AGENT');
+  const found = jar.getCookies({ domain: '127.0.0.1', path, secure, script: false });
+  const cookie = [...found].map((each) => each.toValueString()).join('; ');
+  return cookie ? { cookie } : {};
 }

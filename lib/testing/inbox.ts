@@ -1,57 +1,57 @@
 import type { Args } from '../common/args.js';
 import type { EventData, EventName, ServerEvents } from '../common/typed-events.js';
 
-/** An event as it arrived. */
-export interface Arrived {
+/** An event that was received. */
+export interface InboxEvent {
   name: string;
   args: unknown;
   namespace: string;
 }
 
-/** Whom an event of a namespace is for; without a name any event, which then stays. */
+/** Waits for an event. Without a name it waits for any event, and does not take it out of the inbox. */
 interface Waiter {
   namespace: string;
   name?: string;
-  found: (event: Arrived) => void;
+  found: (event: InboxEvent) => void;
 }
 
-/** The events that a client has received and the test has not yet taken. */
+/** The events that a client has received and that the test has not taken out yet. */
 export class Inbox {
-  #events: Arrived[] = [];
+  #events: InboxEvent[] = [];
   readonly #waiters = new Set<Waiter>();
 
   /** Passes an event to the first `waitFor()` for its name, or keeps it. */
   add(namespace: string, [name, ...values]: readonly [string, ...unknown[]]): void {
-    const isUnnamed = name === 'message' || name === 'json';
-    const event = { name, args: isUnnamed ? values[0] : values, namespace };
+    const hasOneValue = name === 'message' || name === 'json';
+    const event = { name, args: hasOneValue ? values[0] : values, namespace };
     const waiting = [...this.#waiters].filter((each) => each.namespace === namespace);
-    const taker = waiting.find((each) => each.name === name);
-    if (taker) return this.#give(taker, event);
+    const receiver = waiting.find((each) => each.name === name);
+    if (receiver) return this.#deliver(receiver, event);
     this.#events.push(event);
-    for (const each of waiting) if (each.name === undefined) this.#give(each, event);
+    for (const each of waiting) if (each.name === undefined) this.#deliver(each, event);
   }
 
-  /** Takes everything of a namespace out. */
-  take(namespace: string): Arrived[] {
+  /** Takes all events of a namespace out. */
+  take(namespace: string): InboxEvent[] {
     const taken = this.#events.filter((event) => event.namespace === namespace);
     this.#events = this.#events.filter((event) => event.namespace !== namespace);
     return taken;
   }
 
-  /** Takes the first event of a name out, now or when it comes; what it returns ends the waiting. */
-  next(namespace: string, name: string, found: Waiter['found']): () => void {
+  /** Takes the first event of a name out, now or when it is received. Returns a function that stops waiting. */
+  waitFor(namespace: string, name: string, found: Waiter['found']): () => void {
     const index = this.#events.findIndex((event) => event.name === name && event.namespace === namespace);
     const [event] = index === -1 ? [] : this.#events.splice(index, 1);
     return this.#wait({ namespace, name, found }, event);
   }
 
-  /** Tells of the first event of any name, and leaves it. */
-  any(namespace: string, found: Waiter['found']): () => void {
+  /** Finds the first event of any name, and leaves it in. Returns a function that stops waiting. */
+  waitForAny(namespace: string, found: Waiter['found']): () => void {
     const event = this.#events.find((each) => each.namespace === namespace);
     return this.#wait({ namespace, found }, event);
   }
 
-  /** What is there, for the message of a failure. */
+  /** Lists the events of a namespace, for the message of an error. */
   describe(namespace: string): string {
     const names = this.#events
       .filter((event) => event.namespace === namespace)
@@ -59,13 +59,13 @@ export class Inbox {
     return names.length === 0 ? 'nothing was received' : `received: ${names.join(', ')}`;
   }
 
-  #wait(waiter: Waiter, event: Arrived | undefined): () => void {
+  #wait(waiter: Waiter, event: InboxEvent | undefined): () => void {
     if (event) waiter.found(event);
     else this.#waiters.add(waiter);
     return () => void this.#waiters.delete(waiter);
   }
 
-  #give(waiter: Waiter, event: Arrived): void {
+  #deliver(waiter: Waiter, event: InboxEvent): void {
     this.#waiters.delete(waiter);
     waiter.found(event);
   }

@@ -5,13 +5,14 @@ export { TestClient } from './test-client.js';
 // Types
 export type {
   ConnectOptions,
+  HttpAgent,
   TestClientOptions,
   TestEmitOptions,
   TestRunOptions,
   TestSendOptions,
   WaitOptions,
 } from './test-connection.js';
-export type { HttpAgent } from './web-socket.js';
+
 export type { HeardEvent, ReceivedEvent } from './inbox.js';
 export type { Refusal } from './namespace-connection.js';
 export type { TestConnection } from './test-connection.js';

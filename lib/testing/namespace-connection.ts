@@ -8,19 +8,19 @@ export interface Refusal {
   data?: unknown;
 }
 
-/** A test client's place in one namespace. */
+/** A test client's connection to one namespace. */
 export class NamespaceConnection {
-  /** The client's id there, while it is connected. */
+  /** The client's id in the namespace, while it is connected. */
   sid: string | undefined;
-  /** Why it was not let in, the last time. */
+  /** Why the last attempt to connect was refused. */
   refusal: Refusal | undefined;
-  /** Why it is no longer there. */
+  /** Why the client is no longer connected. */
   disconnectReason: string | undefined;
-  /** The server has not decided yet. */
-  isAsking = false;
-  /** What answers the server's questions, by event. */
-  readonly answers = new Map<string, AnyFunction>();
-  readonly #watchers = new Set<() => void>();
+  /** The server has neither accepted nor refused the client yet. */
+  isConnecting = false;
+  /** The listeners of `TestClient.on()`, whose results are the acknowledgements. */
+  readonly listeners = new Map<string, AnyFunction>();
+  readonly #changeListeners = new Set<() => void>();
 
   constructor(readonly namespace: string) {}
 
@@ -28,40 +28,40 @@ export class NamespaceConnection {
     return this.sid !== undefined;
   }
 
-  /** The client asks to be let in. */
-  ask(): void {
-    this.isAsking = true;
+  /** The client sends a CONNECT packet. */
+  startConnecting(): void {
+    this.isConnecting = true;
     this.refusal = undefined;
     this.disconnectReason = undefined;
   }
 
-  accept(sid: string): void {
+  accepted(sid: string): void {
     this.sid = sid;
     this.#changed();
   }
 
-  refuse({ message, data }: Refusal): void {
+  refused({ message, data }: Refusal): void {
     this.refusal = data === undefined ? { message } : { message, data };
     this.#changed();
   }
 
-  /** The client is out: while it waits for a decision, that is a refusal. */
-  leave(reason: string): void {
-    if (this.isAsking) return this.refuse({ message: reason });
+  /** The connection has ended. While the client is connecting, that counts as a refusal. */
+  disconnected(reason: string): void {
+    if (this.isConnecting) return this.refused({ message: reason });
     if (!this.isConnected) return;
     this.sid = undefined;
     this.disconnectReason = reason;
     this.#changed();
   }
 
-  /** Calls `changed` whenever the client is let in, refused or out; what it returns ends that. */
-  watch(changed: () => void): () => void {
-    this.#watchers.add(changed);
-    return () => void this.#watchers.delete(changed);
+  /** Calls `changed` when the client is accepted, refused or disconnected. Returns a function that stops it. */
+  onChange(changed: () => void): () => void {
+    this.#changeListeners.add(changed);
+    return () => void this.#changeListeners.delete(changed);
   }
 
   #changed(): void {
-    this.isAsking = false;
-    for (const changed of this.#watchers) changed();
+    this.isConnecting = false;
+    for (const changed of this.#changeListeners) changed();
   }
 }

@@ -4,11 +4,11 @@ import type { ClientEvents, EmitParameters, EventAnswer, EventName } from '../co
 import type { AnyFunction } from '../context/connection.js';
 import { currentRequest } from '../context/storage.js';
 import type { HeardEvent, ReceivedEvent } from './inbox.js';
-import type { Sent } from './protocol-client.js';
-import { within } from './real-time.js';
+import type { SentEvent } from './protocol-client.js';
+import { withTimeout } from './real-timers.js';
 import {
-  type AnsweredOptions,
-  rejecting,
+  type CallbackOptions,
+  asRejection,
   TestConnection,
   type TestEmitOptions,
   type TestRunOptions,
@@ -17,16 +17,15 @@ import {
 } from './test-connection.js';
 
 /**
- * A client inside the test's process; made by `createTestClient()`. What it sends and receives goes through the real
- * server: handshake, middlewares, encoder and decoder.
+ * A client in the same process as the application, created by `createTestClient()`. What it sends and receives passes
+ * through the real server: handshake, middlewares, encoder and decoder.
  * @see docs/testing.md
  */
 export class TestClient extends TestConnection {
   /**
-   * Sends an event. Resolves when its handler has ended and what was sent meanwhile has arrived; with
-   * `{ callback: true }` as soon as it is acknowledged, with the acknowledgement: one value, several as an array, none
-   * as `undefined`. Rejects with `FSK_TEST_DISCONNECTED`, with `FSK_NOT_SERIALIZABLE` for data that cannot be sent, and
-   * with `FSK_TEST_TIMEOUT` if the handler does not end or acknowledge.
+   * Sends an event. Resolves when its handler has ended and what it sent has arrived; with `{ callback: true }` when it
+   * is acknowledged, with one value, an array of several, or `undefined`. Rejects with `FSK_TEST_DISCONNECTED`, with
+   * `FSK_NOT_SERIALIZABLE` for data that cannot be sent, and with `FSK_TEST_TIMEOUT` if its handler takes too long.
    *
    * @example
    * ```ts
@@ -40,25 +39,25 @@ export class TestClient extends TestConnection {
    */
   emit<E extends EventName<ClientEvents>>(
     event: E,
-    data: EmitParameters<ClientEvents, E, AnsweredOptions>[0],
-    options: AnsweredOptions,
+    data: EmitParameters<ClientEvents, E, CallbackOptions>[0],
+    options: CallbackOptions,
   ): Promise<EventAnswer<ClientEvents, E>>;
   emit<E extends EventName<ClientEvents>>(
     event: E,
     ...rest: EmitParameters<ClientEvents, E, TestEmitOptions>
   ): Promise<void>;
   emit(event: string, data?: unknown, options: TestEmitOptions = {}): Promise<unknown> {
-    return this.#speak({ event, data }, options);
+    return this.#emitEvent({ event, data }, options);
   }
 
-  /** Sends a `message` event, or with `{ json: true }` a `json` event. Otherwise as `emit()`. */
+  /** Sends a `message` event, or a `json` event with `{ json: true }`. Otherwise the same as `emit()`. */
   send(data: unknown, { json, ...options }: TestSendOptions = {}): Promise<unknown> {
-    return this.#speak({ event: json ? 'json' : 'message', data }, options);
+    return this.#emitEvent({ event: json ? 'json' : 'message', data }, options);
   }
 
   /**
-   * Sends an event and resolves with its acknowledgement: `emit()` with `{ callback: true }`, in short. An event that
-   * has no handler is never acknowledged. Errors as those of `emit()`.
+   * Sends an event and resolves with its acknowledgement, like `emit()` with `{ callback: true }`. An event without a
+   * handler is never acknowledged. Rejects with the same errors as `emit()`.
    *
    * @example
    * ```ts
@@ -73,13 +72,13 @@ export class TestClient extends TestConnection {
     event: E,
     ...[data, options]: EmitParameters<ClientEvents, E, WaitOptions>
   ): Promise<EventAnswer<ClientEvents, E>> {
-    const answer = this.#speak({ event, data }, { ...options, callback: true });
+    const answer = this.#emitEvent({ event, data }, { ...options, callback: true });
     return answer as Promise<EventAnswer<ClientEvents, E>>;
   }
 
   /**
-   * Answers an event that the server sends with a callback or by `call()`: with what `answer` returns, awaited.
-   * The event is received as any other, too. Without an answer such an event is never acknowledged.
+   * Acknowledges an event that the server sends with a callback or by `call()`. The acknowledgement is what `listener`
+   * returns or resolves with. Without a listener such an event is never acknowledged. `getReceived()` has it as well.
    *
    * @example
    * ```ts
@@ -90,12 +89,12 @@ export class TestClient extends TestConnection {
    * }
    * ```
    */
-  on(event: HeardEvent, answer: AnyFunction, namespace: string = this.defaults.namespace): void {
-    this.client.connectionTo(namespace).answers.set(event, answer);
+  on(event: HeardEvent, listener: AnyFunction, namespace: string = this.defaults.namespace): void {
+    this.client.connectionTo(namespace).listeners.set(event, listener);
   }
 
   /**
-   * Everything that was received in a namespace since the last time, oldest first; it is then forgotten.
+   * The events that were received in a namespace since the last call, oldest first.
    *
    * @example
    * ```ts
@@ -113,9 +112,9 @@ export class TestClient extends TestConnection {
   }
 
   /**
-   * Calls a function in the context of an event of this client: a method of a gateway, made by hand or not, without its
-   * decorators, guards and pipes. Resolves with what it returns when what it sent has arrived, and rejects with what it
-   * throws: error handlers are not asked.
+   * Calls a function in the context of an event of this client, for example a method of a gateway without its
+   * decorators, guards and pipes. Resolves with its result when what it sent has arrived. Rejects with what it throws,
+   * without calling error handlers.
    *
    * @throws FSK_TEST_DISCONNECTED if the client is not connected
    * @throws FSK_TEST_TIMEOUT if the function does not end
@@ -134,12 +133,12 @@ export class TestClient extends TestConnection {
    * ```
    */
   run<Result>(fn: () => Result, options: TestRunOptions = {}): Promise<Awaited<Result>> {
-    return this.#inContext(fn, options) as Promise<Awaited<Result>>;
+    return this.#runInContext(fn, options) as Promise<Awaited<Result>>;
   }
 
   /**
-   * The first event of a name, received already or in time; it is not among `getReceived()` then. Rejects with
-   * `FSK_TEST_TIMEOUT`, which lists what was received instead, or with `FSK_TEST_DISCONNECTED`.
+   * Resolves with the first event of a name, received already or before the timeout, and takes it out of
+   * `getReceived()`. Rejects with `FSK_TEST_DISCONNECTED`, or with `FSK_TEST_TIMEOUT`, which lists what was received.
    *
    * @example
    * ```ts
@@ -157,26 +156,26 @@ export class TestClient extends TestConnection {
   ): Promise<ReceivedEvent<E>> {
     const { inbox } = this.client;
     const connection = this.client.connectionTo(namespace);
-    return within<ReceivedEvent<E>>(
+    return withTimeout<ReceivedEvent<E>>(
       timeout,
       (_, reject) =>
         reject(failure('FSK_TEST_TIMEOUT', `event ${printable(event)}`, timeout, inbox.describe(namespace))),
       (resolve, reject) => {
-        const forget = inbox.next(namespace, event, (found) => resolve(found as ReceivedEvent<E>));
-        const unwatch = connection.watch(() => {
+        const stopWaiting = inbox.waitFor(namespace, event, (found) => resolve(found as ReceivedEvent<E>));
+        const stopListening = connection.onChange(() => {
           if (!connection.isConnected) reject(failure('FSK_TEST_DISCONNECTED', namespace));
         });
         return () => {
-          forget();
-          unwatch();
+          stopWaiting();
+          stopListening();
         };
       },
     );
   }
 
   /**
-   * Rejects with `FSK_TEST_UNEXPECTED`, which lists it, if there is something in `getReceived()` or something comes
-   * within `milliseconds` of the real clock. Default: 0, what is under way. What is there stays.
+   * Rejects with `FSK_TEST_UNEXPECTED`, which lists the events of `getReceived()`, if there are any or one is received
+   * within `milliseconds` of the real clock. They stay there. Default: 0, which waits for what was already sent.
    *
    * @example
    * ```ts
@@ -190,56 +189,56 @@ export class TestClient extends TestConnection {
    */
   async expectNothing(milliseconds = 0, namespace: string = this.defaults.namespace): Promise<void> {
     const { inbox } = this.client;
-    await this.client.quiet();
-    await within<void>(
+    await this.client.idle();
+    await withTimeout<void>(
       milliseconds,
       (resolve) => resolve(),
       (_, reject) =>
-        inbox.any(namespace, () => reject(failure('FSK_TEST_UNEXPECTED', inbox.describe(namespace)))),
+        inbox.waitForAny(namespace, () => reject(failure('FSK_TEST_UNEXPECTED', inbox.describe(namespace)))),
     );
   }
 
-  async #inContext(fn: () => unknown, options: TestRunOptions): Promise<unknown> {
+  async #runInContext(fn: () => unknown, options: TestRunOptions): Promise<unknown> {
     const { namespace = this.defaults.namespace, timeout, event = 'test', args = [] } = options;
-    const connection = this.client.connected(namespace);
-    const before = new Set(this.client.handlers());
-    const running = this.client.run(connection, { message: event, args }, () => inPrepared(options, fn));
-    running.catch(() => {}); // who waits is told below
+    const connection = this.client.connectedTo(namespace);
+    const before = new Set(this.client.runningHandlers());
+    const running = this.client.run(connection, { message: event, args }, () => withValues(options, fn));
+    running.catch(() => {}); // awaited below
     await this.settled('the function given to run() to end', { before, namespace, timeout });
     return await running;
   }
 
-  #speak(message: { event: string; data?: unknown }, options: TestEmitOptions): Promise<unknown> {
+  #emitEvent(message: { event: string; data?: unknown }, options: TestEmitOptions): Promise<unknown> {
     const { namespace = this.defaults.namespace, callback = false } = options;
-    return rejecting(() => {
-      const connection = this.client.connected(namespace);
-      const sent = this.client.say(connection, { data: undefined, ...message }, callback);
-      const done = callback ? this.#answer(sent, options) : this.#handled(sent, options);
-      done.catch(() => {}); // who does not wait is not told
+    return asRejection(() => {
+      const connection = this.client.connectedTo(namespace);
+      const sent = this.client.emit(connection, { data: undefined, ...message }, callback);
+      const done = callback ? this.#ackOf(sent, options) : this.#handlerEnded(sent, options);
+      done.catch(() => {}); // no unhandled rejection if the test does not wait for it
       return done;
     });
   }
 
-  async #handled({ event, before, connection }: Sent, { timeout }: TestEmitOptions): Promise<void> {
+  async #handlerEnded({ event, before, connection }: SentEvent, { timeout }: TestEmitOptions): Promise<void> {
     const what = `the handler of ${printable(event)} to end`;
     await this.settled(what, { before, namespace: connection.namespace, timeout });
   }
 
-  async #answer(sent: Sent, { timeout = this.defaults.timeout }: TestEmitOptions): Promise<unknown> {
+  async #ackOf(sent: SentEvent, { timeout = this.defaults.timeout }: TestEmitOptions): Promise<unknown> {
     const what = `the acknowledgement of ${printable(sent.event)}`;
     const received = () => this.client.inbox.describe(sent.connection.namespace);
-    const answer = await within(
+    const answer = await withTimeout(
       timeout,
       (_, reject) => reject(failure('FSK_TEST_TIMEOUT', what, timeout, received())),
       this.client.acknowledgement(sent),
     );
-    await this.client.quiet();
+    await this.client.idle();
     return answer;
   }
 }
 
-/** Calls a function when its context holds what the test wants it to hold. */
-function inPrepared<Result>({ user, session, g }: TestRunOptions, fn: () => Result): Result {
+/** Sets the values that the test gives to the context, and calls a function. */
+function withValues<Result>({ user, session, g }: TestRunOptions, fn: () => Result): Result {
   const request = currentRequest('run()');
   if (user !== undefined) request.user = user;
   if (session) Object.assign(request.session, session);

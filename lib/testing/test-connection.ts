@@ -2,26 +2,28 @@ import { failure } from '../common/errors.js';
 import { checkNamespace } from '../common/namespace.js';
 import type { Refusal, NamespaceConnection } from './namespace-connection.js';
 import type { ProtocolClient } from './protocol-client.js';
-import { within } from './real-time.js';
-import type { HttpAgent } from './web-socket.js';
+import { withTimeout } from './real-timers.js';
+
+/** A supertest (superagent) agent that has logged in, or the text of a `Cookie` header. */
+export type HttpAgent = string | { jar: unknown };
 
 /** How a test client connects. */
 export interface TestClientOptions {
-  /** The namespace that it connects to, and that its methods mean where none is named. Default: `/`. */
+  /** The namespace that it connects to, and the default of its methods. Default: `/`. */
   namespace?: string;
-  /** Query parameters of the handshake: by name, a list for one that is repeated; or as they stand in a URL. */
+  /** Query parameters of the handshake: an object (with a list for a repeated one), or the text of a URL's query. */
   query?: Readonly<Record<string, string | readonly string[]>> | string | URLSearchParams;
-  /** Headers of the handshake; an `origin` is checked as that of a browser page is. */
+  /** Headers of the handshake. An `origin` is checked like that of a browser's page. */
   headers?: Record<string, string>;
   /** What the client passes as `auth`. */
   auth?: object;
-  /** Who the client is over HTTP: a supertest agent whose cookies are sent along, or the text of a Cookie header. */
+  /** The client's cookies: a supertest agent that has them, or the text of a `Cookie` header. */
   http?: HttpAgent;
   /** How long its methods wait, in milliseconds of the real clock. Default: 2,000. */
   timeout?: number;
 }
 
-/** Where a test client listens, and how long. */
+/** The namespace and the timeout of a test client's method. */
 export interface WaitOptions {
   /** Default: the namespace that the client was created for. */
   namespace?: string;
@@ -44,19 +46,19 @@ export interface TestEmitOptions extends WaitOptions {
 }
 
 /** Options of `TestClient.emit()` that wait for the acknowledgement. */
-export type AnsweredOptions = TestEmitOptions & { callback: true };
+export type CallbackOptions = TestEmitOptions & { callback: true };
 
-/** Options of `TestClient.run()`: which event it is, and what its context holds. */
+/** Options of `TestClient.run()`: the event, and the values of its context. */
 export interface TestRunOptions extends WaitOptions {
-  /** What `request.event.message` says. Default: `test`. */
+  /** The value of `request.event.message`. Default: `test`. */
   event?: string;
-  /** What `request.event.args` says. Default: none. */
+  /** The value of `request.event.args`. Default: none. */
   args?: readonly unknown[];
-  /** Who `request.user` is, from then on. */
+  /** The value of `request.user`, also for later events. */
   user?: object | string | number;
-  /** What is written to `session` before. */
+  /** Values that are written to `session` first. */
   session?: object;
-  /** What is written to `g` before. */
+  /** Values that are written to `g` first. */
   g?: object;
 }
 
@@ -73,7 +75,7 @@ export interface Defaults {
   timeout: number;
 }
 
-/** How a test client comes and goes; the base of `TestClient`. */
+/** How a test client connects and disconnects: the base class of `TestClient`. */
 export class TestConnection {
   /** @internal */
   constructor(
@@ -84,8 +86,8 @@ export class TestConnection {
   ) {}
 
   /**
-   * Connects to a namespace: a further one, or again after a disconnect. Resolves with whether the server lets the
-   * client in; `refusal()` says why not. Rejects with `FSK_TEST_TIMEOUT` if the server does not decide, with
+   * Connects to a further namespace, or again after a disconnect. Resolves with `true` if the server accepts the
+   * client, with `false` if it does not: `refusal()` says why. Rejects with `FSK_TEST_TIMEOUT` if the server does neither, with
    * `FSK_NOT_SERIALIZABLE` for an `auth` that cannot be sent.
    *
    * @example
@@ -101,14 +103,14 @@ export class TestConnection {
     namespace: string = this.defaults.namespace,
     { auth = this.defaults.auth, timeout = this.defaults.timeout }: ConnectOptions = {},
   ): Promise<boolean> {
-    return rejecting(() => {
+    return asRejection(() => {
       const connection = this.client.connectionTo(checkNamespace(namespace, 'connect() of a test client'));
-      if (!connection.isConnected && !connection.isAsking) this.client.join(connection, auth);
-      return this.#decision(connection, timeout);
+      if (!connection.isConnected && !connection.isConnecting) this.client.connect(connection, auth);
+      return this.#accepted(connection, timeout);
     });
   }
 
-  /** Whether the client is connected to a namespace. A disconnect by the server is noticed. */
+  /** Whether the client is connected to a namespace. `false` after a disconnect by the server. */
   isConnected(namespace: string = this.defaults.namespace): boolean {
     return this.client.connectionTo(namespace).isConnected;
   }
@@ -119,8 +121,8 @@ export class TestConnection {
   }
 
   /**
-   * Why the server refused the client: message and data of its `connect_error`, or what the server answered to the
-   * handshake. `undefined` if it did not.
+   * Why the server refused the client: message and data of its `connect_error`, or the response to the handshake.
+   * `undefined` if the client was not refused.
    *
    * @example
    * ```ts
@@ -138,31 +140,31 @@ export class TestConnection {
   }
 
   /**
-   * Why the client is no longer connected, in the words of Socket.IO's client: `io server disconnect`,
-   * `io client disconnect` or `transport close`. `undefined` while it is connected, and before it ever was.
+   * Why the client is no longer connected. The reasons are those of Socket.IO's client: `io server disconnect`,
+   * `io client disconnect` or `transport close`. `undefined` while it is connected, and if it never was.
    */
   disconnectReason(namespace: string = this.defaults.namespace): string | undefined {
     return this.client.connectionTo(namespace).disconnectReason;
   }
 
   /**
-   * Leaves a namespace; the client's others stay. Resolves when the disconnect handler has ended. Rejects with
-   * `FSK_TEST_DISCONNECTED` if the client is not connected, with `FSK_TEST_TIMEOUT` if the handler does not end.
+   * Disconnects from one namespace. Resolves when the disconnect handler has ended. Rejects with
+   * `FSK_TEST_DISCONNECTED` if the client is not connected, and with `FSK_TEST_TIMEOUT` if the handler does not end.
    */
   disconnect(namespace: string = this.defaults.namespace): Promise<void> {
-    return rejecting(() => {
-      const before = new Set(this.client.handlers());
-      this.client.leave(this.client.connected(namespace));
+    return asRejection(() => {
+      const before = new Set(this.client.runningHandlers());
+      this.client.disconnect(this.client.connectedTo(namespace));
       return this.settled(`the disconnect handler of ${namespace}`, { before });
     });
   }
 
   /**
-   * Ends the connection, as a closed browser tab does. Resolves when the disconnect handlers have ended. Nothing
-   * happens if the connection has ended already, with the application for example.
+   * Closes the connection, as a closed browser tab does. Resolves when the disconnect handlers have ended. Does nothing
+   * if the connection is closed already, for example because the application was closed.
    */
   async close(): Promise<void> {
-    const before = new Set(this.client.handlers());
+    const before = new Set(this.client.runningHandlers());
     await this.client.close(this.defaults.timeout);
     await this.settled('the disconnect handlers', { before });
   }
@@ -172,7 +174,7 @@ export class TestConnection {
     return this.close();
   }
 
-  /** @internal Resolves when the handlers that were started have ended, and what they sent has arrived. */
+  /** @internal Resolves when the handlers that are not in `before` have ended and what they sent has arrived. */
   protected async settled(
     what: string,
     {
@@ -185,16 +187,16 @@ export class TestConnection {
     throw failure('FSK_TEST_TIMEOUT', what, timeout, this.client.inbox.describe(namespace));
   }
 
-  async #decision(connection: NamespaceConnection, timeout: number): Promise<boolean> {
+  async #accepted(connection: NamespaceConnection, timeout: number): Promise<boolean> {
     const { namespace } = connection;
-    const what = `a decision about ${namespace}`;
-    await within<void>(
+    const what = `the server to accept or refuse the client in ${namespace}`;
+    await withTimeout<void>(
       timeout,
       (_, reject) =>
         reject(failure('FSK_TEST_TIMEOUT', what, timeout, this.client.inbox.describe(namespace))),
       (resolve) => {
-        if (!connection.isAsking) resolve();
-        return connection.watch(resolve);
+        if (!connection.isConnecting) resolve();
+        return connection.onChange(resolve);
       },
     );
     await this.settled(what, { namespace, timeout });
@@ -202,8 +204,8 @@ export class TestConnection {
   }
 }
 
-/** A method that returns a promise throws nothing; what it does at once, it still does at once. */
-export function rejecting<T>(act: () => Promise<T>): Promise<T> {
+/** Calls a function at once, and returns what it throws as a rejected promise. */
+export function asRejection<T>(act: () => Promise<T>): Promise<T> {
   try {
     return act();
   } catch (error) {

@@ -7,12 +7,13 @@ import type { ClientState, SocketEvent } from '../context/connection.js';
 import { EventRequest } from '../handlers/scoped-instances.js';
 import { findProvider, FlaskSocketRuntime } from '../server/flask-socket.runtime.js';
 import { connectionOf, existingNamespace } from '../socketio/socket-internals.js';
-import { clearAnyTimer, nextTurn, realNow } from './real-time.js';
-import type { Traffic } from './web-socket.js';
+import { clearAnyTimer, realSetImmediate, realNow } from './real-timers.js';
+import type { Traffic } from './memory-socket.js';
 
 /*
- * The parts of socket.io 4.8 and engine.io 6.6 that their types keep private and that a client in the same process
- * needs: Server._parser, as the server was made with it; Socket.pingIntervalTimer of the engine.
+ * Private members of socket.io 4.8 and engine.io 6.6 that are used here:
+ * - Server._parser: the parser that the server was created with, which its test clients have to use;
+ * - Socket.pingIntervalTimer of engine.io: the timer of the heartbeat.
  */
 
 /** A packet of the Socket.IO protocol. */
@@ -23,13 +24,13 @@ export interface Packet {
   id?: number;
 }
 
-/** Puts packets together from what arrives. */
+/** Decodes packets from texts and attachments. */
 export interface Decoder {
   on(event: 'decoded', listener: (packet: Packet) => void): unknown;
   add(data: unknown): void;
 }
 
-/** What turns packets into text and bytes, and back. */
+/** A parser of Socket.IO (`socket.io-parser`, or the option `parser`). */
 export interface PacketParser {
   Decoder: new () => Decoder;
   Encoder: new () => { encode(packet: Packet): unknown[] };
@@ -39,40 +40,40 @@ interface Engine {
   clients?: Record<string, { pingIntervalTimer?: ReturnType<typeof setTimeout> | null } | undefined>;
 }
 
-/** The parser of a server: its clients speak the same. */
-export function parserOf(server: Server): PacketParser {
+/** The parser of a server, which its clients use as well. */
+export function serverParser(server: Server): PacketParser {
   return (server as unknown as { _parser: PacketParser })._parser; // typed private
 }
 
 /**
- * Ends the heartbeat of a connection. Between two ends in one process nothing can get lost, and a test that moves a
- * fake clock by minutes, with no turn of the event loop in which to answer, would lose its clients.
+ * Stops the heartbeat of a connection. Inside one process it is not needed, and a test that advances a fake clock by
+ * minutes would lose its clients, because they cannot answer the ping meanwhile.
  */
 export function stopHeartbeat(server: Server, engineId: string): void {
   const { clients } = server.engine as unknown as Engine; // typed private
   clearAnyTimer(clients?.[engineId]?.pingIntervalTimer);
 }
 
-/** This many turns of the event loop without traffic count as quiet. */
-const QUIET_TURNS = 3;
+/** After so many iterations of the event loop without traffic, the application is idle. */
+const IDLE_TURNS = 3;
 
-const turn = () => new Promise<void>((resolve) => nextTurn(resolve));
+const nextTurn = () => new Promise<void>((resolve) => realSetImmediate(resolve));
 
-/** An application that test clients speak to; one object for all its clients. */
+/** The application under test. All its test clients share one object. */
 export class TestedApp {
-  static readonly #known = new WeakMap<INestApplication, Promise<TestedApp>>();
+  static readonly #apps = new WeakMap<INestApplication, Promise<TestedApp>>();
 
-  readonly traffic: Traffic = { moved: 0 };
+  readonly traffic: Traffic = { transfers: 0 };
 
   private constructor(
     private readonly app: INestApplication,
     private readonly runtime: FlaskSocketRuntime,
   ) {}
 
-  /** Initialises the application, if that has not been done; once, however many ask. */
+  /** Returns the object of an application. The first call initialises the application. */
   static of(app: INestApplication): Promise<TestedApp> {
-    const known = this.#known.get(app) ?? this.#start(app);
-    this.#known.set(app, known);
+    const known = this.#apps.get(app) ?? this.#start(app);
+    this.#apps.set(app, known);
     return known;
   }
 
@@ -91,18 +92,18 @@ export class TestedApp {
     return this.app.getHttpServer() as HttpServer;
   }
 
-  /** Whether it is served over TLS. */
+  /** Whether the HTTP server uses TLS. */
   get isSecure(): boolean {
     return this.httpServer instanceof TlsServer;
   }
 
-  /** What the server knows of the connection of a client. */
+  /** The server's state of a client. */
   stateOf(namespace: string, sid: string): ClientState | undefined {
     const socket = existingNamespace(this.server, namespace)?.sockets.get(sid);
     return socket && connectionOf(socket)?.client;
   }
 
-  /** Calls a function as a handler of a client's event. What it throws goes to no error handler: it rejects. */
+  /** Calls a function like the handler of a client's event. Rejects with what it throws; no error handler is called. */
   run(
     { namespace, sid }: { namespace: string; sid: string },
     event: SocketEvent,
@@ -122,18 +123,18 @@ export class TestedApp {
     });
   }
 
-  /** The handlers of a client that are running. */
-  handlersOf(client: ClientState | undefined): Promise<void>[] {
+  /** A client's handlers that are running. */
+  runningHandlersOf(client: ClientState | undefined): Promise<void>[] {
     return client ? this.runtime.executor.inFlight.of(client) : [];
   }
 
-  /** Resolves when nothing has moved for some turns of the event loop, at the latest after real milliseconds. */
-  async quiet(milliseconds: number): Promise<void> {
+  /** Resolves when there was no traffic for some iterations of the event loop, or after so many real milliseconds. */
+  async idle(milliseconds: number): Promise<void> {
     const end = realNow() + milliseconds;
-    for (let turns = 0, before = this.traffic.moved; turns < QUIET_TURNS && realNow() < end; turns++) {
-      await turn();
-      if (this.traffic.moved !== before) turns = -1;
-      before = this.traffic.moved;
+    for (let turns = 0, before = this.traffic.transfers; turns < IDLE_TURNS && realNow() < end; turns++) {
+      await nextTurn();
+      if (this.traffic.transfers !== before) turns = -1;
+      before = this.traffic.transfers;
     }
   }
 }

@@ -508,7 +508,7 @@ describe('a client that the server refuses', () => {
     const app = await createApp({ providers: [UndecidedGateway] });
 
     await expect(createTestClient(app, { timeout: 30 })).rejects.toThrow(
-      /FSK_TEST_TIMEOUT.*a decision about \//,
+      /FSK_TEST_TIMEOUT.*the server to accept or refuse the client in \//,
     );
     gate.open();
   });

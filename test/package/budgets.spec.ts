@@ -19,7 +19,7 @@ const mayHaveMoreParameters: Record<string, string> = {
 
 /** What a module or a class keeps, with the reason why nobody else can. */
 const mayKeep: Record<string, string> = {
-  'testing/tested-app.ts##known': 'an application is all that a test has; what is known of it goes with it',
+  'testing/tested-app.ts##apps': 'an application is all that a test has; what is known of it goes with it',
 };
 
 /** Where a prototype is altered, with the reason why there is no other way. */

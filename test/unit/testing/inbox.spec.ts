@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Inbox, type Arrived } from '../../../lib/testing/inbox.js';
+import { Inbox, type InboxEvent } from '../../../lib/testing/inbox.js';
 
 describe('an inbox', () => {
   it('hands out what came, oldest first, once', () => {
@@ -26,8 +26,8 @@ describe('an inbox', () => {
 
   it('gives an event to the one who waits for its name in its namespace', () => {
     const inbox = new Inbox();
-    const found: Arrived[] = [];
-    inbox.next('/', 'a', (event) => found.push(event));
+    const found: InboxEvent[] = [];
+    inbox.waitFor('/', 'a', (event) => found.push(event));
 
     inbox.add('/chat', ['a', 1]);
     inbox.add('/', ['b', 2]);
@@ -39,8 +39,8 @@ describe('an inbox', () => {
 
   it('gives nothing to one who has ceased to wait', () => {
     const inbox = new Inbox();
-    const found: Arrived[] = [];
-    const cease = inbox.next('/', 'a', (event) => found.push(event));
+    const found: InboxEvent[] = [];
+    const cease = inbox.waitFor('/', 'a', (event) => found.push(event));
 
     cease();
     inbox.add('/', ['a']);
@@ -51,8 +51,8 @@ describe('an inbox', () => {
 
   it('tells of any event, and keeps it', () => {
     const inbox = new Inbox();
-    const found: Arrived[] = [];
-    inbox.any('/', (event) => found.push(event));
+    const found: InboxEvent[] = [];
+    inbox.waitForAny('/', (event) => found.push(event));
 
     inbox.add('/', ['a']);
     inbox.add('/', ['b']);

@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { buffer } from 'node:stream/consumers';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { memoryConnection } from '../../../lib/testing/web-socket.js';
+import { memorySocketPair } from '../../../lib/testing/memory-socket.js';
 
-const connect = () => memoryConnection({ moved: 0 }, false);
+const connect = () => memorySocketPair({ transfers: 0 }, false);
 
 async function turns(count = 5) {
   for (let done = 0; done < count; done++) await turn();
@@ -98,13 +98,13 @@ describe('a connection in memory', () => {
   });
 
   it('counts what moves', async () => {
-    const traffic = { moved: 0 };
-    const [near, far] = memoryConnection(traffic, false);
+    const traffic = { transfers: 0 };
+    const [near, far] = memorySocketPair(traffic, false);
     far.resume();
 
     near.write('a');
     await turns();
 
-    expect(traffic.moved).toBe(2);
+    expect(traffic.transfers).toBe(2);
   });
 });
