@@ -7,11 +7,21 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 /** What takes minutes: begun first, it runs beside all others. */
 const LONG = ['contract/back-ends/', 'package/install', 'e2e/workers', 'e2e/demo', 'contract/'];
 
+/**
+ * The spec files that share processes, one after the other, so that Nest is loaded once for many of them. Each of the
+ * others has a process of its own.
+ */
+const TOGETHER = ['test/unit/**/*.spec.ts'];
+
+const ALL = ['test/**/*.spec.ts', 'sample/**/*.spec.ts'];
+
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const place = ({ moduleId }: TestSpecification) => {
+    // A process goes on while the next file is one of those that run together, so they stand in a row.
+    const place = ({ moduleId, project }: TestSpecification) => {
       const index = LONG.findIndex((name) => moduleId.includes(name));
-      return index === -1 ? LONG.length : index;
+      if (index !== -1) return index;
+      return project.config.isolate ? LONG.length + 1 : LONG.length;
     };
     // oxlint-disable-next-line unicorn/no-array-sort -- it is a sequencer's, and no array's
     const usual = await super.sort(files);
@@ -31,10 +41,13 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ['test/**/*.spec.ts', 'sample/**/*.spec.ts'],
     setupFiles: ['test/support/setup.ts'],
     sequence: { sequencer: LongestFirst },
     pool: 'forks',
+    projects: [
+      { extends: true, test: { name: 'together', include: TOGETHER, isolate: false } },
+      { extends: true, test: { name: 'alone', include: ALL, exclude: TOGETHER } },
+    ],
     maxWorkers: 3, // those that wait for brokers leave the cores to others
     testTimeout: 40_000,
     hookTimeout: 120_000,

@@ -35,7 +35,10 @@ const EXPIRED = ['2', '1', 'expired'];
 
 describe('the expiry of a client', () => {
   beforeEach(() => void vi.useFakeTimers());
-  afterEach(() => void vi.useRealTimers());
+  afterEach(() => {
+    vi.restoreAllMocks(); // before the clock that one of them is on
+    vi.useRealTimers();
+  });
 
   it('A3 sends an event, then the end, when its time has come', () => {
     const { connection, sent } = clientOf({});
