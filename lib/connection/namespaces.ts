@@ -8,6 +8,7 @@ import { dropLateAcks, refuseSidsAsRooms, includeConnecting } from '../socketio/
 import { catchListenerErrors } from '../socketio/listeners.js';
 import {
   dropEarlyPackets,
+  receiveConnects,
   receiveEarlyPackets,
   receivePackets,
   type PacketReceiver,
@@ -58,8 +59,9 @@ export class Namespaces {
     },
   ) {}
 
-  /** Attaches every namespace of the server, existing and future. */
+  /** Attaches every namespace of the server, existing and future. Called before the server has an engine. */
   install(server: Server): void {
+    receivePackets(server, this.parts.receiver);
     onNamespaceCreated(server, (namespace) => this.#attach(server, namespace));
     onNamespaceRequested(server, (name, parents) => this.#openFor(server, name, parents));
     this.asLibrary(() => this.#attach(server, server.of(MAIN)));
@@ -151,7 +153,7 @@ export class Namespaces {
     if (!isOurs) this.#applicationNamespaces.add(namespace);
     if (this.#areAdaptersFinal) this.#prepareAdapter(namespace);
     adoptAll(this.#openingParents ?? parentsOf(server, namespace), namespace);
-    receivePackets(namespace, receiver);
+    receiveConnects(namespace, receiver);
     catchListenerErrors(namespace, (event, thrown) => this.#logListenerError(namespace, event, thrown));
     replaceRun(namespace, (socket, done) => {
       const parents = parentsOf(server, namespace);

@@ -111,8 +111,8 @@ export class FlaskSocketRuntime implements Runtime {
         const adapter = recoveryOf(this.config.options) && { adapter: MemoryAdapter as AdapterFactory };
         return serverOptions(this.config.options, parts, { ...adapter, ...gateway });
       },
-      created: (server) => {
-        this.#namespaces.install(server);
+      created: (server) => this.#namespaces.install(server),
+      attached: (server) => {
         this.#oversizedMessages.watch(server);
         this.executor.observer?.serverCreated(server);
       },

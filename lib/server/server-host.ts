@@ -15,8 +15,10 @@ import {
 export interface ServerSetup {
   /** The options of socket.io; `gatewayOptions` are those of one of Nest's own gateways. */
   options(gatewayOptions: Partial<ServerOptions>): Partial<ServerOptions>;
-  /** Called once, with the new server. */
+  /** Called once, with the new server, before it has an engine. */
   created(server: Server): void;
+  /** Called once, when the server is attached to the HTTP server, if there is one. */
+  attached(server: Server): void;
 }
 
 /** Owns the application's one Socket.IO server. It is created on the HTTP server when it is first needed. */
@@ -57,11 +59,15 @@ export class ServerHost {
     if (this.#server) return this.#server;
     const { httpServer } = this;
     const options = this.setup.options(gatewayOptions);
-    if (httpServer) this.#trackTcpConnections(httpServer);
-    this.#server = httpServer ? attachServer(httpServer, options) : new Server(options);
-    this.#server.engine?.on('connection', skipCloseTimeout);
-    this.setup.created(this.#server);
-    return this.#server;
+    const server = (this.#server = new Server(options));
+    this.setup.created(server);
+    if (httpServer) {
+      this.#trackTcpConnections(httpServer);
+      attachServer(server, httpServer);
+      server.engine.on('connection', skipCloseTimeout);
+    }
+    this.setup.attached(server);
+    return server;
   }
 
   /**
@@ -105,12 +111,11 @@ export class ServerHost {
  * Removes the engine's listener that closes all connections with the HTTP server. They end with the application instead,
  * because supertest opens and closes the HTTP server of an application around each request.
  */
-function attachServer(httpServer: HttpServer, options: Partial<ServerOptions>): Server {
+function attachServer(server: Server, httpServer: HttpServer): void {
   const others = httpServer.listeners('close');
-  const server = new Server(httpServer, options);
+  server.attach(httpServer);
   const own = httpServer.listeners('close').filter((listener) => !others.includes(listener));
   for (const listener of own) httpServer.off('close', listener as () => void);
-  return server;
 }
 
 function ignoreSocketErrors(_request: unknown, socket: TcpSocket): void {

@@ -1,45 +1,32 @@
-import type { Namespace, Socket } from 'socket.io';
+import type { Namespace, Server, Socket } from 'socket.io';
 import { PacketType } from '../common/constants.js';
 import { payloadProblem } from '../common/payload.js';
-import { handleAck } from './acknowledgements.js';
 import type { Connection } from '../context/connection.js';
-import { addMissingRequest } from './engine-internals.js';
+import { handleAck } from './acknowledgements.js';
 import { pauseReading, resumeReading } from './backpressure.js';
+import {
+  listenerOf,
+  listenToClients,
+  type ClientListener,
+  type DecodedPacket,
+  type ListenedClient,
+} from './client-internals.js';
 import { connectionOf, type Packet } from './socket-internals.js';
 
 /*
  * Private members of socket.io 4.8 between the decoder and a socket, all used here:
  * - Namespace._add(client, auth, done): called when a client requests a namespace, before anything asynchronous;
- * - Client.decoder: its add(data) decodes, and calls Client.ondecoded(packet) for each packet;
- * - Client.nsps: the client's sockets by namespace;
- * - Client._packet(packet): writes a packet to the client;
  * - Socket._onpacket(packet): handles a packet. socket.io does not catch its errors, which end the process.
  */
 
-type DecodedPacket = Packet & { nsp: string };
-type PacketListener = (packet: DecodedPacket) => void;
 type Client = Socket['client'];
 type Add = (client: Client, auth: object, done?: (socket: Socket) => void) => Promise<void>;
-
-interface ClientInternals {
-  [PACKETS]?: ClientPackets;
-  readonly nsps: Map<string, Socket>;
-  readonly decoder: {
-    add(data: unknown): void;
-    on(event: 'decoded', listener: PacketListener): void;
-    removeListener(event: 'decoded', listener: PacketListener): void;
-  };
-  readonly conn: Socket['conn'] & { readonly protocol: number };
-  ondecoded: PacketListener;
-  _packet(packet: DecodedPacket): void;
-}
 
 interface NamespaceInternals {
   _add: Add;
 }
 
-const PACKETS: unique symbol = Symbol('nestjs-flask-socket packets');
-const internalsOf = (client: Client) => client as unknown as ClientInternals; // typed private by socket.io
+const packetsOf = (client: Client) => listenerOf(client) as ClientPackets | undefined; // no other is created
 
 /** When so many events of a client wait, no more is read from it. */
 export const MAX_WAITING = 1_000;
@@ -65,28 +52,32 @@ export interface PacketReceiver {
   failed(client: Client, error: unknown): void;
 }
 
-/** Passes the packets of a namespace to the receiver, from each client's CONNECT packet on. */
-export function receivePackets(namespace: Namespace, receiver: PacketReceiver): void {
+/** Passes the packets of a server's clients to the receiver. */
+export function receivePackets(server: Server, receiver: PacketReceiver): void {
+  listenToClients(server, (client) => new ClientPackets(client, receiver));
+}
+
+/** Checks what clients that request a namespace send with the CONNECT packet, and holds what follows it. */
+export function receiveConnects(namespace: Namespace, receiver: PacketReceiver): void {
   const internals = namespace as unknown as NamespaceInternals; // typed private
   const add = internals._add;
   internals._add = (client, auth, done) => {
-    addMissingRequest(client.conn);
-    const packets = (internalsOf(client)[PACKETS] ??= new ClientPackets(internalsOf(client), receiver));
+    const packets = packetsOf(client);
     const problem = payloadProblem([auth]);
-    if (problem !== undefined) return packets.refuseConnect(namespace.name, problem);
-    packets.connectRequested(namespace.name);
+    if (problem !== undefined) return packets?.refuseConnect(namespace.name, problem) ?? Promise.resolve();
+    packets?.connectRequested(namespace.name);
     return add.call(namespace, client, auth, done).catch((error: unknown) => receiver.failed(client, error));
   };
 }
 
 /** Once a client is accepted: passes on the packets that it sent before, in their order. */
 export function receiveEarlyPackets({ client, nsp }: Socket): void {
-  internalsOf(client)[PACKETS]?.receiveEarly(nsp.name);
+  packetsOf(client)?.receiveEarly(nsp.name);
 }
 
 /** Once a client is refused: drops the packets that it sent before. */
 export function dropEarlyPackets({ client, nsp }: Socket): void {
-  internalsOf(client)[PACKETS]?.dropEarly(nsp.name);
+  packetsOf(client)?.dropEarly(nsp.name);
 }
 
 /** Handles a packet as socket.io does, except for acknowledgements that {@link handleAck} takes. */
@@ -96,7 +87,7 @@ export function handlePacket({ connection: { socket }, packet }: ReceivedPacket)
 }
 
 /** The packets of one client: passed on, held until a namespace has accepted the client, or dropped. */
-class ClientPackets {
+class ClientPackets implements ClientListener {
   /** The length of what was read for the packet that is being decoded. */
   #length = 0;
   /** Packets for namespaces that have neither accepted nor refused the client yet. */
@@ -104,29 +95,37 @@ class ClientPackets {
   #earlyCount = 0;
   #isPaused = false;
   /** The namespaces that the client has ever requested, up to a limit. */
-  readonly #requested = new Set<string>();
-  readonly #ondecoded: PacketListener;
+  #requested: Set<string> | undefined;
 
   constructor(
-    private readonly client: ClientInternals,
+    private readonly client: ListenedClient,
     private readonly receiver: PacketReceiver,
-  ) {
-    const { decoder } = client;
-    const add = decoder.add.bind(decoder);
-    this.#ondecoded = client.ondecoded;
-    decoder.add = (data) => {
-      this.#length += lengthOf(data);
-      add(data);
-    };
-    decoder.removeListener('decoded', client.ondecoded);
-    client.ondecoded = (packet) => this.#decoded(packet);
-    decoder.on('decoded', client.ondecoded);
+  ) {}
+
+  onData(data: unknown): void {
+    this.#length += lengthOf(data);
+    this.client.decode(data);
+  }
+
+  onPacket(packet: DecodedPacket): void {
+    const length = this.#length;
+    this.#length = 0;
+    if (packet.type === PacketType.CONNECT || packet.type === PacketType.CONNECT_ERROR)
+      return this.client.handle(packet);
+    if (length > this.receiver.uncheckedLength) checkPayload(packet);
+    const name = this.client.conn.protocol === 3 ? pathOf(packet.nsp) : packet.nsp;
+    if (this.client.nsps.has(name)) return this.#receive(name, packet);
+    const early = this.#early?.get(name);
+    if (early) this.#holdEarly(early, packet);
+    else if (this.#requested?.has(name)) this.receiver.dropped('not_connected');
+    else this.client.handle(packet); // a protocol violation: socket.io closes the connection
   }
 
   /** The client has sent a CONNECT packet. */
   connectRequested(name: string): void {
-    if (this.#requested.size >= MAX_REQUESTED) this.#requested.clear();
-    this.#requested.add(name);
+    const requested = (this.#requested ??= new Set());
+    if (requested.size >= MAX_REQUESTED) requested.clear();
+    requested.add(name);
     const early = (this.#early ??= new Map());
     if (!early.has(name)) early.set(name, []);
   }
@@ -145,20 +144,6 @@ class ClientPackets {
 
   dropEarly(name: string): void {
     for (const _ of this.#takeEarly(name)) this.receiver.dropped('refused');
-  }
-
-  #decoded(packet: DecodedPacket): void {
-    const length = this.#length;
-    this.#length = 0;
-    if (packet.type === PacketType.CONNECT || packet.type === PacketType.CONNECT_ERROR)
-      return this.#ondecoded(packet);
-    if (length > this.receiver.uncheckedLength) checkPayload(packet);
-    const name = this.client.conn.protocol === 3 ? pathOf(packet.nsp) : packet.nsp;
-    if (this.client.nsps.has(name)) return this.#receive(name, packet);
-    const early = this.#early?.get(name);
-    if (early) this.#holdEarly(early, packet);
-    else if (this.#requested.has(name)) this.receiver.dropped('not_connected');
-    else this.#ondecoded(packet); // a protocol violation: socket.io closes the connection
   }
 
   #receive(name: string, packet: DecodedPacket): void {

@@ -1,6 +1,10 @@
-import type { Socket } from 'socket.io';
+import { EventEmitter, once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Server, type Socket } from 'socket.io';
 import { expect } from 'vitest';
-import { heard, until } from './bench.js';
+import { WebSocketServer } from 'ws';
+import { heard, until, type Bench } from './bench.js';
 import { call, callsOf, inside, replace, type PrivateMember } from './private-member.js';
 
 interface Packet {
@@ -11,6 +15,32 @@ interface Packet {
 }
 
 const EVENT = 2;
+
+type ClientClass = new (
+  server: Server,
+  conn: EventEmitter,
+) => { ondata(data: unknown): void; ondecoded(packet: Packet): void };
+
+/** A client of a class that extends that of socket.io's, and what passed it. */
+async function ownClient(bench: Bench) {
+  const { socket } = await bench.pair();
+  const Client = socket.client.constructor as ClientClass;
+  const read: unknown[] = [];
+  const decoded: Packet[] = [];
+  class Own extends Client {
+    override ondata(data: unknown) {
+      read.push(data);
+      super.ondata(data);
+    }
+    override ondecoded(packet: Packet) {
+      decoded.push(packet);
+    }
+  }
+  const conn = new EventEmitter();
+  new Own(bench.io, conn);
+  bench.closing(() => conn.emit('close'));
+  return { conn, read, decoded };
+}
 
 /** The parts of socket.io's sockets, and of the connection that they share. */
 export const sockets: PrivateMember[] = [
@@ -25,44 +55,69 @@ export const sockets: PrivateMember[] = [
     },
   },
   {
-    member: 'Client.decoder',
-    also: ['Client.decoder.add', 'Client.decoder.on', 'Client.decoder.removeListener'],
-    kind: 'property',
-    serves: 'measures what has been read for a packet before it is looked at',
+    member: 'Server.onconnection',
+    kind: 'method',
+    serves: 'makes each client of a class of ours, so that nothing that it sends is missed',
+    instead:
+      'the `connection` event of the engine brings no client; that of a namespace is for those connected',
+    async check(bench) {
+      const io = new Server({ wsEngine: WebSocketServer });
+      const made = callsOf<[{ id: string }]>(io, 'onconnection');
+      const http = createServer();
+      io.attach(http);
+      bench.closing(() => io.close());
+      await once(http.listen(0, '127.0.0.1'), 'listening');
+      const { port } = http.address() as AddressInfo;
+      const opened = await fetch(`http://127.0.0.1:${port}/socket.io/?EIO=4&transport=polling`);
+      const { sid } = JSON.parse((await opened.text()).slice(1)) as { sid: string };
+      expect(made.map(([{ id }]) => id)).toEqual([sid]);
+    },
+  },
+  {
+    member: 'Client.ondata',
+    kind: 'method',
+    usedBy: ['lib/socketio/client-internals.ts'],
+    serves: 'sees what has been read for a packet, and when, before it is decoded',
     instead: 'a parser of its own would measure as well, and take the place of that of the application',
     async check(bench) {
-      const { client, socket } = await bench.pair();
-      const read = callsOf(inside<object>(socket.client, 'decoder'), 'add');
-      client.emit('news', 1);
-      await until(() => read.length > 0);
-      expect(read).toEqual([['2["news",1]']]);
+      const { conn, read, decoded } = await ownClient(bench);
+      conn.emit('data', '2["news",1]');
+      expect([read.length, decoded.length]).toEqual([1, 1]);
     },
   },
   {
     member: 'Client.ondecoded',
     kind: 'method',
+    usedBy: ['lib/socketio/client-internals.ts'],
     serves: 'packets are checked, kept while a namespace decides, and handled without a tick of their own',
     instead: 'middlewares of a socket see events alone, of clients that are connected, a tick later',
     async check(bench) {
-      const { client, socket } = await bench.pair();
-      const decoder = inside<object>(socket.client, 'decoder');
-      const packets: Packet[] = [];
-      const ours = (packet: Packet) => packets.push(packet);
-      call(decoder, 'removeListener', 'decoded', inside(socket.client, 'ondecoded'));
-      Reflect.set(socket.client, 'ondecoded', ours);
-      call(decoder, 'on', 'decoded', ours);
-      const seen = callsOf(socket, '_onpacket');
-      client.emit('news', 1);
-      await until(() => packets.length > 0);
-      expect(packets).toMatchObject([{ type: EVENT, nsp: '/', data: ['news', 1] }]);
-      client.disconnect();
-      await until(() => !socket.connected || packets.length > 1);
-      expect(seen).toEqual([]);
+      const { conn, decoded } = await ownClient(bench);
+      conn.emit('data', '2["news",1]');
+      expect(decoded).toMatchObject([{ type: EVENT, nsp: '/', data: ['news', 1] }]);
+      conn.emit('close');
+      conn.emit('data', '2["news",2]');
+      expect(decoded.length).toBe(1);
+    },
+  },
+  {
+    member: 'Client.connect',
+    kind: 'method',
+    usedBy: ['lib/socketio/client-internals.ts'],
+    serves: 'a client of protocol 3 is connected to `/` as soon as it is made, as socket.io does it',
+    instead: 'there is none',
+    async check(bench) {
+      const { socket } = await bench.pair();
+      const arrived = once(bench.io.of('/other'), 'connection') as Promise<[Socket]>;
+      call(socket.client, 'connect', '/other');
+      const [other] = await arrived;
+      expect(other.client).toBe(socket.client);
     },
   },
   {
     member: 'Client._packet',
     kind: 'method',
+    usedBy: ['lib/socketio/client-internals.ts'],
     serves: 'refuses a client before it has a socket',
     instead: 'a middleware could, when the socket has been made of what is refused',
     async check(bench) {
