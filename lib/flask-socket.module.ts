@@ -11,7 +11,7 @@ import { failure } from './common/errors.js';
 import type { FlaskSocketOptions } from './common/options.js';
 import { SocketRequest } from './context/socket-request.js';
 import { SocketSession } from './context/socket-session.js';
-import { BoundClasses } from './handlers/gateways.js';
+import { EnhancerClasses } from './handlers/gateways.js';
 import { HandlerCompiler } from './handlers/handler.compiler.js';
 import { HandlerExplorer, LazyModules } from './handlers/handler.explorer.js';
 import { ScopedInstances } from './handlers/scoped-instances.js';
@@ -85,7 +85,7 @@ const ofTheEvent = (name: string, request: unknown): SocketRequest => {
     FlaskSocketConfig,
     ScopedInstances,
     HandlerCompiler,
-    BoundClasses,
+    EnhancerClasses,
     LazyModules,
     HandlerExplorer,
     FlaskSocketRuntime,

@@ -32,7 +32,7 @@ export class Decision {
 
   /** Runs guards, option `identify` and `@OnConnect()`; returns why the client is refused, if it is. Never throws or rejects. */
   decide(connection: Connection): Refusal {
-    const handler = this.registry.hook(connection.socket.nsp.name, 'connect');
+    const handler = this.registry.lifecycleHandler(connection.socket.nsp.name, 'connect');
     return guarded<Error | undefined>(
       () => {
         adoptExpiry(connection);

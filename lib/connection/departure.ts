@@ -61,7 +61,7 @@ export class Departure {
   /** Prepares the disconnect handler while the client is still in its rooms. */
   #createRun(connection: Connection, reason: string): HandlerRun | undefined {
     const { socket } = connection;
-    const handler = this.parts.registry.hook(socket.nsp.name, 'disconnect');
+    const handler = this.parts.registry.lifecycleHandler(socket.nsp.name, 'disconnect');
     if (!handler) return undefined;
     const request = new EventRequest(connection, { message: 'disconnect', args: [reason] });
     request.roomsAtDisconnect = new Set(socket.rooms);

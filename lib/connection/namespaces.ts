@@ -115,7 +115,7 @@ export class Namespaces {
   /** Whether a namespace has handlers or is listed in option `namespaces`. */
   #serves(name: string): boolean {
     const { namespaces } = this.parts.options();
-    return namespaces === ANY || namespaces.includes(name) || this.parts.registry.serves(name);
+    return namespaces === ANY || namespaces.includes(name) || this.parts.registry.hasHandlers(name);
   }
 
   /** Called when the adapters are final. */

@@ -7,8 +7,8 @@ import type { Connection } from '../context/connection.js';
 import { SessionCopy } from '../context/session-copy.js';
 import type { SocketRequest } from '../context/socket-request.js';
 import { storage } from '../context/storage.js';
-import type { Handler, Passed } from '../handlers/handler.js';
-import { whileThere } from '../handlers/results.js';
+import type { Handler, GuardResult } from '../handlers/handler.js';
+import { untilDisconnect } from '../handlers/results.js';
 import type { ScopedInstances } from '../handlers/scoped-instances.js';
 import { type Failures, safeError } from './failures.js';
 import { InFlight } from './in-flight.js';
@@ -196,7 +196,10 @@ function runGuardsAndHandler(run: HandlerRun): unknown {
     : runAfterGuards(run, allowed);
 }
 
-function runAfterGuards({ request, handler, values, afterGuards }: HandlerRun, allowed: Passed): unknown {
+function runAfterGuards(
+  { request, handler, values, afterGuards }: HandlerRun,
+  allowed: GuardResult,
+): unknown {
   if (allowed === false) return undefined;
   if (!afterGuards) return handler.run(request, values);
   return chain(afterGuards(), () => handler.run(request, values));
@@ -236,7 +239,7 @@ function acknowledgeSafely(request: SocketRequest, safe: unknown): void {
 async function resolveResult(result: unknown, request?: SocketRequest): Promise<unknown> {
   const value = await result;
   if (!isObservable(value)) return value;
-  const stream = request ? whileThere(value, request) : value;
+  const stream = request ? untilDisconnect(value, request) : value;
   return lastValueFrom(stream, { defaultValue: undefined });
 }
 

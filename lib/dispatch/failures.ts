@@ -6,7 +6,7 @@ import { EXCEPTION_EVENT, INTERNAL_ERROR } from '../common/constants.js';
 import type { Log } from '../common/logger.js';
 import { describeThrown, nameOfThrown, printable, summarizeThrown } from '../common/printable.js';
 import type { SocketRequest } from '../context/socket-request.js';
-import { isA } from '../handlers/filters.js';
+import { isInstance } from '../handlers/filters.js';
 import type { Filter, Handler } from '../handlers/handler.js';
 import type { HandlerRegistry } from '../handlers/handler.registry.js';
 import { sendEvent } from '../socketio/socket-internals.js';
@@ -110,8 +110,8 @@ const SERVER_ERROR = 500;
 
 /** Whether an error is the client's: a WsException, or an HttpException below 500. */
 export function isClientError(error: unknown): boolean {
-  if (isA(error, WsException)) return true;
-  return isA(error, HttpException) && statusOf(error) < SERVER_ERROR;
+  if (isInstance(error, WsException)) return true;
+  return isInstance(error, HttpException) && statusOf(error) < SERVER_ERROR;
 }
 
 function statusOf(error: HttpException): number {
@@ -125,8 +125,8 @@ function statusOf(error: HttpException): number {
 /** An error as its client may see it: only the content of Nest's exceptions is sent, of others a generic error. */
 export function safeError(error: unknown): unknown {
   try {
-    if (isA(error, WsException)) return errorPayload(error.getError());
-    if (isA(error, HttpException)) return errorPayload(withoutNestKeys(error.getResponse()));
+    if (isInstance(error, WsException)) return errorPayload(error.getError());
+    if (isInstance(error, HttpException)) return errorPayload(withoutNestKeys(error.getResponse()));
   } catch {
     // reading it throws: send the generic error
   }

@@ -1,5 +1,5 @@
 import type { ApplicationConfig } from '@nestjs/core';
-import type { Source } from './handler.js';
+import type { InstanceResolver } from './handler.js';
 import {
   EXCEPTION_FILTERS_METADATA,
   GUARDS_METADATA,
@@ -8,22 +8,22 @@ import {
   STATIC_CONTEXT,
   type InstanceWrapper,
 } from './nest-internals.js';
-import type { ScopedSet } from './scoped-instances.js';
+import type { ScopedProviders } from './scoped-instances.js';
 
-/** Where enhancers are bound: a method of a provider. */
-export interface EnhancerSite {
+/** The method that enhancers are bound to. */
+export interface EnhancerTarget {
   config: ApplicationConfig;
-  /** The provider; without one only what is bound globally applies. */
+  /** The provider of the method. Without one, only global enhancers apply. */
   wrapper?: InstanceWrapper;
   metatype?: object;
-  /** What stands for the method: decorators that wrap it leave what was bound before on the function inside. */
+  /** The method and the functions that it wraps: a wrapping decorator leaves earlier metadata on the inner function. */
   functions?: Iterable<object>;
 }
 
 /** The kinds of enhancers. */
-export type Kind = keyof typeof KINDS;
+export type EnhancerKind = keyof typeof KINDS;
 
-/** A guard, interceptor, pipe or filter: a single instance, or a provider with one instance for each event. */
+/** A guard, interceptor, pipe or filter: one instance, or a provider with an instance for each event (`scoped`). */
 export interface Enhancer {
   scoped: InstanceWrapper | undefined;
   instance: unknown;
@@ -36,24 +36,26 @@ const KINDS = {
   filters: { key: EXCEPTION_FILTERS_METADATA, method: 'catch' },
 } as const;
 
-/** How Nest calls the kinds. */
-export const SUBTYPES = {
+/** Nest's names for the kinds. */
+export const NEST_SUBTYPES = {
   guards: 'guard',
   interceptors: 'interceptor',
   pipes: 'pipe',
   filters: 'filter',
-} as const satisfies Record<Kind, string>;
+} as const satisfies Record<EnhancerKind, string>;
 
-const GLOBALS: Record<Kind, (config: ApplicationConfig) => [readonly unknown[], readonly InstanceWrapper[]]> =
-  {
-    guards: (config) => [config.getGlobalGuards(), config.getGlobalRequestGuards()],
-    interceptors: (config) => [config.getGlobalInterceptors(), config.getGlobalRequestInterceptors()],
-    pipes: (config) => [config.getGlobalPipes(), config.getGlobalRequestPipes()],
-    filters: (config) => [config.getGlobalFilters(), config.getGlobalRequestFilters()],
-  };
+const GLOBALS: Record<
+  EnhancerKind,
+  (config: ApplicationConfig) => [readonly unknown[], readonly InstanceWrapper[]]
+> = {
+  guards: (config) => [config.getGlobalGuards(), config.getGlobalRequestGuards()],
+  interceptors: (config) => [config.getGlobalInterceptors(), config.getGlobalRequestInterceptors()],
+  pipes: (config) => [config.getGlobalPipes(), config.getGlobalRequestPipes()],
+  filters: (config) => [config.getGlobalFilters(), config.getGlobalRequestFilters()],
+};
 
-/** What is bound for the whole application: `app.useGlobal…()` and `APP_…` providers, request-scoped ones too. */
-export function globalEnhancers({ config }: EnhancerSite, kind: Kind): Enhancer[] {
+/** The enhancers of the whole application: `app.useGlobal…()` and `APP_…` providers, also request-scoped ones. */
+export function globalEnhancers({ config }: EnhancerTarget, kind: EnhancerKind): Enhancer[] {
   const [instances, scoped] = GLOBALS[kind](config);
   return [
     ...instances.map((instance) => ({ instance, scoped: undefined })),
@@ -61,20 +63,20 @@ export function globalEnhancers({ config }: EnhancerSite, kind: Kind): Enhancer[
   ];
 }
 
-/** What `@UseGuards()` and its siblings bound to the class, then to the method. */
-export function localEnhancers(site: EnhancerSite, kind: Kind): Enhancer[] {
-  return boundTo(site, kind).map((enhancer) => resolveEnhancer(site, enhancer, kind));
+/** The enhancers that `@UseGuards()` and the like have bound to the class, followed by those of the method. */
+export function localEnhancers(target: EnhancerTarget, kind: EnhancerKind): Enhancer[] {
+  return boundEnhancers(target, kind).map((enhancer) => resolveEnhancer(target, enhancer, kind));
 }
 
-/** The same as it was written: instances and classes. */
-export function boundTo({ metatype, functions = [] }: EnhancerSite, kind: Kind): unknown[] {
+/** The same as instances and classes, before their providers are looked up. */
+export function boundEnhancers({ metatype, functions = [] }: EnhancerTarget, kind: EnhancerKind): unknown[] {
   const { key } = KINDS[kind];
   const on = (target: object) => (Reflect.getMetadata(key, target) ?? []) as unknown[];
   return [...(metatype ? on(metatype) : []), ...new Set([...functions].flatMap(on))];
 }
 
-/** An enhancer as it was bound, an instance or a class that its module provides. */
-export function resolveEnhancer({ wrapper }: EnhancerSite, bound: unknown, kind: Kind): Enhancer {
+/** Looks up the provider of an enhancer that was bound as a class. One that was bound as an instance is that instance. */
+export function resolveEnhancer({ wrapper }: EnhancerTarget, bound: unknown, kind: EnhancerKind): Enhancer {
   if (typeof bound !== 'function') return { instance: bound, scoped: undefined };
   const provided = wrapper?.host?.injectables.get(bound);
   if (!provided) return { instance: bound, scoped: undefined };
@@ -87,12 +89,17 @@ function hasMethod(instance: unknown, method: string): boolean {
   return typeof (instance as Record<string, unknown> | null | undefined)?.[method] === 'function';
 }
 
-/** Where a handler's stages take their enhancers from. */
-export function sourcesOf<T>(enhancers: readonly Enhancer[], set: ScopedSet): Source<T>[] {
-  return enhancers.map(({ instance, scoped }) => (scoped ? set.source<T>(scoped) : () => instance as T));
+/** The functions that give a handler's stages their enhancers for an event. */
+export function resolversOf<T>(
+  enhancers: readonly Enhancer[],
+  providers: ScopedProviders,
+): InstanceResolver<T>[] {
+  return enhancers.map(({ instance, scoped }) =>
+    scoped ? providers.resolverOf<T>(scoped) : () => instance as T,
+  );
 }
 
-/** The providers among enhancers that differ from event to event. */
-export function scopedAmong(enhancers: readonly Enhancer[]): InstanceWrapper[] {
+/** The providers of those enhancers that are not singletons. */
+export function scopedWrappersAmong(enhancers: readonly Enhancer[]): InstanceWrapper[] {
   return enhancers.flatMap(({ scoped }) => (scoped ? [scoped] : []));
 }

@@ -1,10 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { LazyModuleLoader, ModuleRef, ModulesContainer } from '@nestjs/core';
 import { DEFAULT_NAMESPACE } from '../common/constants.js';
-import { BoundClasses, type Gateway, gatewaysAmong, hasUnknownClass } from './gateways.js';
+import { EnhancerClasses, type Gateway, findGateways, hasUnknownClass } from './gateways.js';
 import { HandlerCompiler } from './handler.compiler.js';
-import { type HandlerDefinition, isSingle } from './handler.js';
-import { checkGateway, gatewayHooksOf, isCalledByName } from './nest-gateways.js';
+import { type HandlerDefinition, isSingleton } from './handler.js';
+import { checkGateway, gatewayHooksOf, hasLifecycleMethod } from './nest-gateways.js';
 import { GATEWAY_METADATA, GATEWAY_OPTIONS, type InstanceWrapper, type Module } from './nest-internals.js';
 
 type Load = LazyModuleLoader['load'];
@@ -14,30 +14,30 @@ interface Loading {
   definition?: unknown;
 }
 
-/** The modules of an application: from its start, and from `LazyModuleLoader` later. */
+/** The modules of an application: those of its start, and those that `LazyModuleLoader` adds later. */
 @Injectable()
 export class LazyModules {
   readonly #known: Set<Module>;
   readonly #loading = new Set<Loading>();
-  #added: ((modules: Module[]) => Promise<void>) | undefined;
+  #listener: ((modules: Module[]) => Promise<void>) | undefined;
 
   constructor(
     @Inject(ModulesContainer) private readonly container: ModulesContainer,
     @Inject(LazyModuleLoader) loader: LazyModuleLoader,
   ) {
-    this.#known = new Set(container.values()); // by now Nest has read all that it starts with
+    this.#known = new Set(container.values()); // Nest has read all modules of the start by now
     const load = loader.load.bind(loader);
     loader.load = (...parameters) => this.#load(load, parameters);
   }
 
-  /** Those that are there and complete. */
-  present(): Module[] {
+  /** The modules that are loaded completely. */
+  loaded(): Module[] {
     return [...this.#known];
   }
 
   /** Calls `added` with the modules that are loaded from now on, before their `load()` resolves. */
-  follow(added: (modules: Module[]) => Promise<void>): void {
-    this.#added = added;
+  onLoaded(added: (modules: Module[]) => Promise<void>): void {
+    this.#listener = added;
   }
 
   async #load(load: Load, [definitionOf, options]: Parameters<Load>): Promise<ModuleRef> {
@@ -50,20 +50,20 @@ export class LazyModules {
         return definition;
       }, options);
       const [first] = [...this.#loading].filter(({ definition }) => definition === loading.definition);
-      if (first === loading) await this.#add(loaded); // Nest 11 resolves the second before the module is complete
+      if (first === loading) await this.#notify(loaded); // Nest 11 resolves a second load() of a module too early
       return loaded;
     } finally {
       this.#loading.delete(loading);
     }
   }
 
-  async #add(loaded: ModuleRef): Promise<void> {
+  async #notify(loaded: ModuleRef): Promise<void> {
     const target = [...this.container.values()].find(
       (module) => module.getProviderByKey(ModuleRef)?.instance === loaded,
     );
     const modules = [...withImports(target)].filter((module) => !this.#known.has(module));
     for (const module of modules) this.#known.add(module);
-    await this.#added?.(modules);
+    await this.#listener?.(modules);
   }
 }
 
@@ -80,26 +80,26 @@ export class HandlerExplorer {
   constructor(
     @Inject(LazyModules) private readonly modules: LazyModules,
     @Inject(HandlerCompiler) private readonly compiler: HandlerCompiler,
-    @Inject(BoundClasses) private readonly boundClasses: BoundClasses,
+    @Inject(EnhancerClasses) private readonly boundClasses: EnhancerClasses,
   ) {}
 
-  /** The gateways of the modules that are there. */
+  /** The gateways of the modules that are loaded. */
   gateways(): Gateway[] {
-    return gatewaysAmong(this.#wrappers());
+    return findGateways(this.#wrappers());
   }
 
-  /** The same, and calls `added` with the gateways of each module that is loaded later, before its `load()` resolves. */
+  /** The same. Calls `added` with the gateways of each module that is loaded later, before its `load()` resolves. */
   watchGateways(added: (gateways: Gateway[]) => Promise<void>): Gateway[] {
-    this.modules.follow((modules) => added(gatewaysAmong(wrappersOf(modules))));
+    this.modules.onLoaded((modules) => added(findGateways(wrappersOf(modules))));
     return this.gateways();
   }
 
-  /** Makes the guards, pipes, interceptors and filters that gateways name by class and Nest knows nothing of. */
+  /** Creates the enhancers of gateways that Nest does not create itself. */
   async provideEnhancers(gateways: readonly Gateway[]): Promise<void> {
     for (const gateway of gateways) await this.boundClasses.provide(gateway);
   }
 
-  /** The handlers of gateways, compiled. */
+  /** Compiles the handlers of gateways. */
   handlersOf(gateways: readonly Gateway[]): HandlerDefinition[] {
     gateways.forEach(checkGateway);
     return gateways.flatMap((gateway) => this.#handlersOf(gateway));
@@ -116,36 +116,36 @@ export class HandlerExplorer {
     );
   }
 
-  /** The gateways that live as long as the application. */
+  /** The instances of gateways that are singletons. */
   instancesOf(gateways: readonly Gateway[]): object[] {
-    return gateways.flatMap(({ wrapper }) => (isSingle(wrapper) ? [wrapper.instance as object] : []));
+    return gateways.flatMap(({ wrapper }) => (isSingleton(wrapper) ? [wrapper.instance as object] : []));
   }
 
-  /** Those that have `afterInit()`; of a request-scoped class the instance that Nest makes without an event. */
+  /** The instances with `afterInit()`. For a request-scoped class it is the instance that Nest creates without an event. */
   gatewaysWithInit(gateways: readonly Gateway[]): object[] {
     return gateways
-      .filter((gateway) => isCalledByName(gateway, 'afterInit'))
+      .filter((gateway) => hasLifecycleMethod(gateway, 'afterInit'))
       .flatMap(({ wrapper }) => (wrapper.instance as object | undefined) ?? []);
   }
 
-  /** The providers that may make gateways, and do not say of which class. */
+  /** The providers that may be gateways of a class that is unknown at boot. */
   providersOfUnknownClass(): string[] {
     return this.#wrappers()
       .filter(hasUnknownClass)
       .map(({ name, host }) => `${String(name)} of ${host?.name}`);
   }
 
-  /** Where the methods of one of Nest's own gateways are: its instance, or its prototype if it is request-scoped. */
+  /** The objects with the methods of Nest's own gateways: their instances, or the prototypes of request-scoped classes. */
   nestGatewayObjects(): object[] {
     return this.#wrappers().flatMap((wrapper) => {
       const { isNotMetatype, metatype } = wrapper;
       if (isNotMetatype || typeof metatype !== 'function') return [];
       if (!Reflect.hasMetadata(GATEWAY_METADATA, metatype)) return [];
-      return [(isSingle(wrapper) ? wrapper.instance : metatype.prototype) as object];
+      return [(isSingleton(wrapper) ? wrapper.instance : metatype.prototype) as object];
     });
   }
 
-  /** The names of Nest's own gateways that set `cors` for the server that they share. */
+  /** The names of Nest's own gateways that set `cors`, which has no effect on the shared server. */
   gatewaysWithCors(): string[] {
     return this.#wrappers().flatMap(({ isNotMetatype, metatype }) => {
       if (isNotMetatype || typeof metatype !== 'function') return [];
@@ -155,7 +155,7 @@ export class HandlerExplorer {
   }
 
   #wrappers(): InstanceWrapper[] {
-    return wrappersOf(this.modules.present());
+    return wrappersOf(this.modules.loaded());
   }
 }
 

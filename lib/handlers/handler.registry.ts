@@ -6,10 +6,10 @@ import type { Handler, HandlerDefinition } from './handler.js';
 import { isGatewayHook, type GatewayHook } from './nest-gateways.js';
 
 /** The handlers of one namespace, pattern, or `*`. */
-class Entry {
+class NamespaceHandlers {
   readonly events = new Map<string, Handler>();
   readonly hooks = new Map<Exclude<HandlerDefinition['kind'], 'event'>, Handler>();
-  /** Those of all gateways of this namespace: each of them is called. */
+  /** The hooks of all gateways of this namespace. Each of them is called. */
   readonly gatewayHooks: Record<GatewayHook, Handler[]> = { handleConnection: [], handleDisconnect: [] };
   readonly pattern: NamespacePattern | undefined;
 
@@ -28,20 +28,21 @@ class Entry {
   }
 }
 
-/** Who handles what; the same for decorated methods and for functions added at run time. */
+/** The table of all handlers: decorated methods, and functions that were added at run time. */
 export class HandlerRegistry {
-  readonly #exact = new Map<string, Entry>();
-  readonly #patterns = new Map<string, Entry>();
-  readonly #any = new Entry(ANY);
-  /** Per concrete namespace: its own entry, those of fitting patterns, then `*`. */
-  readonly #serving = new Map<string, readonly Entry[]>();
+  readonly #exact = new Map<string, NamespaceHandlers>();
+  readonly #patterns = new Map<string, NamespaceHandlers>();
+  readonly #any = new NamespaceHandlers(ANY);
+  /** By the name of a namespace: its own entry, those of patterns that match it, then that of `*`. */
+  readonly #lookups = new Map<string, readonly NamespaceHandlers[]>();
   #errorDefault: Handler | undefined;
 
-  /** Adds a handler; a second one for the same thing is an error. What it returns removes it. */
+  /** Adds a handler. Throws if there is one for the same event. Returns a function that removes it. */
   add(definition: HandlerDefinition): () => void {
     if (definition.kind === 'errorDefault') return this.#addErrorDefault(definition.handler);
     const entry = this.#entryFor(definition.namespace);
-    if (isGatewayHook(definition.kind)) return added(entry.gatewayHooks[definition.kind], definition.handler);
+    if (isGatewayHook(definition.kind))
+      return addToList(entry.gatewayHooks[definition.kind], definition.handler);
     const { table, key } = entry.tableOf(definition);
     const first = table.get(key);
     if (first) throw duplicate(subjectOf(definition), first, definition.handler);
@@ -51,28 +52,31 @@ export class HandlerRegistry {
     };
   }
 
-  /** The namespaces that have handlers of their own and no parameters. */
+  /** The namespaces with handlers of their own, without patterns. */
   namespaces(): string[] {
     return [...this.#exact.values()].filter((entry) => !entry.isEmpty).map(({ namespace }) => namespace);
   }
 
-  /** Whether a namespace has handlers of its own, or fits a pattern that has. */
-  serves(namespace: string): boolean {
+  /** Whether a namespace, or a pattern that matches it, has handlers. */
+  hasHandlers(namespace: string): boolean {
     return this.registeredNameOf(namespace) !== undefined;
   }
 
-  /** How the code names a namespace: by its name, or by a pattern that it fits. Nothing if no handler is for it. */
+  /** The name or the pattern under which a namespace's handlers are registered. `undefined` if there are none. */
   registeredNameOf(namespace: string): string | undefined {
-    const entries = [this.#exact.get(namespace), ...this.#matching(namespace)];
+    const entries = [this.#exact.get(namespace), ...this.#entriesOfPatterns(namespace)];
     return entries.find((entry) => entry && !entry.isEmpty)?.namespace;
   }
 
-  /** The parameters of a concrete namespace. */
+  /** The parameters of a namespace: the parts of its name that match those of a pattern. */
   paramsOf(namespace: string): NamespaceParams {
-    return Object.assign({}, ...this.#matching(namespace).map(({ pattern }) => pattern?.match(namespace)));
+    return Object.assign(
+      {},
+      ...this.#entriesOfPatterns(namespace).map(({ pattern }) => pattern?.match(namespace)),
+    );
   }
 
-  /** The handler of an event: exact name before `*`, the namespace's own before `*`'s (promise V11). */
+  /** The handler of an event. Its exact name comes before `*`, and the namespace's own handlers before those of `*` (V11). */
   eventHandler(namespace: string, event: string): Handler | undefined {
     for (const { events } of this.#entriesOf(namespace)) {
       const handler = events.get(event) ?? events.get(ANY);
@@ -81,7 +85,7 @@ export class HandlerRegistry {
     return undefined;
   }
 
-  /** The same without the handlers of `*`, for an event that has a listener elsewhere. */
+  /** The same without catch-all handlers, for an event that has another listener. */
   namedHandler(namespace: string, event: string): Handler | undefined {
     for (const { events } of this.#entriesOf(namespace)) {
       const handler = events.get(event);
@@ -96,7 +100,7 @@ export class HandlerRegistry {
   }
 
   /** The connect, disconnect or error handler of a namespace. */
-  hook(namespace: string, kind: 'connect' | 'disconnect' | 'error'): Handler | undefined {
+  lifecycleHandler(namespace: string, kind: 'connect' | 'disconnect' | 'error'): Handler | undefined {
     for (const { hooks } of this.#entriesOf(namespace)) {
       const handler = hooks.get(kind);
       if (handler) return handler;
@@ -104,19 +108,19 @@ export class HandlerRegistry {
     return undefined;
   }
 
-  /** `handleConnection()` and `handleDisconnect()` of the gateways of a namespace, called as Nest calls its own. */
+  /** The `handleConnection()` or `handleDisconnect()` methods of the gateways of a namespace. */
   gatewayHooks(namespace: string, hook: GatewayHook): Handler[] {
     return this.#entriesOf(namespace).flatMap(({ gatewayHooks }) => gatewayHooks[hook]);
   }
 
-  /** Who handles an error in a namespace. */
+  /** The error handler of a namespace. */
   errorHandler(namespace: string): Handler | undefined {
-    return this.hook(namespace, 'error') ?? this.#errorDefault;
+    return this.lifecycleHandler(namespace, 'error') ?? this.#errorDefault;
   }
 
-  /** Forgets what was looked up for a namespace that no longer exists. */
+  /** Removes the cached lookup of a namespace that no longer exists. */
   forget(namespace: string): void {
-    this.#serving.delete(namespace);
+    this.#lookups.delete(namespace);
   }
 
   #addErrorDefault(handler: Handler): () => void {
@@ -128,32 +132,32 @@ export class HandlerRegistry {
     };
   }
 
-  #entryFor(namespace: string): Entry {
+  #entryFor(namespace: string): NamespaceHandlers {
     if (namespace === ANY) return this.#any;
     const table = isPattern(namespace) ? this.#patterns : this.#exact;
     const known = table.get(namespace);
     if (known) return known;
-    const entry = new Entry(namespace);
+    const entry = new NamespaceHandlers(namespace);
     table.set(namespace, entry);
-    this.#serving.clear();
+    this.#lookups.clear();
     return entry;
   }
 
-  #matching(namespace: string): Entry[] {
+  #entriesOfPatterns(namespace: string): NamespaceHandlers[] {
     return [...this.#patterns.values()].filter(({ pattern }) => pattern?.match(namespace));
   }
 
-  #entriesOf(namespace: string): readonly Entry[] {
-    const known = this.#serving.get(namespace);
+  #entriesOf(namespace: string): readonly NamespaceHandlers[] {
+    const known = this.#lookups.get(namespace);
     if (known) return known;
     const own = this.#exact.get(namespace);
-    const entries = [...(own ? [own] : []), ...this.#matching(namespace), this.#any];
-    this.#serving.set(namespace, entries);
+    const entries = [...(own ? [own] : []), ...this.#entriesOfPatterns(namespace), this.#any];
+    this.#lookups.set(namespace, entries);
     return entries;
   }
 }
 
-function added(handlers: Handler[], handler: Handler): () => void {
+function addToList(handlers: Handler[], handler: Handler): () => void {
   handlers.push(handler);
   return () => {
     const index = handlers.indexOf(handler);
@@ -161,7 +165,7 @@ function added(handlers: Handler[], handler: Handler): () => void {
   };
 }
 
-/** Names both places; one class that two modules provide, by the modules. */
+/** Names both handlers. If two modules provide one class, the error names the modules, too. */
 function duplicate(what: string, first: Handler, second: Handler): FlaskSocketError {
   const place = (handler: Handler) =>
     first.place === second.place && handler.module ? `${handler.place} in ${handler.module}` : handler.place;

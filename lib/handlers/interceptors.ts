@@ -6,132 +6,135 @@ import { ConnectionRefusedError } from '../common/errors.js';
 import { isThenable } from '../common/thenable.js';
 import type { SocketRequest } from '../context/socket-request.js';
 import { storage } from '../context/storage.js';
-import { isA } from './filters.js';
-import type { Source } from './handler.js';
-import { whileThere } from './results.js';
+import { isInstance } from './filters.js';
+import type { InstanceResolver } from './handler.js';
+import { untilDisconnect } from './results.js';
 
-/** What interceptors are wrapped around. */
-export interface Intercepted {
+/** A handler's call that interceptors wrap. */
+export interface InterceptedCall {
   request: SocketRequest;
   context: ExecutionContext;
   next: () => unknown;
 }
 
 /**
- * Runs a handler inside interceptors, the first outermost. Returns the last value that comes out; a promise of it
- * only if it is not there at once.
+ * Runs a handler inside interceptors, of which the first is the outermost. Returns the last value of their stream, or a
+ * promise of it if the stream does not end at once.
  */
-export function intercept(interceptors: readonly Source<NestInterceptor>[], call: Intercepted): unknown {
-  const passage = new Passage(interceptors, call);
-  const last = new LastValue((value) => passage.outcomeOf(value));
-  streamOf(passage.enter(0)).subscribe(last);
-  passage.proceed();
+export function intercept(
+  interceptors: readonly InstanceResolver<NestInterceptor>[],
+  call: InterceptedCall,
+): unknown {
+  const chain = new InterceptorChain(interceptors, call);
+  const last = new LastValue((value) => chain.outcomeOf(value));
+  streamOf(chain.callFrom(0)).subscribe(last);
+  chain.start();
   return last.outcome();
 }
 
-/** One way through the interceptors to the handler and back. */
-class Passage {
-  /** What has been subscribed to and has not started, in its order; nothing once that is left to promises. */
+/** One call through the interceptors to the handler. */
+class InterceptorChain {
+  /** Subscriptions that have not started, in their order. `undefined` after `start()`: later ones wait for a promise. */
   #waiting: (() => void)[] | undefined = [];
 
-  /** What the handler has returned last. */
-  #answer: unknown;
-  /** What it has thrown instead. */
-  #failure: { thrown: unknown } | undefined;
+  /** What the handler has returned last; interceptors may call it again. */
+  #handlerResult: unknown;
+  /** What its last call has thrown. */
+  #handlerError: { thrown: unknown } | undefined;
 
   constructor(
-    private readonly interceptors: readonly Source<NestInterceptor>[],
-    private readonly call: Intercepted,
+    private readonly interceptors: readonly InstanceResolver<NestInterceptor>[],
+    private readonly call: InterceptedCall,
   ) {}
 
-  /** Calls an interceptor, or behind the last one the handler. */
-  enter(index: number): unknown {
+  /** Calls an interceptor, or, after the last one, the handler. */
+  callFrom(index: number): unknown {
     const interceptor = this.interceptors[index];
     const { request, context } = this.call;
-    if (!interceptor) return this.#handler();
-    return interceptor(request).intercept(context, { handle: () => this.#handle(index + 1) });
+    if (!interceptor) return this.#callHandler();
+    return interceptor(request).intercept(context, { handle: () => this.#nextOf(index + 1) });
   }
 
-  #handler(): unknown {
+  #callHandler(): unknown {
     try {
-      const result = inContext(this.call);
+      const result = runInContext(this.call);
       if (isObservable(result) || isThenable(result))
-        return this.#valuesOf(result).pipe(tap({ next: this.#note, error: this.#noteFailure }));
-      this.#note(result);
+        return this.#valuesOf(result).pipe(tap({ next: this.#keepResult, error: this.#keepError }));
+      this.#keepResult(result);
       return result;
     } catch (error) {
-      this.#noteFailure(error);
+      this.#keepError(error);
       throw error;
     }
   }
 
   #valuesOf(result: Observable<unknown> | PromiseLike<unknown>): Observable<unknown> {
-    if (isObservable(result)) return whileThere(result, this.call.request);
+    if (isObservable(result)) return untilDisconnect(result, this.call.request);
     return from(Promise.resolve(result)).pipe(
-      mergeMap((value) => (isObservable(value) ? whileThere(value, this.call.request) : of(value))),
+      mergeMap((value) => (isObservable(value) ? untilDisconnect(value, this.call.request) : of(value))),
     );
   }
 
-  readonly #note = (value: unknown): void => {
-    this.#answer = value;
-    this.#failure = undefined;
+  readonly #keepResult = (value: unknown): void => {
+    this.#handlerResult = value;
+    this.#handlerError = undefined;
   };
 
-  readonly #noteFailure = (thrown: unknown): void => {
-    this.#failure = { thrown };
+  readonly #keepError = (thrown: unknown): void => {
+    this.#handlerError = { thrown };
   };
 
-  /** What came out, as what the handler meant by its own: several arguments are as many, a refusal is one. */
+  /** The final value. If the handler returned several arguments or refused a connect, the value has that meaning, too. */
   outcomeOf(value: unknown): unknown {
-    if (this.call.request.event.message === 'connect') return this.#verdict(value);
-    return this.#answer instanceof Args ? asArgs(value, this.#answer) : value;
+    if (this.call.request.event.message === 'connect') return this.#connectResult(value);
+    return this.#handlerResult instanceof Args ? asArgs(value, this.#handlerResult) : value;
   }
 
   /**
-   * No interceptor lets a client in by accident: a `false` stays one, whatever it is wrapped in; an error may be
-   * answered with `true`, as an error handler does, and a refusal by nothing.
+   * The result of a connect. An interceptor must not accept a client by accident: the handler's `false` refuses the client,
+   * whatever an interceptor makes of it. An interceptor may turn an error into `true`, but not a refusal.
    */
-  #verdict(value: unknown): unknown {
-    if (!this.#failure) return this.#answer === false ? false : value;
-    const { thrown } = this.#failure;
-    if (value === true && !isA(thrown, ConnectionRefusedError)) return true;
+  #connectResult(value: unknown): unknown {
+    if (!this.#handlerError) return this.#handlerResult === false ? false : value;
+    const { thrown } = this.#handlerError;
+    if (value === true && !isInstance(thrown, ConnectionRefusedError)) return true;
     throw thrown;
   }
 
   /**
-   * What an interceptor calls `next.handle()`. It runs in the asynchronous context of that call, and tells whoever
-   * subscribes in that of the subscription: what AsyncLocalStorage holds is what it is in Nest.
+   * The stream of an interceptor's `next.handle()`. As in Nest, the next stage runs in the asynchronous context of that
+   * call, and its values arrive in that of the subscription.
    */
-  #handle(index: number): ReturnType<CallHandler['handle']> {
+  #nextOf(index: number): ReturnType<CallHandler['handle']> {
     const scope = new AsyncResource('Intercepted');
-    const enter = () => scope.runInAsyncScope(() => this.enter(index));
+    const enter = () => scope.runInAsyncScope(() => this.callFrom(index));
     const isInterceptor = index < this.interceptors.length;
-    return new Observable((subscriber) => this.#later(subscriber, isInterceptor ? entered(enter) : enter));
+    return new Observable((subscriber) => this.#defer(subscriber, isInterceptor ? callNow(enter) : enter));
   }
 
   /**
-   * Nothing runs or arrives before all that is subscribing has subscribed: as in Nest, who shares the stream shares
-   * one call. That needs no promise as long as the first subscription is still being made.
+   * Starts a subscription after all that subscribe in the same turn have done so: as in Nest, operators that share the
+   * stream share one call. During the first subscription this needs no promise, because `start()` follows.
    */
-  #later(subscriber: Subscriber<unknown>, enter: () => unknown): void {
+  #defer(subscriber: Subscriber<unknown>, enter: () => unknown): void {
     const start = () => {
-      if (!subscriber.closed) begin(subscriber, enter);
+      if (!subscriber.closed) emitResult(subscriber, enter);
     };
     if (!this.#waiting) return void Promise.resolve().then(start);
     const scope = new AsyncResource('Subscribed');
     this.#waiting.push(() => scope.runInAsyncScope(start));
   }
 
-  /** The first subscription has been made: starts what waits, and what comes to wait through that. */
-  proceed(): void {
+  /** Starts the waiting subscriptions, and those that are added meanwhile. Called after the first subscription. */
+  start(): void {
     const waiting = this.#waiting ?? [];
-    for (const start of waiting) start(); // grows meanwhile
+    for (const start of waiting) start(); // the list may grow meanwhile
     this.#waiting = undefined;
   }
 }
 
-/** Interceptors are called at once, as in Nest; what came of it waits. */
-function entered(enter: () => unknown): () => unknown {
+/** Calls an interceptor at once, as in Nest. What it returns or throws is delivered later. */
+function callNow(enter: () => unknown): () => unknown {
   try {
     const result = enter();
     return () => result;
@@ -142,7 +145,7 @@ function entered(enter: () => unknown): () => unknown {
   }
 }
 
-function begin(subscriber: Subscriber<unknown>, enter: () => unknown): void {
+function emitResult(subscriber: Subscriber<unknown>, enter: () => unknown): void {
   try {
     const result = enter();
     if (isObservable(result) || isThenable(result)) return void streamOf(result).subscribe(subscriber);
@@ -153,8 +156,8 @@ function begin(subscriber: Subscriber<unknown>, enter: () => unknown): void {
   }
 }
 
-/** An interceptor may have called from anywhere: the handler runs in its own context all the same. */
-function inContext({ request, next }: Intercepted): unknown {
+/** Runs the handler in the context of its event, wherever the interceptor has called it. */
+function runInContext({ request, next }: InterceptedCall): unknown {
   return storage.getStore() === request ? next() : storage.run(request, next);
 }
 
@@ -163,7 +166,8 @@ function streamOf(result: unknown): Observable<unknown> {
   if (isObservable(result)) return result;
   return isThenable(result) ? from(Promise.resolve(result)).pipe(mergeMap(streamOf)) : of(result);
 }
-/** Keeps the last value of a stream; `finish` makes the result of it. */
+
+/** Keeps the last value of a stream. `finish` turns it into the result. */
 class LastValue implements Observer<unknown> {
   #last: unknown;
   #error: { thrown: unknown } | undefined;
@@ -191,7 +195,7 @@ class LastValue implements Observer<unknown> {
     this.#waiting?.resolve(this.#last);
   }
 
-  /** The value, or what the stream failed with; a promise while it runs. */
+  /** Returns the result or throws the stream's error. While the stream runs, returns a promise. */
   outcome(): unknown {
     if (this.#isOver) return this.#last;
     if (this.#error) throw this.#error.thrown;

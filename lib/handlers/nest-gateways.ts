@@ -10,7 +10,7 @@ import {
   placeOf,
   prototypesOf,
 } from '../decorators/handler.metadata.js';
-import type { Source } from './handler.js';
+import type { InstanceResolver } from './handler.js';
 import {
   GATEWAY_METADATA,
   GATEWAY_OPTIONS,
@@ -23,14 +23,14 @@ import {
 import { parametersOf } from './parameters.js';
 
 /*
- * What is left in a class of how it was, or would be, written for Nest's own gateways: it works, or the boot fails;
- * nothing of it is passed over in silence.
+ * Classes that are written like Nest's own gateways: their hooks, @WebSocketServer() and afterInit() work here, too. What
+ * cannot work fails the boot.
  */
 
-/** The methods that Nest calls by their names when a client comes and goes. */
+/** The methods that Nest calls by their names when a client connects and disconnects. */
 const GATEWAY_HOOKS = ['handleConnection', 'handleDisconnect'] as const;
 
-/** One of them. */
+/** The name of such a method. */
 export type GatewayHook = (typeof GATEWAY_HOOKS)[number];
 
 /** The class of a gateway. */
@@ -40,26 +40,29 @@ interface GatewayClass {
   readonly declarations: readonly Declaration[];
 }
 
-/** Whether a kind of handler is one of them. */
+/** Whether a kind of handler is such a method. */
 export function isGatewayHook(kind: HandlerMetadata['kind']): kind is GatewayHook {
   return (GATEWAY_HOOKS as readonly string[]).includes(kind);
 }
 
-/** Whether Nest itself serves a class: it has `@WebSocketGateway()`. */
+/** Whether a class has `@WebSocketGateway()`, so that Nest itself calls its methods. */
 function isNestGateway({ constructor }: object): boolean {
   return Reflect.getMetadata(GATEWAY_METADATA, constructor) === true;
 }
 
-/** Whether we call a method of the gateway by its name, as Nest does for its own gateways. */
-export function isCalledByName({ prototype, namespace, declarations }: GatewayClass, name: string): boolean {
+/** Whether a gateway of ours has a method that we call by its name, as Nest does for its own gateways. */
+export function hasLifecycleMethod(
+  { prototype, namespace, declarations }: GatewayClass,
+  name: string,
+): boolean {
   if (namespace === undefined || isNestGateway(prototype)) return false;
-  if (declarations.some(({ method }) => method === name)) return false; // a handler as any other
+  if (declarations.some(({ method }) => method === name)) return false; // it is called as a handler
   return typeof Reflect.get(prototype, name) === 'function';
 }
 
-/** The hooks of a gateway, as if they were decorated. */
+/** Declares the hooks of a gateway as handlers, as if they were decorated. */
 export function gatewayHooksOf(gateway: GatewayClass): Declaration[] {
-  return GATEWAY_HOOKS.filter((hook) => isCalledByName(gateway, hook)).map((hook) => {
+  return GATEWAY_HOOKS.filter((hook) => hasLifecycleMethod(gateway, hook)).map((hook) => {
     const { prototype, function: original } = methodOf(gateway.prototype, hook)!;
     return {
       method: hook,
@@ -71,15 +74,15 @@ export function gatewayHooksOf(gateway: GatewayClass): Declaration[] {
   });
 }
 
-/** Fails the boot where a method would never be called, or be called with something else than its author expects. */
+/** Fails the boot where a method would never be called, or would be called with unexpected arguments. */
 export function checkGateway({ prototype, namespace, declarations }: GatewayClass): void {
-  if (!isNestGateway(prototype)) checkSubscriptions(prototype);
+  if (!isNestGateway(prototype)) checkSubscribeMessage(prototype);
   else if (namespace === undefined) checkNamespaces(prototype, declarations);
   for (const declaration of declarations) checkSocketParameters(prototype, declaration);
 }
 
-/** `@SubscribeMessage()` is called in Nest's own gateways alone. */
-function checkSubscriptions(prototype: object): void {
+/** Fails at `@SubscribeMessage()`, which Nest only calls in its own gateways. */
+function checkSubscribeMessage(prototype: object): void {
   const names = [prototype, ...prototypesOf(prototype)].flatMap((each) => Object.getOwnPropertyNames(each));
   for (const name of new Set(names)) {
     const subscriber = methodOf(prototype, name)?.function;
@@ -91,7 +94,7 @@ function checkSubscriptions(prototype: object): void {
 
 type Method = (...values: never[]) => unknown;
 
-/** A method, and the prototype that has it; an accessor is none, and is not called. */
+/** A method and the prototype that has it. An accessor is no method, and is not called. */
 function methodOf(prototype: object, name: string): { prototype: object; function: Method } | undefined {
   for (const each of [prototype, ...prototypesOf(prototype)]) {
     const descriptor = Object.getOwnPropertyDescriptor(each, name);
@@ -102,9 +105,9 @@ function methodOf(prototype: object, name: string): { prototype: object; functio
   return undefined;
 }
 
-/** Without a namespace of its own, a handler in a gateway of Nest's serves `/`, whatever the gateway serves. */
+/** Fails where a handler of ours in one of Nest's gateways would be in `/` and the gateway in another namespace or port. */
 function checkNamespaces(prototype: object, declarations: readonly Declaration[]): void {
-  const where = whereElse(prototype.constructor);
+  const where = otherLocationOf(prototype.constructor);
   if (where === undefined) return;
   for (const { method, handlers } of declarations) {
     const isFound = ({ kind, namespace }: HandlerMetadata) =>
@@ -113,8 +116,8 @@ function checkNamespaces(prototype: object, declarations: readonly Declaration[]
   }
 }
 
-/** Where a gateway of Nest's is, if that is not `/` of the shared server. */
-function whereElse(metatype: object): string | undefined {
+/** The port or namespace of one of Nest's gateways, if it is not `/` of the shared server. */
+function otherLocationOf(metatype: object): string | undefined {
   const port: unknown = Reflect.getMetadata(PORT_METADATA, metatype);
   if (port) return `port ${printable(port)}`;
   const options = Reflect.getMetadata(GATEWAY_OPTIONS, metatype) as { namespace?: unknown } | undefined;
@@ -122,7 +125,7 @@ function whereElse(metatype: object): string | undefined {
   return namespace === DEFAULT_NAMESPACE ? undefined : `namespace ${printable(namespace)}`;
 }
 
-/** The client's arguments would go to a parameter that its author takes for the socket. */
+/** Fails where a parameter of type `Socket` has no decorator: it would receive an argument of the client. */
 function checkSocketParameters(prototype: object, declaration: Declaration): void {
   const { method } = declaration;
   const types = (Reflect.getOwnMetadata(PARAMTYPES_METADATA, declaration.prototype, method) ??
@@ -130,21 +133,21 @@ function checkSocketParameters(prototype: object, declaration: Declaration): voi
   if (!types.some(isSocketClass)) return;
   const place = placeOf(prototype, method);
   const decorated = parametersOf(declaration, place).map(({ index }) => index);
-  const bare = types.findIndex((type, index) => isSocketClass(type) && !decorated.includes(index));
-  if (bare >= 0) throw failure('FSK_SOCKET_PARAMETER', bare + 1, place);
+  const undecorated = types.findIndex((type, index) => isSocketClass(type) && !decorated.includes(index));
+  if (undecorated >= 0) throw failure('FSK_SOCKET_PARAMETER', undecorated + 1, place);
 }
 
-/** socket.io's, or that of another copy of socket.io. */
+/** Whether a type is the class `Socket` of our or of another copy of socket.io. */
 function isSocketClass(type: unknown): boolean {
   if (typeof type !== 'function') return false;
   const { name, prototype } = type as { name: string; prototype?: Partial<Socket> };
   return type === Socket || (name === 'Socket' && typeof prototype?.join === 'function');
 }
 
-/** The value of `@WebSocketServer()` in a gateway of a namespace. */
+/** Gives the value of `@WebSocketServer()` in a gateway of a namespace. */
 export type ServerFor = (namespace: string) => Server | Namespace;
 
-/** Fills the properties of a `@SocketGateway()` that Nest's `@WebSocketServer()` marks. */
+/** Sets the properties of a `@SocketGateway()` that have Nest's `@WebSocketServer()`. */
 export function injectServer(instance: object, serverFor: ServerFor): void {
   const namespace = gatewayNamespace(prototypesOf(instance));
   if (namespace === undefined) return;
@@ -156,17 +159,20 @@ interface GatewayWithInit {
   afterInit(server: Server | Namespace): unknown;
 }
 
-/** Calls `afterInit()` of gateways of ours, as Nest does for its own; one that fails, now or later, fails the boot. */
+/** Calls `afterInit()` of our gateways, as Nest does for its own. An error or a rejection of it fails the boot. */
 export async function initGateways(instances: Iterable<object>, serverFor: ServerFor): Promise<void> {
   for (const instance of instances) {
-    injectServer(instance, serverFor); // Nest's instance of a request-scoped class has none yet
+    injectServer(instance, serverFor); // the instance of a request-scoped class has no server yet
     const namespace = gatewayNamespace(prototypesOf(instance));
     await (instance as GatewayWithInit).afterInit(serverFor(namespace!));
   }
 }
 
-/** The same for instances that live shorter than the application. */
-export function withServer<T extends object>(prototype: object, source: Source<T>): Source<T> {
+/** Sets the same properties of request-scoped and transient instances. */
+export function withInjectedServer<T extends object>(
+  prototype: object,
+  source: InstanceResolver<T>,
+): InstanceResolver<T> {
   if (serverProperties(prototype).length === 0) return source;
   return (request: SocketRequest) => {
     const instance = source(request);

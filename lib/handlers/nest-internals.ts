@@ -1,6 +1,6 @@
 /*
- * Everything that is taken from inside @nestjs packages, in one place. `<file>.js` paths are the one form that
- * resolves on Nest 11 (CommonJS, no exports map) and Nest 12 (ESM) alike.
+ * All deep imports from @nestjs packages. Only paths with `.js` resolve on both Nest 11 (CommonJS, no exports map) and
+ * Nest 12 (ESM).
  */
 export {
   CUSTOM_ROUTE_ARGS_METADATA,

@@ -10,28 +10,28 @@ import {
   currentClient,
   currentData,
   executionContext,
-  type Site,
-} from './execution-context.js';
+  type ExecutionTarget,
+} from './handler.js';
 import { CUSTOM_ROUTE_ARGS_METADATA, ROUTE_ARGS_METADATA } from './nest-internals.js';
 
 /** The parameters of a method. */
 export interface Signature {
   /** By index; parameters without a decorator are missing. */
   decorated: readonly (Parameter | undefined)[];
-  /** How many parameters get a value even where no argument has come for them: their pipes are to see it. */
+  /** The number of parameters that get a value even without an argument, so that their pipes see it. */
   declared: number;
-  /** Whether the method takes more arguments than it declares. */
+  /** Whether the method receives arguments beyond those that it declares. */
   takesMore: boolean;
-  /** Which parameter further arguments belong to: a rest parameter. Without one nothing is known of them. */
+  /** The index of the rest parameter, to which further arguments belong. */
   rest: number | undefined;
 }
 
-/** What is known of a method's declaration. */
-export interface Declared {
+/** What decorators and the compiler say about a method. */
+export interface MethodDeclaration {
   decorated: readonly (Parameter | undefined)[];
-  /** The types of its parameters, as the compiler has written them down; empty where it has not. */
+  /** The types of its parameters, from `emitDecoratorMetadata`. Empty without it. */
   types: readonly unknown[];
-  /** The function that was decorated: what stands for the method now may be a wrapper that takes anything. */
+  /** The function that was decorated. The present method may be a wrapper with other parameters. */
   source: (...values: never[]) => unknown;
   /** The pipes of all its parameters. */
   pipes: readonly Enhancer[];
@@ -39,10 +39,10 @@ export interface Declared {
 }
 
 /**
- * What parameters a method has. Where pipes are bound, nothing reaches it that they have not seen as what it is
- * declared to be: further arguments belong to the rest parameter, and without one they are not passed on.
+ * The parameters of a method. Where pipes are bound, they check each argument as the type of its parameter: further
+ * arguments belong to the rest parameter, and without one they are not passed on.
  */
-export function signatureOf({ decorated, types, source, pipes, place }: Declared): Signature {
+export function signatureOf({ decorated, types, source, pipes, place }: MethodDeclaration): Signature {
   const last = types.length - 1;
   if (pipes.length === 0) {
     const isEveryDecorated = last >= 0 && decorated.filter(Boolean).length >= types.length;
@@ -50,23 +50,23 @@ export function signatureOf({ decorated, types, source, pipes, place }: Declared
   }
   const isRest = hasRest(source) && !decorated[last < 0 ? source.length : last];
   if (last < 0) return { decorated, declared: source.length, takesMore: isRest, rest: undefined };
-  if (isRest && types[last] === Array && pipes.some(needsType))
+  if (isRest && types[last] === Array && pipes.some(validatesByType))
     throw failure('FSK_REST_NOT_VALIDATED', place);
   const declared = isRest ? last : types.length;
   return { decorated, declared, takesMore: isRest, rest: isRest ? last : undefined };
 }
 
-/** Whether a pipe validates by the parameter's class. Some compilers write `Array` for a rest parameter of any class. */
-function needsType({ instance, scoped }: Enhancer): boolean {
+/** Whether a pipe validates by the parameter's class. For a rest parameter, some compilers only emit `Array`. */
+function validatesByType({ instance, scoped }: Enhancer): boolean {
   const prototype = scoped ? (scoped.metatype as { prototype?: unknown } | null)?.prototype : instance;
   if (!(prototype instanceof ValidationPipe)) return false;
   return (prototype as unknown as { expectedType?: unknown }).expectedType === undefined; // protected in its type
 }
 
-/** What may stand in a parameter list and contain brackets or dots that are none. */
+/** Comments and strings in a parameter list, whose brackets and dots do not count. */
 const TEXT_AND_COMMENTS = /\/\*[^]*?\*\/|\/\/.*|'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|`(?:\\[^]|[^`\\])*`/g;
 
-/** Whether a function has a rest parameter; only its source text shows that. */
+/** Whether a function has a rest parameter. It reads the source text, because nothing else shows that. */
 export function hasRest(source: (...values: never[]) => unknown): boolean {
   const tokens =
     String(source)
@@ -84,8 +84,8 @@ export function hasRest(source: (...values: never[]) => unknown): boolean {
   return false;
 }
 
-/** Takes a parameter's value from the event. */
-export type Extract = (request: SocketRequest, site: Site) => unknown;
+/** Reads a parameter's value from the event. */
+export type ExtractValue = (request: SocketRequest, target: ExecutionTarget) => unknown;
 
 /** A decorated parameter. */
 export interface Parameter {
@@ -94,12 +94,12 @@ export interface Parameter {
   type: 'body' | 'query' | 'param' | 'custom';
   data: string | undefined;
   schema: unknown;
-  extract: Extract;
+  extract: ExtractValue;
   /** Pipes bound to the parameter itself: instances, or classes to be resolved. */
   pipes: readonly (PipeTransform | (abstract new () => PipeTransform))[];
 }
 
-/** How Nest notes a parameter decorator. */
+/** Nest's metadata of a parameter decorator. */
 interface ParameterMetadata {
   index: number;
   data?: unknown;
@@ -108,7 +108,7 @@ interface ParameterMetadata {
   factory?: (data: unknown, context: ExecutionContext) => unknown;
 }
 
-const OURS: Record<ParameterKind, (request: SocketRequest) => unknown> = {
+const OWN_PARAMETERS: Record<ParameterKind, (request: SocketRequest) => unknown> = {
   sid: (request) => request.sid,
   namespace: (request) => request.namespace,
   auth: (request) => (request.event.message === 'connect' ? currentArgs(request)[0] : request.auth),
@@ -117,92 +117,98 @@ const OURS: Record<ParameterKind, (request: SocketRequest) => unknown> = {
   user: (request) => request.user,
 };
 
-/** Those of ours that carry what the client sent: pipes treat them as they treat arguments. */
-const PAYLOAD: ReadonlySet<ParameterKind | undefined> = new Set(['auth', 'args']);
+/** Our parameters with data of the client. Pipes treat them as they treat arguments. */
+const PAYLOAD_KINDS: ReadonlySet<ParameterKind | undefined> = new Set(['auth', 'args']);
 
 interface NestParameter {
   type: Parameter['type'];
   read(request: SocketRequest, data: string | undefined): unknown;
 }
 
-const field = (object: unknown, key: string | undefined) =>
+const fieldOf = (object: unknown, key: string | undefined) =>
   key === undefined ? object : (object as Record<string, unknown> | null | undefined)?.[key];
 
-/** What engine.io's clients add to the query: no class that describes an application's parameters knows them. */
+/** The parameters that engine.io's clients add to the query. They are hidden from a class that validates it. */
 const ENGINE_QUERY: ReadonlySet<string> = new Set(['EIO', 'transport', 't', 'b64', 'j']);
 
 const ownQuery = ({ query }: SocketRequest) =>
   Object.fromEntries(Object.entries(query).filter(([key]) => !ENGINE_QUERY.has(key)));
 
-/** Nest's parameter decorators by their number; @nestjs/websockets and HTTP share the numbers. */
-const NEST: Record<number, NestParameter> = {
+/** Nest's parameter decorators by their number. Those of @nestjs/websockets have the numbers of those for HTTP. */
+const NEST_PARAMETERS: Record<number, NestParameter> = {
   0: { type: 'custom', read: currentClient }, // @ConnectedSocket(), @Req()
-  3: { type: 'body', read: (request, data) => field(currentData(request), data) }, // @MessageBody(), @Body()
+  3: { type: 'body', read: (request, data) => fieldOf(currentData(request), data) }, // @MessageBody(), @Body()
   4: {
     type: 'query',
-    read: (request, data) => field(data === undefined ? ownQuery(request) : request.query, data),
+    read: (request, data) => fieldOf(data === undefined ? ownQuery(request) : request.query, data),
   },
-  5: { type: 'param', read: (request, data) => field(request.params, data) },
-  6: { type: 'custom', read: (request, data) => field(request.headers, data?.toLowerCase()) },
-  7: { type: 'custom', read: (request, data) => field(request.session, data) },
+  5: { type: 'param', read: (request, data) => fieldOf(request.params, data) },
+  6: { type: 'custom', read: (request, data) => fieldOf(request.headers, data?.toLowerCase()) },
+  7: { type: 'custom', read: (request, data) => fieldOf(request.session, data) },
   11: { type: 'custom', read: (request) => request.address },
   13: { type: 'custom', read: currentAcknowledge }, // @Ack()
 };
 const ACK = '13';
 const HTTP_ONLY = ['', '@Res()', '@Next()', '', '', '', '', '', '@UploadedFile()', '@UploadedFiles()', '@HostParam()', '', '@RawBody()']; // prettier-ignore
 
-/** The decorated parameters of a method, by index. `place` is for the error of one that has no meaning here. */
+/** The decorated parameters of a method. The error about an HTTP decorator names `place`. */
 export function parametersOf(declaration: Declaration, place: string): Parameter[] {
-  return notedFor(declaration).map(([key, metadata]) => ({
+  return ownMetadataOf(declaration).map(([key, metadata]) => ({
     index: metadata.index,
     data: typeof metadata.data === 'string' ? metadata.data : undefined,
     schema: metadata.schema,
     pipes: metadata.pipes ?? [],
-    ...(key.includes(CUSTOM_ROUTE_ARGS_METADATA) ? custom(metadata) : nests(key, metadata, place)),
+    ...(key.includes(CUSTOM_ROUTE_ARGS_METADATA)
+      ? customParameter(metadata)
+      : nestParameter(key, metadata, place)),
   }));
 }
 
-/** Whether a method acknowledges by itself, through `@Ack()`. */
+/** Whether a method itself acknowledges, through `@Ack()`. */
 export function acknowledgesItself(declaration: Declaration): boolean {
-  return notedFor(declaration).some(([key]) => key.split(':')[0] === ACK);
+  return ownMetadataOf(declaration).some(([key]) => key.split(':')[0] === ACK);
 }
 
 /** Whether any parameter of a method is decorated. */
-export function hasParameters(declaration: Declaration): boolean {
-  return notedFor(declaration).length > 0;
+export function hasDecoratedParameters(declaration: Declaration): boolean {
+  return ownMetadataOf(declaration).length > 0;
 }
 
-/** What stands at a method itself: Nest mixes it with what a base class has for the method that this one overrides. */
-function notedFor({ metatype, method }: Declaration): [key: string, metadata: ParameterMetadata][] {
-  const noted = notes(Reflect.getOwnMetadata(ROUTE_ARGS_METADATA, metatype, method));
+/** The metadata of a method itself. Nest mixes it with that of the base method which it overrides. */
+function ownMetadataOf({ metatype, method }: Declaration): [key: string, metadata: ParameterMetadata][] {
+  const noted = metadataTable(Reflect.getOwnMetadata(ROUTE_ARGS_METADATA, metatype, method));
   const base = Object.getPrototypeOf(metatype) as object | null;
-  const inherited = notes(base && Reflect.getMetadata(ROUTE_ARGS_METADATA, base, method));
+  const inherited = metadataTable(base && Reflect.getMetadata(ROUTE_ARGS_METADATA, base, method));
   return Object.entries(noted).filter(([key, metadata]) => inherited[key] !== metadata);
 }
 
-function notes(metadata: unknown): Record<string, ParameterMetadata> {
+function metadataTable(metadata: unknown): Record<string, ParameterMetadata> {
   return (metadata ?? {}) as Record<string, ParameterMetadata>;
 }
 
-function custom({ factory, data }: ParameterMetadata): Pick<Parameter, 'type' | 'extract'> {
+function customParameter({ factory, data }: ParameterMetadata): Pick<Parameter, 'type' | 'extract'> {
   const kind = factory && parameterKind(factory);
-  const extract: Extract = kind
-    ? OURS[kind]
-    : (request, site) => factory?.(data, executionContext(request, site));
-  return { type: PAYLOAD.has(kind) ? 'body' : 'custom', extract };
+  const extract: ExtractValue = kind
+    ? OWN_PARAMETERS[kind]
+    : (request, target) => factory?.(data, executionContext(request, target));
+  return { type: PAYLOAD_KINDS.has(kind) ? 'body' : 'custom', extract };
 }
 
-function nests(key: string, { data }: ParameterMetadata, place: string): Pick<Parameter, 'type' | 'extract'> {
+function nestParameter(
+  key: string,
+  { data }: ParameterMetadata,
+  place: string,
+): Pick<Parameter, 'type' | 'extract'> {
   const number = Number(key.split(':')[0]);
-  const nest = NEST[number];
+  const nest = NEST_PARAMETERS[number];
   if (!nest) throw failure('FSK_UNSUPPORTED_PARAMETER', HTTP_ONLY[number] || 'A parameter decorator', place);
   const name = typeof data === 'string' ? data : undefined;
   return { type: nest.type, extract: (request) => nest.read(request, name) };
 }
 
-/** An event whose arguments go to parameters. */
-export interface Collected {
+/** An event with the arguments for the parameters. */
+export interface EventArguments {
   request: SocketRequest;
   values: readonly unknown[];
-  site: Site;
+  target: ExecutionTarget;
 }

@@ -1,67 +1,67 @@
 import type { ArgumentMetadata, PipeTransform } from '@nestjs/common';
 import { isThenable } from '../common/thenable.js';
 import type { SocketRequest } from '../context/socket-request.js';
-import type { Source } from './handler.js';
-import type { Collected, Parameter, Signature } from './parameters.js';
+import type { InstanceResolver } from './handler.js';
+import type { EventArguments, Parameter, Signature } from './parameters.js';
 
-/** The parameters of a method, compiled. */
+/** The parameters of a method with their pipes. It is compiled once. */
 export interface ParameterPlan extends Signature {
-  /** By index: the pipes of the parameter; beyond the last, those of the method. */
-  pipes: readonly (readonly Source<PipeTransform>[])[];
-  methodPipes: readonly Source<PipeTransform>[];
-  /** By index: the `ArgumentMetadata` of the parameter. */
+  /** The pipes of each parameter, by index. Further arguments go through `methodPipes`. */
+  pipes: readonly (readonly InstanceResolver<PipeTransform>[])[];
+  methodPipes: readonly InstanceResolver<PipeTransform>[];
+  /** The `ArgumentMetadata` of each parameter, by index. */
   metadata: readonly ArgumentMetadata[];
 }
 
-/** Whether the event's arguments can be passed on as they are. */
-export function isTrivial({ decorated, methodPipes }: ParameterPlan): boolean {
+/** Whether the event's arguments are passed on unchanged. */
+export function isPassThrough({ decorated, methodPipes }: ParameterPlan): boolean {
   return decorated.length === 0 && methodPipes.length === 0;
 }
 
 /**
- * The values of all parameters, after their pipes: decorated ones from their decorators, the others from the event's
- * arguments in order, whatever stands between them (promise V4); further arguments follow. A promise only if a pipe
- * or a factory made one: they are all under way at the same time, as in Nest, and none is left without a listener.
+ * The values of all parameters, after their pipes. A decorated parameter gets the value of its decorator; the others get
+ * the event's arguments in order (promise V4). Further arguments follow. Returns a promise only if a pipe or a factory
+ * does. As in Nest, all promises run at the same time, and each rejection is handled.
  */
-export function argumentsOf(plan: ParameterPlan, event: Collected): unknown[] | Promise<unknown[]> {
+export function argumentsOf(plan: ParameterPlan, event: EventArguments): unknown[] | Promise<unknown[]> {
   const ready: unknown[] = [];
   let isPending = false;
-  const take = (value: unknown) => {
-    const piped = transform(ready.length, value, { plan, request: event.request });
+  const addArgument = (value: unknown) => {
+    const piped = applyPipes(ready.length, value, { plan, request: event.request });
     isPending ||= isThenable(piped);
     ready.push(piped);
   };
   try {
-    collect(plan, event, take);
+    collectArguments(plan, event, addArgument);
   } catch (error) {
-    if (isPending) abandon(ready);
+    if (isPending) ignoreRejections(ready);
     throw error;
   }
   return isPending ? Promise.all(ready) : ready;
 }
 
-/** The event fails by what came first. */
-function abandon(values: readonly unknown[]): void {
+/** Ignores later rejections: the event has already failed with the first error. */
+function ignoreRejections(values: readonly unknown[]): void {
   for (const value of values) Promise.resolve(value).catch(() => {});
 }
 
-function collect(
+function collectArguments(
   { decorated, declared, takesMore }: Signature,
-  { request, values, site }: Collected,
-  take: (value: unknown) => void,
+  { request, values, target }: EventArguments,
+  addArgument: (value: unknown) => void,
 ): void {
   const least = Math.max(decorated.length, declared);
   let next = 0;
   for (let index = 0; index < least; index++) {
     const parameter = decorated[index];
-    take(parameter ? parameter.extract(request, site) : values[next++]);
+    addArgument(parameter ? parameter.extract(request, target) : values[next++]);
   }
   const end = takesMore ? values.length : next;
-  while (next < end) take(values[next++]);
+  while (next < end) addArgument(values[next++]);
 }
 
 /** The `ArgumentMetadata` of each declared parameter. */
-export function metadataOf(
+export function argumentMetadataOf(
   decorated: readonly (Parameter | undefined)[],
   types: readonly unknown[],
 ): ArgumentMetadata[] {
@@ -77,7 +77,7 @@ export function metadataOf(
 /** The `ArgumentMetadata` of an argument without a declared parameter. */
 const UNDECLARED: ArgumentMetadata = { type: 'body' };
 
-function transform(
+function applyPipes(
   index: number,
   given: unknown,
   { plan, request }: { plan: ParameterPlan; request: SocketRequest },

@@ -11,16 +11,16 @@ import type { Handler } from './handler.js';
 type AnyGenerator = Generator | AsyncGenerator;
 
 /**
- * What a method has returned, as interceptors and the acknowledgement understand it: the values of a generator as a
- * stream, whose last one counts; nothing for a background task, which goes on by itself.
+ * Turns what a method has returned into what interceptors and the acknowledgement handle. A generator becomes a stream of
+ * its values, of which the last one counts. A background task becomes nothing, because nobody waits for it.
  */
-export function resultOf(result: unknown, request: SocketRequest, place: string): unknown {
+export function normalizeResult(result: unknown, request: SocketRequest, place: string): unknown {
   if (typeof result !== 'object' || result === null) return result;
-  if (isThenable(result)) return isDetached(result) ? detached(request, place) : result;
-  return isGenerator(result) ? valuesOf(result) : result;
+  if (isThenable(result)) return isDetached(result) ? warnOfDetached(request, place) : result;
+  return isGenerator(result) ? streamOfGenerator(result) : result;
 }
 
-function detached({ connection }: SocketRequest, place: string): void {
+function warnOfDetached({ connection }: SocketRequest, place: string): void {
   if (process.env['NODE_ENV'] === 'production') return;
   connection.runtime.warnOnce(
     `detached ${place}`,
@@ -29,28 +29,28 @@ function detached({ connection }: SocketRequest, place: string): void {
 }
 
 /**
- * The stream of a handler, as long as its client is there. When that has gone nobody waits for its values: it is
- * unsubscribed from and has ended, as in Nest. A disconnect handler's goes on, since its client is never there.
+ * A handler's stream that ends when its client disconnects, as in Nest. The stream of a disconnect handler does not, since
+ * its client has gone before.
  */
-export function whileThere(stream: Observable<unknown>, request: SocketRequest): Observable<unknown> {
+export function untilDisconnect(stream: Observable<unknown>, request: SocketRequest): Observable<unknown> {
   const { connection, event } = request;
   if (event.message === 'disconnect') return stream;
   return new Observable((subscriber) => {
-    if (hasLeft(connection)) return subscriber.complete();
-    const scope = new AsyncResource('Stream'); // what the stream tidies up, it does in the context of its event
-    const left = () => ended(request, () => scope.runInAsyncScope(() => subscriber.complete()));
-    connection.pendingCalls.add(left);
-    subscriber.add(() => connection.pendingCalls.delete(left));
+    if (isDisconnected(connection)) return subscriber.complete();
+    const scope = new AsyncResource('Stream'); // the teardown of the stream runs in the context of its event
+    const onDisconnect = () => endStream(request, () => scope.runInAsyncScope(() => subscriber.complete()));
+    connection.pendingCalls.add(onDisconnect);
+    subscriber.add(() => connection.pendingCalls.delete(onDisconnect));
     stream.subscribe(subscriber);
   });
 }
 
-function hasLeft({ state }: Connection): boolean {
+function isDisconnected({ state }: Connection): boolean {
   return state !== 'connecting' && state !== 'connected';
 }
 
-/** An error of a stream's teardown does not stop the disconnect. */
-function ended({ connection, event, sid }: SocketRequest, end: () => void): void {
+/** Ends a stream, and logs an error of its teardown, so that the disconnect goes on. */
+function endStream({ connection, event, sid }: SocketRequest, end: () => void): void {
   try {
     end();
   } catch (error) {
@@ -61,19 +61,19 @@ function ended({ connection, event, sid }: SocketRequest, end: () => void): void
   }
 }
 
-/** A stream that can be read from, a list's iterator or a cursor is none: only what a generator function returns. */
+/** Whether a generator function returned the object. Iterators of lists, cursors and readable streams are none. */
 function isGenerator(result: object): result is AnyGenerator {
   const { next, return: end, throw: fail } = result as Partial<AnyGenerator>;
   if (typeof fail !== 'function' || typeof next !== 'function' || typeof end !== 'function') return false;
   return Symbol.asyncIterator in result || Symbol.iterator in result;
 }
 
-/** What it yields, then what it returns, if that is anything. Its body runs in the context of the handler. */
-function valuesOf(generator: AnyGenerator): Observable<unknown> {
+/** A stream of what the generator yields, then of what it returns. Its body runs in the context of the handler. */
+function streamOfGenerator(generator: AnyGenerator): Observable<unknown> {
   const scope = new AsyncResource('Generator');
   return new Observable((subscriber) => {
     scope.runInAsyncScope(() => {
-      if (Symbol.asyncIterator in generator) void pullLater(generator, subscriber);
+      if (Symbol.asyncIterator in generator) void pullAsync(generator, subscriber);
       else pull(generator, subscriber);
     });
   });
@@ -81,31 +81,31 @@ function valuesOf(generator: AnyGenerator): Observable<unknown> {
 
 function pull(generator: Generator, subscriber: Subscriber<unknown>): void {
   try {
-    while (advance(generator.next(), subscriber));
+    while (emitNext(generator.next(), subscriber));
     if (subscriber.closed) generator.return(undefined);
   } catch (error) {
     subscriber.error(error);
   }
 }
 
-async function pullLater(generator: AsyncGenerator, subscriber: Subscriber<unknown>): Promise<void> {
+async function pullAsync(generator: AsyncGenerator, subscriber: Subscriber<unknown>): Promise<void> {
   try {
-    while (advance(await generator.next(), subscriber));
+    while (emitNext(await generator.next(), subscriber));
     if (subscriber.closed) await generator.return(undefined);
   } catch (error) {
     subscriber.error(error);
   }
 }
 
-/** Whether the stream goes on and still has a subscriber. */
-function advance({ done, value }: IteratorResult<unknown>, subscriber: Subscriber<unknown>): boolean {
+/** Emits a value of the generator. Returns whether the stream goes on and still has a subscriber. */
+function emitNext({ done, value }: IteratorResult<unknown>, subscriber: Subscriber<unknown>): boolean {
   if (!done || value !== undefined) subscriber.next(value);
   if (done) subscriber.complete();
   return !subscriber.closed;
 }
 
-/** In development, says once for each handler that what Nest sends as an event is an acknowledgement here. */
-export function noticing(
+/** In development, warns once for each handler if Nest would send what it returns as an event. */
+export function withResponseWarning(
   run: Handler['run'],
   { kind, place }: { kind: HandlerMetadata['kind']; place: string },
 ): Handler['run'] {
@@ -117,14 +117,14 @@ export function noticing(
         `${place} returned ${what}. Nest's own gateways send that to the client as an event; here it is the ` +
           `acknowledgement. ${instead}`,
       );
-    const look = (value: unknown) => {
+    const checkResult = (value: unknown) => {
       if (isNestResponse(value)) warn('{ event, data }', 'To send an event, use emit(event, data).');
     };
     const result = run(request, values);
     if (isObservable(result))
-      return counted(result, () => warn('an Observable of several values', LAST_COUNTS));
-    if (isThenable(result)) void result.then(look, () => {});
-    else look(result);
+      return countValues(result, () => warn('an Observable of several values', LAST_COUNTS));
+    if (isThenable(result)) void result.then(checkResult, () => {});
+    else checkResult(result);
     return result;
   };
 }
@@ -136,13 +136,13 @@ function isNestResponse(value: unknown): boolean {
   return typeof (value as { event?: unknown }).event === 'string' && 'data' in value;
 }
 
-/** The same stream; `several` is called at its second value. */
-function counted(stream: Observable<unknown>, several: () => void): Observable<unknown> {
+/** The same stream. Calls `onSecond` at its second value. */
+function countValues(stream: Observable<unknown>, onSecond: () => void): Observable<unknown> {
   let count = 0;
   return stream.pipe(
     tap(() => {
       count++;
-      if (count === 2) several();
+      if (count === 2) onSecond();
     }),
   );
 }

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { createContextId, ModuleRef } from '@nestjs/core';
 import type { Connection } from '../context/connection.js';
 import { SocketRequest } from '../context/socket-request.js';
-import type { Source } from './handler.js';
+import type { InstanceResolver } from './handler.js';
 import {
   Injector,
   REQUEST_CONTEXT_ID,
@@ -14,28 +14,28 @@ import { ScopedTree } from './scoped-tree.js';
 
 type InstanceDecorator = (target: unknown) => unknown;
 
-/** What `ModuleRef` keeps of the container. */
+/** The part of Nest's container that is read here. */
 interface ContainerView {
   container: { contextOptions?: { instrument?: { instanceDecorator?: InstanceDecorator } } };
 }
 
-/** Where a connection's durable instances live. */
+/** The durable instances of a connection. */
 interface DurableInstances {
   contextId: ContextId;
   instances: Set<unknown>;
 }
 
-/** The providers of one handler that are not the same for every event. */
-export interface ScopedSet {
-  /** The instance of one of them for an event; the event must have been prepared. */
-  source<T>(wrapper: InstanceWrapper): Source<T>;
-  /** Before an event: asks the container where the instances cannot be built directly. */
+/** The providers of one handler that are not singletons. */
+export interface ScopedProviders {
+  /** Gives the instance of a provider for an event. `prepare()` must have been called for the event. */
+  resolverOf<T>(wrapper: InstanceWrapper): InstanceResolver<T>;
+  /** Lets the container build the instances of an event, unless they can be built directly. */
   prepare(request: SocketRequest): void | Promise<void>;
 }
 
 /**
- * The request of an event. `moduleRef.resolve(X, ContextIdFactory.getByRequest(request))` in an application finds this
- * event's instances by it.
+ * The request of an event. An application finds the event's instances with
+ * `moduleRef.resolve(X, ContextIdFactory.getByRequest(request))`.
  */
 export class EventRequest extends SocketRequest {
   get [REQUEST_CONTEXT_ID](): object {
@@ -44,9 +44,9 @@ export class EventRequest extends SocketRequest {
 }
 
 /**
- * Request-scoped instances, one set per event, shared by everything that takes part in it (promise K8). The
- * container builds a handler's first event, so that its notes are complete; where {@link ScopedTree} covers all
- * of a handler's providers, later events are built without it.
+ * Request-scoped instances: one set for each event, shared by all that takes part in it (promise K8). The container builds
+ * those of a handler's first event, which completes its dependency metadata. If {@link ScopedTree} can then build all of
+ * the handler's providers, it does so for later events.
  */
 @Injectable()
 export class ScopedInstances {
@@ -61,18 +61,18 @@ export class ScopedInstances {
     this.#injector = new Injector({ preview: false, instanceDecorator: decorator });
   }
 
-  /** The set of one handler's providers. */
-  setOf(wrappers: readonly InstanceWrapper[]): ScopedSet {
+  /** The scoped providers of one handler. */
+  providersFor(wrappers: readonly InstanceWrapper[]): ScopedProviders {
     const loadedFor = new WeakSet<SocketRequest>();
-    let compiled: Map<InstanceWrapper, Source<unknown>> | undefined;
-    let tried = this.#instrumented;
+    let compiled: Map<InstanceWrapper, InstanceResolver<unknown>> | undefined;
+    let isCompileTried = this.#instrumented;
     const isBuiltHere = (request: SocketRequest) =>
       compiled !== undefined && (request.contextId === undefined || !loadedFor.has(request));
     return {
-      source: <T>(wrapper: InstanceWrapper): Source<T> => {
-        let build: Source<unknown> | undefined;
+      resolverOf: <T>(wrapper: InstanceWrapper): InstanceResolver<T> => {
+        let build: InstanceResolver<unknown> | undefined;
         return (request) => {
-          if (!isBuiltHere(request)) return loaded(wrapper, request) as T;
+          if (!isBuiltHere(request)) return containerInstance(wrapper, request) as T;
           build ??= compiled?.get(wrapper);
           return build?.(request) as T;
         };
@@ -81,55 +81,57 @@ export class ScopedInstances {
         if (compiled || wrappers.length === 0) return undefined;
         return this.#load(wrappers, request).then(() => {
           loadedFor.add(request);
-          if (!tried) compiled = this.#compileAll(wrappers);
-          tried = true;
+          if (!isCompileTried) compiled = this.#compileAll(wrappers);
+          isCompileTried = true;
         });
       },
     };
   }
 
-  /** Instantiates an enhancer that was added to its module after the start, as Nest does during it. */
+  /** Instantiates an enhancer that was added to its module after Nest has instantiated the others. */
   async load(wrapper: InstanceWrapper, module: Module): Promise<void> {
     await this.#injector.loadInjectable(wrapper as never, module);
   }
 
-  /** Nest's context id of an event; its durable providers belong to the connection. */
+  /** Nest's context id of an event. Its parent for durable providers is the context id of the connection. */
   contextIdOf(request: SocketRequest): ContextId {
-    if (request.contextId) return this.#share(request, request.contextId);
+    if (request.contextId) return this.#shareBuilt(request, request.contextId);
     const contextId: ContextId = createContextId();
     const durable = () => durableInstances(request.connection).contextId;
     contextId.getParent = ({ isTreeDurable }) => (isTreeDurable ? durable() : contextId);
-    Reflect.set(contextId, 'payload', request); // what a durable provider gets as REQUEST
+    Reflect.set(contextId, 'payload', request); // the REQUEST of durable providers
     request.contextId = contextId;
     this.moduleRef.registerRequestByContextId(request, contextId);
-    return this.#share(request, contextId);
+    return this.#shareBuilt(request, contextId);
   }
 
-  /** The instances of an event, for their hooks at its end. */
+  /** The instances of an event, whose hooks are called at its end. */
   instancesOf(request: SocketRequest): Iterable<unknown> {
     const { instances = [], nestInstances: more } = request;
     return more ? new Set([...instances, ...more]) : instances;
   }
 
-  /** The durable instances of a connection, for their hooks at its end. */
+  /** The durable instances of a connection, whose hooks are called at its end. */
   durableInstancesOf(connection: Connection): Iterable<unknown> {
     return (connection.durable as DurableInstances | undefined)?.instances ?? [];
   }
 
-  #compileAll(wrappers: readonly InstanceWrapper[]): Map<InstanceWrapper, Source<unknown>> | undefined {
-    const sources = new Map<InstanceWrapper, Source<unknown>>();
+  #compileAll(
+    wrappers: readonly InstanceWrapper[],
+  ): Map<InstanceWrapper, InstanceResolver<unknown>> | undefined {
+    const resolvers = new Map<InstanceWrapper, InstanceResolver<unknown>>();
     for (const wrapper of wrappers) {
-      const source = this.#tree.compile(wrapper);
-      if (!source) return undefined;
-      sources.set(wrapper, source);
+      const resolver = this.#tree.compile(wrapper);
+      if (!resolver) return undefined;
+      resolvers.set(wrapper, resolver);
     }
-    return sources;
+    return resolvers;
   }
 
   async #load(wrappers: readonly InstanceWrapper[], request: SocketRequest): Promise<void> {
     const contextId = this.contextIdOf(request);
     for (const wrapper of wrappers) await this.#loadOne(wrapper, contextId);
-    for (const wrapper of scopedBelow(wrappers)) note(wrapper, request);
+    for (const wrapper of scopedDependencies(wrappers)) trackInstance(wrapper, request);
   }
 
   async #loadOne(wrapper: InstanceWrapper, contextId: ContextId): Promise<void> {
@@ -142,8 +144,8 @@ export class ScopedInstances {
     await this.#injector.loadPerContext(instance, host, collection, contextId, wrapper);
   }
 
-  /** Instances that were built without the container become known to it. */
-  #share(request: SocketRequest, contextId: ContextId): ContextId {
+  /** Tells the container the instances that were built without it. */
+  #shareBuilt(request: SocketRequest, contextId: ContextId): ContextId {
     for (const [wrapper, instance] of this.#tree.built(request)) {
       const host = { instance, isResolved: true, isPending: false, isConstructorCalled: true };
       wrapper.setInstanceByContextId(contextId, host);
@@ -157,7 +159,7 @@ function durableInstances(connection: Connection): DurableInstances {
 }
 
 /** The instance that the container has built for an event. */
-function loaded(wrapper: InstanceWrapper, request: SocketRequest): unknown {
+function containerInstance(wrapper: InstanceWrapper, request: SocketRequest): unknown {
   const contextId: ContextId | undefined = request.contextId;
   if (!contextId || (wrapper.isDependencyTreeStatic() && !wrapper.isTransient)) return wrapper.instance;
   const isTreeDurable = !wrapper.isTransient && wrapper.isDependencyTreeDurable();
@@ -166,19 +168,19 @@ function loaded(wrapper: InstanceWrapper, request: SocketRequest): unknown {
 }
 
 /**
- * Notes an instance that the container has constructed from a class, so that its hooks can be called. What a factory
- * hands out may be shared: whose it is and when it ends, only the factory knows.
+ * Keeps an instance that the container has constructed from a class, so that its hooks can be called. An instance of a
+ * factory may be shared with others, so its hooks are not called.
  */
-function note(wrapper: InstanceWrapper, request: SocketRequest): void {
+function trackInstance(wrapper: InstanceWrapper, request: SocketRequest): void {
   if (wrapper.isNotMetatype || wrapper.isAlias) return;
-  const instance: unknown = loaded(wrapper, request);
+  const instance: unknown = containerInstance(wrapper, request);
   if (instance === undefined || instance === request || instance === request.session) return;
   if (wrapper.isDependencyTreeDurable()) durableInstances(request.connection).instances.add(instance);
   else (request.nestInstances ??= new Set()).add(instance);
 }
 
-/** The providers among these and their dependencies that differ from event to event. */
-function scopedBelow(wrappers: readonly InstanceWrapper[]): Set<InstanceWrapper> {
+/** Those of the providers and of their dependencies that are not singletons. */
+function scopedDependencies(wrappers: readonly InstanceWrapper[]): Set<InstanceWrapper> {
   const found = new Set<InstanceWrapper>();
   const visit = (wrapper: InstanceWrapper) => {
     if (!wrapper || found.has(wrapper) || (wrapper.isDependencyTreeStatic() && !wrapper.isTransient)) return;

@@ -1,31 +1,31 @@
 import { REQUEST } from '@nestjs/core';
 import { SocketRequest } from '../context/socket-request.js';
 import { SocketSession } from '../context/socket-session.js';
-import type { Source } from './handler.js';
+import type { InstanceResolver } from './handler.js';
 import { PARAMTYPES_METADATA, type InstanceWrapper } from './nest-internals.js';
 
 type Constructor = new (...dependencies: unknown[]) => unknown;
 
 /**
- * Builds request-scoped instances with plain constructor calls: what Nest's container would do for each event in
- * some 60 promises is looked up once. It covers classes with constructor injection; for anything else (factories,
- * transient and durable providers, property injection, optional or missing dependencies, cycles, aliases) it
- * declines, and the container is asked instead.
+ * Builds request-scoped instances with plain constructor calls. Nest's container needs some 60 promises for each event;
+ * here the dependencies are looked up once. It handles classes with constructor injection. It leaves anything else to the
+ * container: factories, transient and durable providers, property injection, optional or missing dependencies, cycles,
+ * aliases.
  */
 export class ScopedTree {
-  readonly #sources = new Map<InstanceWrapper, Source<unknown> | undefined>();
+  readonly #resolvers = new Map<InstanceWrapper, InstanceResolver<unknown> | undefined>();
   readonly #wrappers: InstanceWrapper[] = [];
 
-  /** The source of a provider's instances, or nothing if the container has to build them. */
-  compile(wrapper: InstanceWrapper): Source<unknown> | undefined {
-    if (this.#sources.has(wrapper)) return this.#sources.get(wrapper);
-    this.#sources.set(wrapper, undefined); // a cycle comes back here and declines
-    const source = known(wrapper) ?? constant(wrapper) ?? this.#scoped(wrapper);
-    this.#sources.set(wrapper, source);
-    return source;
+  /** The resolver of a provider's instances. `undefined` if the container has to build them. */
+  compile(wrapper: InstanceWrapper): InstanceResolver<unknown> | undefined {
+    if (this.#resolvers.has(wrapper)) return this.#resolvers.get(wrapper);
+    this.#resolvers.set(wrapper, undefined); // ends a cycle, which the container has to build
+    const resolver = eventProvided(wrapper) ?? staticInstance(wrapper) ?? this.#scoped(wrapper);
+    this.#resolvers.set(wrapper, resolver);
+    return resolver;
   }
 
-  /** The instances that were built here for an event, with their providers. */
+  /** The instances that were built here for an event, each with its provider. */
   built(request: SocketRequest): [InstanceWrapper, unknown][] {
     const { instances } = request;
     if (!instances) return [];
@@ -34,15 +34,20 @@ export class ScopedTree {
     );
   }
 
-  #scoped(wrapper: InstanceWrapper): Source<unknown> | undefined {
+  #scoped(wrapper: InstanceWrapper): InstanceResolver<unknown> | undefined {
     if (!isPlainScopedClass(wrapper)) return undefined;
-    const sources = (wrapper.getCtorMetadata() ?? []).map((dependency) => this.compile(dependency));
-    return sources.every((source) => source !== undefined) ? this.#slotted(wrapper, sources) : undefined;
+    const resolvers = (wrapper.getCtorMetadata() ?? []).map((dependency) => this.compile(dependency));
+    return resolvers.every((resolver) => resolver !== undefined)
+      ? this.#inSlot(wrapper, resolvers)
+      : undefined;
   }
 
-  #slotted(wrapper: InstanceWrapper, sources: readonly Source<unknown>[]): Source<unknown> {
+  #inSlot(
+    wrapper: InstanceWrapper,
+    resolvers: readonly InstanceResolver<unknown>[],
+  ): InstanceResolver<unknown> {
     const slot = this.#wrappers.push(wrapper) - 1;
-    const build = construction(wrapper.metatype as Constructor, sources);
+    const build = constructorCall(wrapper.metatype as Constructor, resolvers);
     return (request) => {
       const instances = (request.instances ??= []);
       return (instances[slot] ??= builtByContainer(wrapper, request) ?? build(request));
@@ -50,36 +55,39 @@ export class ScopedTree {
   }
 }
 
-/** A constructor call; without a list of arguments where there are few. */
-function construction(metatype: Constructor, sources: readonly Source<unknown>[]): Source<unknown> {
-  const [first, second] = sources;
+/** A constructor call. Up to two dependencies need no array of arguments. */
+function constructorCall(
+  metatype: Constructor,
+  resolvers: readonly InstanceResolver<unknown>[],
+): InstanceResolver<unknown> {
+  const [first, second] = resolvers;
   if (!first) return () => new metatype();
   if (!second) return (request) => new metatype(first(request));
-  if (sources.length === 2) return (request) => new metatype(first(request), second(request));
-  return (request) => new metatype(...sources.map((source) => source(request)));
+  if (resolvers.length === 2) return (request) => new metatype(first(request), second(request));
+  return (request) => new metatype(...resolvers.map((resolver) => resolver(request)));
 }
 
-/** What the event itself provides. */
-function known({ token }: InstanceWrapper): Source<unknown> | undefined {
+/** The request and the session, which the event itself provides. */
+function eventProvided({ token }: InstanceWrapper): InstanceResolver<unknown> | undefined {
   if (token === REQUEST || token === SocketRequest) return (request) => request;
   return token === SocketSession ? (request) => request.session : undefined;
 }
 
-/** What is the same for every event. */
-function constant(wrapper: InstanceWrapper): Source<unknown> | undefined {
+/** The instance of a singleton. */
+function staticInstance(wrapper: InstanceWrapper): InstanceResolver<unknown> | undefined {
   if (!wrapper.isDependencyTreeStatic() || wrapper.isTransient) return undefined;
   const { instance } = wrapper;
   return () => instance;
 }
 
-/** The container may have built it for the same event already, on behalf of another handler. */
+/** The instance that the container has built for the same event, for another handler. */
 function builtByContainer(wrapper: InstanceWrapper, { contextId }: SocketRequest): unknown {
   if (!contextId) return undefined;
   const { isResolved, instance } = wrapper.getInstanceByContextId(contextId);
   return isResolved ? instance : undefined;
 }
 
-/** A class whose constructor takes exactly the dependencies that the container has noted. */
+/** Whether it is a class whose constructor takes exactly the dependencies that the container knows. */
 function isPlainScopedClass(wrapper: InstanceWrapper): boolean {
   const { metatype } = wrapper;
   if (wrapper.isNotMetatype || wrapper.isAlias || wrapper.isTransient || wrapper.forwardRef) return false;

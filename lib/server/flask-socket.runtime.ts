@@ -28,7 +28,7 @@ import type { Observer } from '../dispatch/observer.js';
 import { HandlerCompiler } from '../handlers/handler.compiler.js';
 import type { Handler } from '../handlers/handler.js';
 import { HandlerRegistry } from '../handlers/handler.registry.js';
-import { resultOf } from '../handlers/results.js';
+import { normalizeResult } from '../handlers/results.js';
 import { EventRequest, ScopedInstances } from '../handlers/scoped-instances.js';
 import { Sessions } from '../sessions/sessions.js';
 import { chooseEngine, type Engine } from '../socketio/engine.js';
@@ -195,7 +195,7 @@ export class FlaskSocketRuntime implements Runtime {
     const call = callback as (...values: readonly unknown[]) => unknown;
     const place = callback.name || shared.place;
     const run: Handler['run'] = (request, values) =>
-      chain(shared.run(request, []), () => resultOf(call(...values), request, place));
+      chain(shared.run(request, []), () => normalizeResult(call(...values), request, place));
     return { ...shared, place, run };
   }
 

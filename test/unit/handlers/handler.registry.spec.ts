@@ -51,7 +51,7 @@ describe('HandlerRegistry', () => {
   it('V5 serves the namespaces that have handlers, and those that fit a pattern that has', () => {
     const { registry } = registryWith(event('event', '/chat'), connect('/job/:id'), event('*', '*'));
     const names = ['/', '/chat', '/job/7', '/job', '/*', '*'];
-    expect(names.filter((name) => registry.serves(name))).toEqual(['/chat', '/job/7']);
+    expect(names.filter((name) => registry.hasHandlers(name))).toEqual(['/chat', '/job/7']);
     expect(registry.namespaces()).toEqual(['/chat']);
   });
 
@@ -66,7 +66,7 @@ describe('HandlerRegistry', () => {
     registry.eventHandler('/chat', 'event');
     removals[0]!();
     expect(registry.eventHandler('/chat', 'event')).toBeUndefined();
-    expect([registry.serves('/chat'), registry.namespaces()]).toEqual([false, []]);
+    expect([registry.hasHandlers('/chat'), registry.namespaces()]).toEqual([false, []]);
   });
 
   it('I8 removing twice does not remove what came after', () => {
