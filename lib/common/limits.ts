@@ -84,3 +84,8 @@ export function resolveLimits(limits: Limits | false = {}): ResolvedLimits {
   >;
   return { ...numbers, eventPolicy: (limits || {}).eventPolicy ?? LIMIT_DEFAULTS.eventPolicy };
 }
+
+/** Whether no limit is set at all. */
+export function limitsAreOff(limits: ResolvedLimits): boolean {
+  return LIMIT_NAMES.every((name) => limits[name] === Infinity);
+}

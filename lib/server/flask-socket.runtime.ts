@@ -13,7 +13,7 @@ import { Departure } from '../connection/departure.js';
 import { GatewayHooks } from '../connection/gateway-hooks.js';
 import { clientView } from '../connection/http-platform.js';
 import { LimitReports } from '../connection/limits/limit-reports.js';
-import { SlowReaders } from '../connection/limits/slow-readers.js';
+import { PostRequests } from '../connection/limits/post-requests.js';
 import { Identification, watchExpiry } from '../connection/identification.js';
 import { Namespaces } from '../connection/namespaces.js';
 import { OriginPolicy } from '../connection/origin-policy.js';
@@ -115,9 +115,7 @@ export class FlaskSocketRuntime implements Runtime {
       created: (server) => this.#namespaces.install(server),
       attached: (server) => {
         this.#oversizedMessages.watch(server);
-        new SlowReaders({ reports: this.limits, addressOf: (request) => this.addressOf(request) }).watch(
-          server,
-        );
+        new PostRequests(this).watch(server);
         this.executor.observer?.serverCreated(server);
       },
     });

@@ -6,13 +6,15 @@ import type { Socket } from 'socket.io';
  * - Transport.socket of the WebSocket transport: the WebSocket, whose pause() and resume() are public in ws. eiows and
  *   WebTransport have no such functions;
  * - Transport.onDataRequest of the polling transport: handles a POST. The client sends one at a time;
+ * - Transport.dataReq of the polling transport: the POST that is being handled, a request of Node or a PostBody;
  * - Socket.pingTimeoutTimer and resetPingTimeout(): while nothing is read, the client's pongs are not seen, so that the
  *   ping timeout has to be suspended.
  */
 
 interface TransportInternals {
   readonly socket?: { pause?(): void; resume?(): void };
-  onDataRequest?(request: IncomingMessage, response: ServerResponse): void;
+  onDataRequest?: (request: IncomingMessage, response: ServerResponse) => void;
+  readonly dataReq?: { pause(): void; resume(): void } | null;
 }
 
 interface EngineSocket {
@@ -43,6 +45,7 @@ class PausedReading {
   #pauses = 0;
   #needsPingTimeout = false;
   #heldPost: (() => void) | undefined;
+  #takePosts: (() => void) | undefined;
 
   constructor(private readonly conn: EngineSocket) {}
 
@@ -71,6 +74,9 @@ class PausedReading {
   #pauseTransport(transport: TransportInternals): void {
     if (transport.socket?.pause) return transport.socket.pause();
     if (!transport.onDataRequest) return process.nextTick(() => this.conn.close(true));
+    transport.dataReq?.pause();
+    const usual = transport.onDataRequest;
+    this.#takePosts = () => void (transport.onDataRequest = usual);
     transport.onDataRequest = (request, response) => {
       if (this.#heldPost) return this.conn.close(true); // a valid client sends one POST at a time
       this.#heldPost = () => {
@@ -82,7 +88,9 @@ class PausedReading {
 
   #resumeTransport(transport: TransportInternals): void {
     transport.socket?.resume?.();
-    Reflect.deleteProperty(transport, 'onDataRequest');
+    transport.dataReq?.resume();
+    this.#takePosts?.();
+    this.#takePosts = undefined;
     const waiting = this.#heldPost;
     this.#heldPost = undefined;
     waiting?.();

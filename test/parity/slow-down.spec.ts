@@ -47,16 +47,14 @@ const wait = (value: number, text = '') => ({ type: TYPE.event, nsp: '/', data: 
 const TEXT = 'x'.repeat(2_000);
 
 interface Engine {
-  clients: Record<string, { transport: { socket?: { isPaused: boolean }; onDataRequest?: unknown } }>;
+  clients: Record<string, object>;
 }
 
 /** Resolves when a server reads no more from its only client. */
 async function paused(app: RunningApp): Promise<void> {
   const { clients } = app.get(SocketIO).server.engine as unknown as Engine;
   const isPaused = () =>
-    Object.values(clients).some(
-      ({ transport }) => transport.socket?.isPaused || Object.hasOwn(transport, 'onDataRequest'),
-    );
+    Object.values(clients).some((connection) => Object.hasOwn(connection, 'resetPingTimeout'));
   while (!isPaused()) await nextTurn();
 }
 
@@ -131,22 +129,48 @@ it('N2 a client that is read from again and stays silent is taken for dead', asy
   expect(await journal.has('left')).toContain('left');
 });
 
-it('N2 a client that polls is slowed down as well', async () => {
-  const { app, gate, journal } = await start();
+/** A client that polls, without a library: `post` resolves with the response. */
+async function polling(app: RunningApp) {
   const url = `${app.url}/socket.io/?EIO=4&transport=polling`;
   const opened = await (await fetch(url)).text();
   const { sid } = JSON.parse(opened.slice(1)) as { sid: string };
-  const post = (...packets: string[]) =>
-    fetch(`${url}&sid=${sid}`, { method: 'POST', body: packets.join('\x1e') }).then((answer) =>
-      answer.text(),
-    );
-  const values = (from: number) => Array.from({ length: 1_500 }, (_, index) => `42["wait",${from + index}]`);
+  const post = async (...packets: string[]) => {
+    const response = await fetch(`${url}&sid=${sid}`, { method: 'POST', body: packets.join('\x1e') });
+    return response.text();
+  };
+  await post('40');
+  return post;
+}
+
+const waits = (from: number, count: number) =>
+  Array.from({ length: count }, (_, index) => `42["wait",${from + index}]`);
+
+it('N2 a client that polls is slowed down as well, within one POST', async () => {
+  const { app, gate, journal } = await start();
+  const post = await polling(app);
   const order: string[] = [];
 
-  await post('40');
-  await post(...values(0));
+  const posted = post(...waits(0, 3_000)).then((answer) => order.push(answer));
   await paused(app);
-  const second = post(...values(1_500)).then((answer) => order.push(answer));
+  order.push('opened');
+  gate.open();
+  await journal.has(2_999);
+  await posted;
+
+  expect({ order, handled: journal.entries }).toEqual({
+    order: ['opened', 'ok'],
+    handled: Array.from({ length: 3_000 }, (_, value) => value),
+  });
+});
+
+it('N2 a client that polls is slowed down by waiting for its next POST', async () => {
+  const { app, gate, journal } = await start({ limits: false }); // a POST is taken as a whole
+  const post = await polling(app);
+  const order: string[] = [];
+
+  await post(...waits(0, 1_500));
+  await paused(app);
+  const second = post(...waits(1_500, 1_500)).then((answer) => order.push(answer));
   await journal.reached(0);
   order.push('opened');
   gate.open();

@@ -1,6 +1,4 @@
-import { type EventEmitter, once } from 'node:events';
-import { request as httpRequest, ServerResponse } from 'node:http';
-import type { Socket as TcpSocket } from 'node:net';
+import { request as httpRequest } from 'node:http';
 import type { Socket } from 'socket.io';
 import { expect } from 'vitest';
 import { until, type Bench } from './bench.js';
@@ -50,7 +48,7 @@ export const engine: PrivateMember[] = [
   {
     member: 'Server.handleRequest',
     kind: 'behaviour',
-    serves: 'sees the answer to a request whose message is too large',
+    serves: 'sees the answer to a request whose message is too large, and requests that are answered unread',
     instead: 'it is public; that engine.io itself calls what is put in its place is not',
     async check(bench) {
       const url = `${await bench.url()}/socket.io/?EIO=4&transport=polling`;
@@ -61,9 +59,9 @@ export const engine: PrivateMember[] = [
   },
   {
     member: 'IncomingMessage._query',
-    also: ['IncomingMessage._query.sid'],
+    also: ['IncomingMessage._query.sid', 'IncomingMessage._query.j'],
     kind: 'property',
-    serves: 'which client a request is of',
+    serves: 'which client a request is of, and whether it is one of JSONP (`j`)',
     instead: 'reading its URL once more',
     async check(bench) {
       const { url, sid } = await polling(bench);
@@ -72,8 +70,8 @@ export const engine: PrivateMember[] = [
         usual(request, response);
         seen.push(inside(request, '_query'));
       });
-      await fetch(url, { method: 'POST', body: '3' });
-      expect(seen).toMatchObject([{ sid, transport: 'polling' }]);
+      await fetch(`${url}&j=0`, { method: 'POST', body: '3' });
+      expect(seen).toMatchObject([{ sid, transport: 'polling', j: '0' }]);
     },
   },
   {
@@ -85,43 +83,6 @@ export const engine: PrivateMember[] = [
       const { connection } = await polling(bench);
       call(connection, 'send', 'news');
       expect(inside(connection, 'writeBuffer')).toMatchObject([{ type: 'message', data: 'news' }]);
-    },
-  },
-  {
-    member: 'Socket.onClose',
-    kind: 'method',
-    serves: 'a slow reader is disconnected for a reason that says so',
-    instead: '`close()` has one reason for all, and waits for what the client does not read',
-    async check(bench) {
-      const { socket } = await bench.pair();
-      const reasons: unknown[] = [];
-      socket.on('disconnect', (...values) => reasons.push(...values));
-      const why = new Error('why');
-      call(engineOf(socket), 'onClose', 'slow reader', why);
-      expect(reasons).toEqual(['slow reader', why]);
-      expect(inside(bench.io.engine as object, 'clients')).toEqual({});
-    },
-  },
-  {
-    member: 'Socket.packetCreate',
-    also: ['PacketOptions.wsPreEncodedFrame'],
-    kind: 'behaviour',
-    serves:
-      'counts the bytes of what is sent before it is queued; a broadcast has one frame for all its clients',
-    instead: 'the event is documented; what a packet has is not',
-    usedBy: ['lib/socketio/pending-bytes.ts'],
-    async check(bench) {
-      const { socket } = await bench.pair();
-      const created: object[] = [];
-      socket.conn.on('packetCreate', (packet: object) => {
-        created.push({ ...packet, queued: inside<unknown[]>(engineOf(socket), 'writeBuffer').length });
-      });
-      socket.emit('one');
-      bench.main.emit('all');
-      expect(created).toMatchObject([
-        { data: '2["one"]', queued: 0 },
-        { data: '2["all"]', options: { wsPreEncodedFrame: { length: 2 } } },
-      ]);
     },
   },
   {
@@ -186,49 +147,10 @@ export const engine: PrivateMember[] = [
     },
   },
   {
-    member: 'Transport.socket.bufferedAmount',
-    kind: 'property',
-    serves: 'how much of what was sent a client has not read',
-    instead: 'ws documents it; engine.io, whose WebSocket it is, counts packets that it has not sent',
-    async check(bench) {
-      const { client, socket } = await bench.pair();
-      const webSocket = inside<object>(socket.conn.transport, 'socket');
-      expect(inside(webSocket, 'bufferedAmount')).toBe(0);
-      const theirs = inside<TcpSocket>(inside<object>(client.io.engine.transport, 'ws'), '_socket');
-      theirs.pause();
-      socket.emit('news', 'x'.repeat(40_000_000));
-      await until(() => inside<number>(webSocket, 'bufferedAmount') > 0);
-      theirs.resume();
-      await until(() => inside<number>(webSocket, 'bufferedAmount') === 0);
-    },
-  },
-  {
-    member: 'Transport.res',
-    kind: 'property',
-    serves: 'responses that a client does not read count as what waits for it',
-    instead: 'there is none: engine.io forgets a response when it has been written',
-    async check(bench) {
-      const { url, connection, transport } = await polling(bench);
-      const waiting = fetch(url);
-      await until(() => inside(transport, 'writable'));
-      const response = inside<object>(transport, 'res');
-      expect(response).toBeInstanceOf(ServerResponse);
-      const ended = once(response as EventEmitter, 'finish');
-      const flushed: unknown[] = [];
-      Reflect.apply(Reflect.get(connection, 'on') as () => void, connection, [
-        'flush',
-        () => flushed.push(inside(transport, 'res')),
-      ]);
-      call(connection, 'send', 'news');
-      expect([...flushed, inside(transport, 'res')]).toEqual([response, null]);
-      expect(await (await waiting).text()).toBe('4news');
-      await ended;
-    },
-  },
-  {
     member: 'Transport.onDataRequest',
     kind: 'method',
-    serves: 'makes a client wait over polling: it sends no more until its request has been answered',
+    serves:
+      'makes a client wait over polling, which sends no more until its request has been answered; and reads its packets in slices',
     instead: 'there is none',
     async check(bench) {
       const { client, socket } = await bench.pair('/', { transport: 'polling' });
@@ -248,9 +170,10 @@ export const engine: PrivateMember[] = [
   },
   {
     member: 'Transport.dataReq',
-    also: ['Transport.dataReq.destroy'],
+    also: ['Transport.dataReq.destroy', 'Transport.dataReq.pause', 'Transport.dataReq.resume'],
     kind: 'property',
-    serves: 'a request that is still being read is read no further when its client is cut off',
+    serves:
+      'a request that is being read is read no further when its client is cut off, and waits while its client has to',
     instead: '`close()` waits for it',
     async check(bench) {
       const { url, transport } = await polling(bench);
@@ -258,6 +181,59 @@ export const engine: PrivateMember[] = [
       await until(() => Reflect.get(transport, 'dataReq'));
       call(inside<object>(transport, 'dataReq'), 'destroy');
       await until(() => inside(transport, 'dataReq') === null);
+    },
+  },
+  {
+    member: 'Transport.maxHttpBufferSize',
+    kind: 'property',
+    serves: 'the size of a body that is taken from a client that polls',
+    instead: '`maxHttpBufferSize` of the server, which is the same for all',
+    async check(bench) {
+      const { url, transport } = await polling(bench.another({ maxHttpBufferSize: 7_000 }));
+      expect(inside(transport, 'maxHttpBufferSize')).toBe(7_000);
+      Reflect.set(transport, 'maxHttpBufferSize', 5);
+      expect((await fetch(url, { method: 'POST', body: '40/abc,' })).status).toBe(413);
+    },
+  },
+  {
+    member: 'Transport.parser',
+    kind: 'property',
+    serves: 'decodes the packets of a body one by one, in the protocol that the client speaks',
+    instead: "engine.io-parser's, which is no dependency of ours and speaks protocol 4 only",
+    async check(bench) {
+      const { transport } = await polling(bench);
+      expect(call(inside(transport, 'parser'), 'decodePacket', '42["news"]')).toEqual({
+        type: 'message',
+        data: '2["news"]',
+      });
+    },
+  },
+  {
+    member: 'Transport.onPacket',
+    kind: 'method',
+    serves: 'hands on a packet that was read from a body',
+    instead: 'there is none',
+    async check(bench) {
+      const { connection, transport } = await polling(bench);
+      const packets: unknown[] = [];
+      call(connection, 'on', 'packet', (packet: unknown) => packets.push(packet));
+      call(transport, 'onPacket', { type: 'message', data: '0' });
+      expect(packets).toEqual([{ type: 'message', data: '0' }]);
+    },
+  },
+  {
+    member: 'Transport.headers',
+    kind: 'method',
+    serves: 'the response to a POST has the headers that middlewares and listeners of `headers` give it',
+    instead: 'the event `headers` alone, which engine.io emits with headers of its own',
+    async check(bench) {
+      const { transport } = await polling(bench);
+      bench.io.engine.on('headers', (headers: Record<string, string>) => void (headers['x-news'] = 'yes'));
+      const request = { headers: {}, _query: { sid: 'x' } };
+      expect(call(transport, 'headers', request, { mine: '1' })).toMatchObject({
+        'x-news': 'yes',
+        mine: '1',
+      });
     },
   },
   {
