@@ -5,13 +5,14 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** What takes minutes: begun first, it runs beside all others. */
-const LONG = ['contract/back-ends/', 'package/install', 'e2e/workers', 'e2e/demo', 'contract/'];
+const LONG = ['package/install', 'e2e/workers', 'contract/back-ends/', 'e2e/demo', 'contract/'];
 
 /**
  * The spec files that share processes, one after the other, so that Nest is loaded once for many of them. Each of the
- * others has a process of its own.
+ * others has a process of its own: performance.spec.ts counts what its process does, passport keeps for good what
+ * login.spec.ts tells it, and most of the rest spend their time in compilers, brokers and child processes.
  */
-const TOGETHER = ['test/unit/**/*.spec.ts'];
+const TOGETHER = ['test/{unit,parity,raw-server}/**/*.spec.ts'];
 
 const ALL = ['test/**/*.spec.ts', 'sample/**/*.spec.ts'];
 
