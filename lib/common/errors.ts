@@ -107,9 +107,11 @@ const MESSAGES = {
   FSK_NOT_SERIALIZABLE: (event: string) =>
     `The data of ${event} cannot be sent: it is cyclic, too deeply nested, or contains a value that JSON cannot represent (a BigInt, for example). Send plain values, arrays, objects and bytes.`,
   FSK_CALL_TIMEOUT: (event: string, timeout: number) =>
-    `The client did not acknowledge ${event} within ${timeout} ms. Raise option timeout of call(), or check that the client's handler calls its callback.`,
+    `The client did not acknowledge ${event} within ${timeout} ms. Raise option timeout, or check that the client's handler calls its callback.`,
   FSK_CALL_DISCONNECTED: (event: string) =>
     `The client disconnected before it acknowledged ${event}. Catch this error if that may happen.`,
+  FSK_CALL_EVICTED: (event: string) =>
+    `The client did not acknowledge ${event}, and owes more acknowledgements than limits.pendingAcknowledgements allows: this was the oldest. Check that the client's handlers call their callbacks, ask it less often, or raise the limit.`,
   FSK_CALL_ANSWER_TOO_LARGE: (event: string) =>
     `The client's acknowledgement of ${event} exceeds the limits of a packet: too many arguments, keys or items, or data nested too deeply. Let the client send less, or send it in parts.`,
   FSK_CALL_NO_RECIPIENT: (event: string) =>

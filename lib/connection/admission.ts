@@ -1,10 +1,12 @@
 import type { Namespace, Socket } from 'socket.io';
 import { INVALID_NAMESPACE } from '../common/constants.js';
+import { printable } from '../common/printable.js';
 import { chain, isThenable } from '../common/thenable.js';
 import { adoptExpiry, Connection, type Runtime } from '../context/connection.js';
 import type { Dispatcher } from '../dispatch/dispatcher.js';
 import type { HandlerRegistry } from '../handlers/handler.registry.js';
 import type { Sessions } from '../sessions/sessions.js';
+import { limitPendingAcks } from '../socketio/acknowledgements.js';
 import { assignSid } from '../socketio/adapter-internals.js';
 import { closeForReconnect } from '../socketio/engine-internals.js';
 import { holdPackets, releasePackets } from '../socketio/held-packets.js';
@@ -24,6 +26,7 @@ import { middlewareFailed, type Decision, lateRefusal, sendableRefusal } from '.
 import type { Departure } from './departure.js';
 import type { GatewayHooks } from './gateway-hooks.js';
 import { watchExpiry } from './identification.js';
+import type { LimitReports } from './limits/limit-reports.js';
 import type { Recovery } from './recovery/recovery.js';
 
 /** Passes the decision to socket.io: accepted, or with an error refused. */
@@ -177,6 +180,8 @@ function isAlreadyConnecting({ client, socket }: Connection): boolean {
 export class Attachment {
   /** Closes a socket; all sockets share it. It is not a listener, because applications can remove listeners. */
   readonly #close: (this: Socket, reason: string, description?: unknown) => void;
+  /** A client owes more acknowledgements than the limit. */
+  readonly #tooManyAcks: (socket: Socket) => void;
 
   constructor(
     private readonly parts: {
@@ -186,9 +191,15 @@ export class Attachment {
       sessions: Sessions;
       recovery: Recovery;
       departure: Departure;
+      limits: LimitReports;
     },
   ) {
-    const { departure } = parts;
+    const { departure, limits } = parts;
+    this.#tooManyAcks = ({ conn, id, nsp }) =>
+      limits.reached('pendingAcknowledgements', {
+        by: conn,
+        what: `Client ${id} of ${printable(nsp.name)} does not acknowledge: the oldest acknowledgement is given up`,
+      });
     this.#close = function close(reason, description) {
       const connection = this.connected && connectionOf(this);
       if (connection) departure.socketClosed(connection, reason, description);
@@ -198,7 +209,7 @@ export class Attachment {
 
   /** Creates the connection of a new socket. */
   attach(socket: Socket): Connection {
-    const { runtime, registry, dispatcher, sessions, recovery } = this.parts;
+    const { runtime, registry, dispatcher, sessions, recovery, limits } = this.parts;
     const client = sessions.of(socket.client);
     assignSid(socket);
     const params = registry.paramsOf(socket.nsp.name);
@@ -207,6 +218,7 @@ export class Attachment {
     replaceDispatch(socket, dispatcher.listener);
     replaceOnclose(socket, this.#close);
     catchSocketListenerErrors(socket, dispatcher.emitters);
+    limitPendingAcks(socket, limits.limits.pendingAcknowledgements, this.#tooManyAcks);
     holdPackets(connection);
     recovery.prepare(connection);
     return connection;

@@ -1,13 +1,13 @@
 import { type Address, resolveAddress } from '../common/address.js';
 import { fromArguments, type Outgoing, outgoingOf } from '../common/args.js';
-import { CALL_TIMEOUT, LONGEST_TIMER } from '../common/constants.js';
-import { failure, type FlaskSocketError } from '../common/errors.js';
+import { CALL_TIMEOUT } from '../common/constants.js';
+import { failure } from '../common/errors.js';
 import { printable } from '../common/printable.js';
 import type { EmitParameters, EventAnswer, EventName, ServerEvents } from '../common/typed-events.js';
 import type { Connection, Runtime } from '../context/connection.js';
 import { currentRequest, storage } from '../context/storage.js';
 import { connectionOf } from '../socketio/socket-internals.js';
-import { emitWithAck, type CallOptions, type Message, originOf } from './deliver.js';
+import { emitWithAck, type CallOptions, type Message, type NoAck, originOf } from './deliver.js';
 import { isRoom, singleClient } from './emit-event.js';
 
 /**
@@ -16,6 +16,7 @@ import { isRoom, singleClient } from './emit-event.js';
  *
  * @throws FSK_CALL_TIMEOUT after `timeout` (60 s)
  * @throws FSK_CALL_DISCONNECTED when the client disconnects
+ * @throws FSK_CALL_EVICTED if the client owes too many acknowledgements, and this one was the oldest
  * @throws FSK_CALL_NO_RECIPIENT if there is no such client
  * @throws FSK_CALL_MANY_RECIPIENTS for a broadcast or a room
  * @see docs/getting-started.md#asking-the-client
@@ -67,28 +68,8 @@ export function callLocalClient(
   if (isConnectingItself(connection)) throw failure('FSK_CALL_BEFORE_CONNECT', printable(outgoing[0]));
   const { timeout = CALL_TIMEOUT } = options;
   return new Promise((resolve, reject) => {
-    const end = () => {
-      clearTimeout(timer);
-      connection.pendingCalls.delete(left);
-      forget();
-    };
-    const give = (error: FlaskSocketError) => {
-      end();
-      reject(error);
-    };
-    const left = () => give(failure('FSK_CALL_DISCONNECTED', printable(outgoing[0])));
-    const late = () => give(failure('FSK_CALL_TIMEOUT', printable(outgoing[0]), timeout));
-    const answered = (values: readonly unknown[]) => {
-      end();
-      resolve(values);
-    };
-    const refused = () => give(failure('FSK_CALL_ANSWER_TOO_LARGE', printable(outgoing[0])));
-    const forget = emitWithAck(connection.socket, outgoing, {
-      ...options,
-      pending: { acknowledged: answered, refused },
-    });
-    const timer = setTimeout(late, Math.min(timeout, LONGEST_TIMER));
-    connection.pendingCalls.add(left);
+    const failed = (code: NoAck) => reject(failure(code, printable(outgoing[0]), timeout));
+    emitWithAck(connection, { outgoing, options }, { acknowledged: resolve, failed });
   });
 }
 

@@ -1,7 +1,8 @@
 import type { Namespace, Socket } from 'socket.io';
 import { type Address, type EmitFlags, flagsOf, type Origin, type Recipients } from '../common/address.js';
 import type { Outgoing } from '../common/args.js';
-import { failureFrom } from '../common/errors.js';
+import { failureFrom, type FlaskSocketErrorCode } from '../common/errors.js';
+import { CALL_TIMEOUT, LONGEST_TIMER } from '../common/constants.js';
 import { printable } from '../common/printable.js';
 import type { Connection, Runtime } from '../context/connection.js';
 import { sendWithAck } from '../socketio/acknowledgements.js';
@@ -24,6 +25,13 @@ export interface EmitOptions extends Recipients, DeliveryOptions {
    * @see docs/getting-started.md#asking-the-client
    */
   callback?: EmitCallback;
+  /** Milliseconds to wait for the acknowledgement that `callback` is called with. Default: 60,000. */
+  timeout?: number;
+  /**
+   * Called instead of `callback` if the client does not acknowledge in time, in the same context. Not called if the
+   * client leaves.
+   */
+  onTimeout?: () => unknown;
 }
 
 /** The options of `send` and `SocketIO.send`. */
@@ -60,12 +68,52 @@ export function originOf({ socket }: Connection, to = socket.nsp.name): Origin {
   return { namespace: socket.nsp.name, sid };
 }
 
-/** Sends an event to one client; its acknowledgement goes to `expected`. Returns a function that stops waiting. */
+/** Why no acknowledgement has come. */
+export type NoAck = Extract<
+  FlaskSocketErrorCode,
+  'FSK_CALL_TIMEOUT' | 'FSK_CALL_DISCONNECTED' | 'FSK_CALL_ANSWER_TOO_LARGE' | 'FSK_CALL_EVICTED'
+>;
+
+/** How waiting for an acknowledgement ends: by one of the two. */
+export interface AckOutcome {
+  acknowledged(values: readonly unknown[]): void;
+  failed(code: NoAck): void;
+}
+
+/** Sends an event to one client and waits for its acknowledgement, for `timeout` milliseconds at most. */
 export function emitWithAck(
-  socket: Socket,
-  outgoing: Outgoing,
-  options: Parameters<typeof sendWithAck>[2],
-): () => void {
+  connection: Connection,
+  { outgoing, options }: { outgoing: Outgoing; options: CallOptions },
+  outcome: AckOutcome,
+): void {
+  const end = () => {
+    clearTimeout(timer);
+    connection.pendingCalls.delete(left);
+    stopWaiting();
+  };
+  const fail = (code: NoAck) => {
+    end();
+    outcome.failed(code);
+  };
+  const left = () => fail('FSK_CALL_DISCONNECTED');
+  const pending = {
+    acknowledged: (values: readonly unknown[]) => {
+      end();
+      outcome.acknowledged(values);
+    },
+    refused: () => fail('FSK_CALL_ANSWER_TOO_LARGE'),
+    evicted: () => fail('FSK_CALL_EVICTED'),
+  };
+  const stopWaiting = send(connection.socket, outgoing, { ...options, pending });
+  const timer = setTimeout(
+    fail,
+    Math.min(options.timeout ?? CALL_TIMEOUT, LONGEST_TIMER),
+    'FSK_CALL_TIMEOUT',
+  );
+  connection.pendingCalls.add(left);
+}
+
+function send(socket: Socket, outgoing: Outgoing, options: Parameters<typeof sendWithAck>[2]): () => void {
   try {
     return sendWithAck(socket, outgoing, options);
   } catch (cause) {

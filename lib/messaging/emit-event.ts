@@ -2,7 +2,7 @@ import type { Server, Socket } from 'socket.io';
 import { type Address, resolveAddress } from '../common/address.js';
 import { type Outgoing, outgoingOf } from '../common/args.js';
 import { CALL_TIMEOUT } from '../common/constants.js';
-import { failure, FlaskSocketError } from '../common/errors.js';
+import { failure, FlaskSocketError, type FlaskSocketErrorCode } from '../common/errors.js';
 import { printable, summarizeThrown } from '../common/printable.js';
 import { guarded } from '../common/thenable.js';
 import type { Connection, Runtime } from '../context/connection.js';
@@ -13,6 +13,7 @@ import {
   deliver,
   type EmitOptions,
   type Message,
+  type NoAck,
   originOf,
   writableSibling,
 } from './deliver.js';
@@ -46,11 +47,26 @@ function emitWithCallback(
   { outgoing, options, sender }: Emission & { sender: Connection | undefined },
 ): void {
   const { callback } = options;
-  const owner = sender ?? connectionOf(socket);
-  if (!callback || !owner) return;
-  const answered = (values: readonly unknown[]) => owner.runtime.runCallback(owner, values, callback);
-  const refused = () => logNoCallback(owner.runtime, outgoing, failure('FSK_CALL_ANSWER_TOO_LARGE', printable(outgoing[0]))); // prettier-ignore
-  emitWithAck(socket, outgoing, { ...options, pending: { acknowledged: answered, refused } });
+  const connection = connectionOf(socket);
+  if (!callback || !connection) return;
+  const owner = sender ?? connection;
+  const { runtime } = owner;
+  const acknowledged = (values: readonly unknown[]) => runtime.runCallback(owner, values, callback);
+  const failed = (code: NoAck) => {
+    if (code !== 'FSK_CALL_DISCONNECTED') noAcknowledgement({ runtime, owner, options, outgoing }, code);
+  };
+  emitWithAck(connection, { outgoing, options }, { acknowledged, failed });
+}
+
+/** Calls `onTimeout` of an emit, or logs why its callback is not called. */
+function noAcknowledgement(
+  { runtime, owner, options, outgoing }: Emission & { runtime: Runtime; owner: Connection | undefined },
+  code: NoAck,
+): void {
+  const { onTimeout, timeout = CALL_TIMEOUT } = options;
+  const isLate = code === 'FSK_CALL_TIMEOUT' || code === 'FSK_CALL_EVICTED';
+  if (isLate && onTimeout) runtime.runCallback(owner, [], onTimeout);
+  else logNoCallback(runtime, outgoing, failure(code, printable(outgoing[0]), timeout));
 }
 
 /** A single name that is not a room of this process may be the sid of a client of another one. */
@@ -71,18 +87,24 @@ async function callRemoteClient(
 ): Promise<void> {
   const { namespace, rooms } = address;
   const [sid = ''] = rooms;
+  const { timeout = CALL_TIMEOUT } = options;
   const event = () => deliver(runtime, { address, outgoing, options }, sender);
   try {
-    const values = await runtime.remoteClients?.call({ namespace, sid, outgoing, timeout: CALL_TIMEOUT });
+    const values = await runtime.remoteClients?.call({ namespace, sid, outgoing, timeout });
     if (values) return runtime.runCallback(sender, values, options.callback ?? (() => {}));
     runtime.warnOnce('callback', CALLBACK_WARNING);
     event();
   } catch (error) {
+    if (isFailure(error, 'FSK_CALL_TIMEOUT'))
+      return noAcknowledgement({ runtime, owner: sender, options, outgoing }, 'FSK_CALL_TIMEOUT');
     logNoCallback(runtime, outgoing, error);
-    const isAway = error instanceof FlaskSocketError && error.code === 'FSK_QUEUE_AWAY';
-    if (isAway) guarded(event, (thrown) => logNoCallback(runtime, outgoing, thrown));
+    if (isFailure(error, 'FSK_QUEUE_AWAY'))
+      guarded(event, (thrown) => logNoCallback(runtime, outgoing, thrown));
   }
 }
+
+const isFailure = (error: unknown, code: FlaskSocketErrorCode) =>
+  error instanceof FlaskSocketError && error.code === code;
 
 function logNoCallback({ logger }: Runtime, [event]: Outgoing, why: unknown): void {
   logger.debug?.(`No callback of ${printable(event)}: ${summarizeThrown(why)}`, 'callback');

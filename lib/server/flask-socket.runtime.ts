@@ -87,13 +87,21 @@ export class FlaskSocketRuntime implements Runtime {
 
   /** Creates the namespaces, and all parts that a connecting client goes through. */
   #createNamespaces(dispatcher: Dispatcher, isStopping: () => boolean): Namespaces {
-    const { registry, executor, sessions, logger, config } = this;
+    const { registry, executor, sessions, limits, logger, config } = this;
     const options = () => config.options;
     const hooks = new GatewayHooks(registry, executor);
     const departure = new Departure({ registry, executor, hooks, tooLarge: this.#oversizedMessages });
     const recovery = new Recovery(options, logger, (client) => sessions.of(client));
     const decision = new Decision(registry, executor, { identification: this.#identification, recovery });
-    const attachment = new Attachment({ runtime: this, registry, dispatcher, sessions, recovery, departure });
+    const attachment = new Attachment({
+      runtime: this,
+      registry,
+      dispatcher,
+      sessions,
+      recovery,
+      departure,
+      limits,
+    });
     const rules: AdmissionRules = {
       isStopping,
       isOpen: (namespace) => this.#namespaces.isOpen(namespace),

@@ -12,7 +12,7 @@ import { sendPacket, type Packet } from './socket-internals.js';
  */
 
 interface SocketInternals {
-  readonly acks: Map<number, AckCallback>;
+  acks: Map<number, AckCallback>;
   packet(packet: Packet, flags?: object): void;
 }
 
@@ -27,9 +27,44 @@ export interface PendingAck {
   acknowledged(values: readonly unknown[]): void;
   /** The acknowledgement has come, and exceeds a limit. */
   refused(): void;
+  /** Too many are awaited from the client, and this one is the oldest. */
+  evicted(): void;
 }
 
 const internalsOf = (socket: Socket) => socket as unknown as SocketInternals; // typed private by socket.io
+
+/**
+ * At most `limit` acknowledgements are awaited from a socket, whoever asked for them: the oldest one gives way to a new
+ * one, and `exceeded` is called.
+ */
+export function limitPendingAcks(socket: Socket, limit: number, exceeded: (socket: Socket) => void): void {
+  if (limit < Infinity) internalsOf(socket).acks = new LimitedAcks(socket, limit, exceeded);
+}
+
+/** Stands for `Socket.acks`: a Map keeps its keys in the order in which they were added. */
+class LimitedAcks extends Map<number, AckCallback> {
+  constructor(
+    private readonly socket: Socket,
+    private readonly limit: number,
+    private readonly exceeded: (socket: Socket) => void,
+  ) {
+    super();
+  }
+
+  override set(id: number, callback: AckCallback): this {
+    if (this.size >= this.limit) this.#evictOldest();
+    return super.set(id, callback);
+  }
+
+  #evictOldest(): void {
+    const [oldest] = this;
+    if (!oldest) return;
+    const [id, { pending }] = oldest;
+    this.delete(id);
+    this.exceeded(this.socket);
+    if (pending) setImmediate(() => pending.evicted()); // who emits again then, does not evict within an eviction
+  }
+}
 
 /** Sends an event that asks for an acknowledgement. The function returned stops waiting for it. */
 export function sendWithAck(

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { RemoteClients } from '../../../lib/common/remote-clients.js';
 import { storage } from '../../../lib/context/storage.js';
+import { limitPendingAcks } from '../../../lib/socketio/acknowledgements.js';
 import { callClient } from '../../../lib/messaging/call.js';
 import type { CallOptions } from '../../../lib/messaging/deliver.js';
 import { connectionTo, remotely, requestOf } from '../../support/units.js';
@@ -47,6 +48,18 @@ describe('a call', () => {
 
     expect(await called).toEqual(failing('FSK_CALL_DISCONNECTED'));
     expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('L8 rejects when it gave way to a newer one', async () => {
+    const { call, socket } = await calling();
+    limitPendingAcks(socket, 1, () => {});
+    const called = call().catch((error: unknown) => error);
+    const second = call();
+    await new Promise((resolve) => setImmediate(resolve));
+
+    expect(await called).toEqual(failing('FSK_CALL_EVICTED'));
+    expect(vi.getTimerCount()).toBe(1);
+    void second;
   });
 
   it.each<[what: string, options: CallOptions, code: string]>([

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { RemoteCall, RemoteClients } from '../../../lib/common/remote-clients.js';
 import type { Runtime } from '../../../lib/context/connection.js';
 import { emitEvent } from '../../../lib/messaging/emit-event.js';
@@ -6,14 +6,14 @@ import type { EmitOptions } from '../../../lib/messaging/deliver.js';
 import { connectionTo, portlessServer, remotely, turns } from '../../support/units.js';
 
 /** Two clients of one process, and whoever is reached through a queue. */
-async function speaking(remote?: Partial<RemoteClients>) {
+async function speaking(remote?: Partial<RemoteClients>, runCallback?: Runtime['runCallback']) {
   const server = portlessServer();
   const warned: string[] = [];
   const called: unknown[][] = [];
   const runtime: Partial<Runtime> = {
     remoteClients: remote && remotely(remote).clients,
     warnOnce: (subject) => void warned.push(subject),
-    runCallback: (_, values) => void called.push([...values]),
+    runCallback: runCallback ?? ((_, values) => void called.push([...values])),
   };
   const ann = await connectionTo({ server, runtime });
   const ben = await connectionTo({ server, runtime });
@@ -46,6 +46,30 @@ describe('an emit in a handler', () => {
     await turns();
 
     expect([ben.wire.received, called]).toEqual([['20["question",1]'], [['yes', 2]]]);
+  });
+
+  it('L8 calls onTimeout once, in place of the callback, when the time is over', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const late: unknown[] = [];
+    const { emit, ann, called } = await speaking(undefined, (_, __, run) => void late.push(run));
+    const onTimeout = () => {};
+    emit('question', 1, { callback, timeout: 100, onTimeout });
+    emit('question', 2, { callback, timeout: 100 });
+    vi.advanceTimersByTime(100);
+    ann.wire.send('30["too late"]');
+
+    expect([late, called, vi.getTimerCount()]).toEqual([[onTimeout], [], 0]);
+  });
+
+  it('E6 L8 forgets the callback of a client that leaves, and calls nothing', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const { emit, ann, called } = await speaking();
+    emit('question', 1, { callback, onTimeout: callback });
+    ann.connection.pendingCalls.drain((left) => left());
+
+    expect([called, vi.getTimerCount()]).toEqual([[], 0]);
   });
 
   it('B2 calls no callback of a broadcast, sends it all the same, and says so', async () => {
