@@ -14,6 +14,7 @@ import { GatewayHooks } from '../connection/gateway-hooks.js';
 import { clientView } from '../connection/http-platform.js';
 import { LimitReports } from '../connection/limits/limit-reports.js';
 import { PostRequests } from '../connection/limits/post-requests.js';
+import { SlowReaders } from '../connection/limits/slow-readers.js';
 import { Identification, watchExpiry } from '../connection/identification.js';
 import { Namespaces } from '../connection/namespaces.js';
 import { OriginPolicy } from '../connection/origin-policy.js';
@@ -124,6 +125,7 @@ export class FlaskSocketRuntime implements Runtime {
       attached: (server) => {
         this.#oversizedMessages.watch(server);
         new PostRequests(this).watch(server);
+        new SlowReaders(this).watch(server);
         this.executor.observer?.serverCreated(server);
       },
     });

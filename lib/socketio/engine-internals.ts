@@ -10,6 +10,7 @@ import type { Server, Socket } from 'socket.io';
  * - Polling.dataReq: the POST that is being read;
  * - Polling.shouldClose(): set while a closing transport waits up to 30 s for the client's next request; ends the wait;
  * - Socket.writeBuffer: the packets that wait for the transport;
+ * - Socket.onClose(reason, description): ends the connection, its transport included;
  * - Socket.upgrading: the transport is about to be replaced;
  * - Socket.request: the HTTP request that opened the connection; a WebTransport connection has none;
  * - WebSocket.socket: the WebSocket of that transport, and Receiver._totalPayloadLength of ws: the length of a message.
@@ -31,6 +32,7 @@ interface ConnectionInternals {
   readonly transport: TransportInternals;
   readonly upgrading: boolean;
   readonly writeBuffer: readonly unknown[];
+  onClose(reason: string, description?: Error): void;
 }
 
 const internalsOf = (connection: EngineConnection) => connection as unknown as ConnectionInternals; // typed private
@@ -61,6 +63,22 @@ export function terminate(connection: EngineConnection): void {
   if (transport.name === 'polling') return endPolling(transport);
   connection.close(true);
   transport.socket?.terminate?.();
+}
+
+/** Ends a connection at once, as {@link terminate} does, for a reason that its sockets hear of. Its client reconnects. */
+export function terminateFor(connection: EngineConnection, reason: string, description: Error): void {
+  const { transport } = internalsOf(connection);
+  if (transport.name === 'polling') {
+    connection.transport.removeAllListeners('close'); // which would tell the connection another reason
+    endPolling(transport);
+  }
+  internalsOf(connection).onClose(reason, description);
+  transport.socket?.terminate?.();
+}
+
+/** Ends the WebSocket of a transport at once. */
+export function terminateTransport(transport: EngineConnection['transport']): void {
+  (transport as unknown as TransportInternals).socket?.terminate?.(); // typed private
 }
 
 /** Answers the waiting request, and stops reading a POST. */

@@ -1,4 +1,6 @@
-import { request as httpRequest } from 'node:http';
+import { type EventEmitter, once } from 'node:events';
+import { request as httpRequest, ServerResponse } from 'node:http';
+import type { Socket as TcpSocket } from 'node:net';
 import type { Socket } from 'socket.io';
 import { expect } from 'vitest';
 import { until, type Bench } from './bench.js';
@@ -86,6 +88,43 @@ export const engine: PrivateMember[] = [
     },
   },
   {
+    member: 'Socket.onClose',
+    kind: 'method',
+    serves: 'a slow reader is disconnected for a reason that says so',
+    instead: '`close()` has one reason for all, and waits for what the client does not read',
+    async check(bench) {
+      const { socket } = await bench.pair();
+      const reasons: unknown[] = [];
+      socket.on('disconnect', (...values) => reasons.push(...values));
+      const why = new Error('why');
+      call(engineOf(socket), 'onClose', 'slow reader', why);
+      expect(reasons).toEqual(['slow reader', why]);
+      expect(inside(bench.io.engine as object, 'clients')).toEqual({});
+    },
+  },
+  {
+    member: 'Socket.packetCreate',
+    also: ['PacketOptions.wsPreEncodedFrame'],
+    kind: 'behaviour',
+    serves:
+      'counts the bytes of what is sent before it is queued; a broadcast has one frame for all its clients',
+    instead: 'the event is documented; what a packet has is not',
+    usedBy: ['lib/socketio/pending-bytes.ts'],
+    async check(bench) {
+      const { socket } = await bench.pair();
+      const created: object[] = [];
+      socket.conn.on('packetCreate', (packet: object) => {
+        created.push({ ...packet, queued: inside<unknown[]>(engineOf(socket), 'writeBuffer').length });
+      });
+      socket.emit('one');
+      bench.main.emit('all');
+      expect(created).toMatchObject([
+        { data: '2["one"]', queued: 0 },
+        { data: '2["all"]', options: { wsPreEncodedFrame: { length: 2 } } },
+      ]);
+    },
+  },
+  {
     member: 'Socket.pingTimeoutTimer',
     kind: 'property',
     serves: 'who is not read from for a while cannot show that it is alive, and is not taken for dead',
@@ -144,6 +183,46 @@ export const engine: PrivateMember[] = [
       await until(() => read.length > 0);
       call(webSocket, 'terminate');
       await until(() => client.disconnected);
+    },
+  },
+  {
+    member: 'Transport.socket.bufferedAmount',
+    kind: 'property',
+    serves: 'how much of what was sent a client has not read',
+    instead: 'ws documents it; engine.io, whose WebSocket it is, counts packets that it has not sent',
+    async check(bench) {
+      const { client, socket } = await bench.pair();
+      const webSocket = inside<object>(socket.conn.transport, 'socket');
+      expect(inside(webSocket, 'bufferedAmount')).toBe(0);
+      const theirs = inside<TcpSocket>(inside<object>(client.io.engine.transport, 'ws'), '_socket');
+      theirs.pause();
+      socket.emit('news', 'x'.repeat(40_000_000));
+      await until(() => inside<number>(webSocket, 'bufferedAmount') > 0);
+      theirs.resume();
+      await until(() => inside<number>(webSocket, 'bufferedAmount') === 0);
+    },
+  },
+  {
+    member: 'Transport.res',
+    kind: 'property',
+    serves: 'responses that a client does not read count as what waits for it',
+    instead: 'there is none: engine.io forgets a response when it has been written',
+    async check(bench) {
+      const { url, connection, transport } = await polling(bench);
+      const waiting = fetch(url);
+      await until(() => inside(transport, 'writable'));
+      const response = inside<object>(transport, 'res');
+      expect(response).toBeInstanceOf(ServerResponse);
+      const ended = once(response as EventEmitter, 'finish');
+      const flushed: unknown[] = [];
+      Reflect.apply(Reflect.get(connection, 'on') as () => void, connection, [
+        'flush',
+        () => flushed.push(inside(transport, 'res')),
+      ]);
+      call(connection, 'send', 'news');
+      expect([...flushed, inside(transport, 'res')]).toEqual([response, null]);
+      expect(await (await waiting).text()).toBe('4news');
+      await ended;
     },
   },
   {
