@@ -5,6 +5,9 @@ import type { Session } from 'node:inspector/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import { answer, say } from './lines.js';
 
+/** All clients of a benchmark come from one address, and at once. */
+export const LIMITS = { handshakesPerAddress: 1_000_000 };
+
 /** The settings of socket.io that all servers have in common: its own defaults, named. */
 export const SETTINGS = { pingInterval: 25_000, pingTimeout: 20_000, perMessageDeflate: false };
 

@@ -3,7 +3,7 @@ import type { Server as HttpServer } from 'node:http';
 import { Inject, Injectable, Module, Scope } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { emit, FlaskSocketModule, OnEvent, SocketGateway, SocketRequest } from 'nestjs-flask-socket';
-import { addIdleHandlers, serve, SETTINGS } from '../harness/serve.js';
+import { addIdleHandlers, serve, LIMITS, SETTINGS } from '../harness/serve.js';
 
 @Injectable({ scope: Scope.REQUEST })
 class Audit {
@@ -28,7 +28,7 @@ class EventsGateway {
 addIdleHandlers(EventsGateway, OnEvent);
 
 @Module({
-  imports: [FlaskSocketModule.forRoot({ logger: false, server: SETTINGS })],
+  imports: [FlaskSocketModule.forRoot({ logger: false, server: SETTINGS, limits: LIMITS })],
   providers: [Audit, EventsGateway],
 })
 class AppModule {}

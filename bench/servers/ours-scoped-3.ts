@@ -10,7 +10,7 @@ import {
   SocketRequest,
   SocketSession,
 } from 'nestjs-flask-socket';
-import { addIdleHandlers, serve, SETTINGS } from '../harness/serve.js';
+import { addIdleHandlers, serve, LIMITS, SETTINGS } from '../harness/serve.js';
 
 @Injectable({ scope: Scope.REQUEST })
 class Audit {
@@ -48,7 +48,7 @@ class EventsGateway {
 addIdleHandlers(EventsGateway, OnEvent);
 
 @Module({
-  imports: [FlaskSocketModule.forRoot({ logger: false, server: SETTINGS })],
+  imports: [FlaskSocketModule.forRoot({ logger: false, server: SETTINGS, limits: LIMITS })],
   providers: [Audit, Basket, Shop, EventsGateway],
 })
 class AppModule {}

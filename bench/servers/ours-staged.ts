@@ -3,7 +3,7 @@ import type { Server as HttpServer } from 'node:http';
 import { Module, UseGuards, UseInterceptors, UsePipes } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { emit, FlaskSocketModule, OnEvent, SocketGateway } from 'nestjs-flask-socket';
-import { addIdleHandlers, serve, SETTINGS } from '../harness/serve.js';
+import { addIdleHandlers, serve, LIMITS, SETTINGS } from '../harness/serve.js';
 import { KnownHandler, Mapped, Present } from '../harness/stages.js';
 
 @UseGuards(KnownHandler)
@@ -25,7 +25,7 @@ class EventsGateway {
 addIdleHandlers(EventsGateway, OnEvent);
 
 @Module({
-  imports: [FlaskSocketModule.forRoot({ logger: false, server: SETTINGS })],
+  imports: [FlaskSocketModule.forRoot({ logger: false, server: SETTINGS, limits: LIMITS })],
   providers: [EventsGateway],
 })
 class AppModule {}

@@ -3,7 +3,7 @@ import type { Server as HttpServer } from 'node:http';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { emit, FlaskSocketModule, OnEvent, SocketGateway } from 'nestjs-flask-socket';
-import { addIdleHandlers, idleGateways, serve, SETTINGS } from '../harness/serve.js';
+import { addIdleHandlers, idleGateways, serve, LIMITS, SETTINGS } from '../harness/serve.js';
 
 @SocketGateway()
 class EventsGateway {
@@ -26,7 +26,7 @@ class EventsGateway {
 addIdleHandlers(EventsGateway, OnEvent);
 
 @Module({
-  imports: [FlaskSocketModule.forRoot({ logger: false, server: SETTINGS })],
+  imports: [FlaskSocketModule.forRoot({ logger: false, server: SETTINGS, limits: LIMITS })],
   providers: [EventsGateway, ...idleGateways(SocketGateway(), OnEvent)],
 })
 class AppModule {}

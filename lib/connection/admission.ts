@@ -204,6 +204,7 @@ export class Attachment {
       const connection = this.connected && connectionOf(this);
       if (connection) departure.socketClosed(connection, reason, description);
       closeSocket(this, reason, description);
+      departure.left(this.client);
     };
   }
 

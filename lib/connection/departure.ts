@@ -11,6 +11,7 @@ import { closeForReconnect } from '../socketio/engine-internals.js';
 import { closeForShutdown, socketsOf } from '../socketio/socket-internals.js';
 import type { GatewayHooks } from './gateway-hooks.js';
 import { stopExpiryTimer } from './identification.js';
+import type { Handshakes } from './limits/handshakes.js';
 import type { OversizedMessages } from './packet-receiver.js';
 
 /** Handles disconnects: runs `@OnDisconnect()` once per connection, while its rooms still exist (promise C7). */
@@ -24,6 +25,7 @@ export class Departure {
       executor: Executor;
       hooks: GatewayHooks;
       tooLarge: OversizedMessages;
+      handshakes: Pick<Handshakes, 'left'>;
     },
   ) {}
 
@@ -31,6 +33,11 @@ export class Departure {
   socketClosed(connection: Connection, reason: string, description: unknown): void {
     this.parts.tooLarge.socketClosed(connection.socket, description);
     this.disconnect(connection, reason);
+  }
+
+  /** A client is no longer in a namespace. */
+  left(client: Client): void {
+    this.parts.handshakes.left(client);
   }
 
   /** A client is refused: rejects the calls that wait for it. */

@@ -18,6 +18,7 @@ import {
   removeNamespace,
   isEmpty,
   onConnected,
+  onConnectRequested,
   onNamespaceEmpty,
   onNamespaceRequested,
   onNamespaceCreated,
@@ -27,6 +28,7 @@ import {
 import { replaceRun } from '../socketio/socket-internals.js';
 import type { HandlerRegistry } from '../handlers/handler.registry.js';
 import { listenToOtherProcesses } from '../messaging/disconnect.js';
+import type { Handshakes } from './limits/handshakes.js';
 import type { Recovery } from './recovery/recovery.js';
 import type { Admission } from './admission.js';
 import type { Departure } from './departure.js';
@@ -56,6 +58,7 @@ export class Namespaces {
       logger: Log;
       options: () => ResolvedOptions;
       receiver: PacketReceiver;
+      handshakes: Pick<Handshakes, 'asked' | 'left'>;
     },
   ) {}
 
@@ -148,18 +151,21 @@ export class Namespaces {
   }
 
   #attach(server: Server, namespace: Namespace): void {
-    const { admission, receiver } = this.parts;
+    const { admission, receiver, handshakes } = this.parts;
     const isOurs = this.#isCreatedByLibrary;
     if (!isOurs) this.#applicationNamespaces.add(namespace);
     if (this.#areAdaptersFinal) this.#prepareAdapter(namespace);
     adoptAll(this.#openingParents ?? parentsOf(server, namespace), namespace);
+    onConnectRequested(namespace, (client) => handshakes.asked(client));
     receiveConnects(namespace, receiver);
     catchListenerErrors(namespace, (event, thrown) => this.#logListenerError(namespace, event, thrown));
     replaceRun(namespace, (socket, done) => {
+      handshakes.asked(socket.client); // another namespace may have refused it since
       const parents = parentsOf(server, namespace);
       if (parents.length > 0 && (isOurs || this.#serves(namespace.name))) adoptAll(parents, namespace); // parents that were added later
       admission.admit(socket, (refusal) => {
         if (refusal) dropEarlyPackets(socket);
+        if (refusal) handshakes.left(socket.client);
         done(refusal);
       });
     });

@@ -6,6 +6,7 @@ import { type FlaskSocketLogger, GuardedLog, SILENT } from '../common/logger.js'
 import { type FlaskSocketOptions, recoveryOf, type ResolvedOptions } from '../common/options.js';
 import { guarded } from '../common/thenable.js';
 import { definedOptions, resolveOptions } from '../common/validate-options.js';
+import { SOCKET_IO_TIMER_OFF } from '../connection/limits/handshakes.js';
 import type { OriginPolicy } from '../connection/origin-policy.js';
 import type { Engine } from '../socketio/engine.js';
 import { parserOf } from '../socketio/packet-parser.js';
@@ -37,6 +38,7 @@ export function serverOptions(
     cookie: typeof options.cookie === 'string' ? { name: options.cookie } : options.cookie,
     parser: parserOf(options),
     wsEngine: engine.Server as never, // typed as a string by engine.io
+    connectTimeout: connectTimeoutFor(options, gatewayOptions),
     cors: policy.hasForeignOrigins ? (policy.cors as ServerOptions['cors']) : undefined,
     ...raw,
     ...recoveryOptions(options),
@@ -47,6 +49,15 @@ export function serverOptions(
       ...(raw.allowRequest ? [containErrors(raw.allowRequest, policy)] : []),
     ]),
   };
+}
+
+/** With a limit of ours, socket.io's time-out is out of the way, unless the application has chosen it. */
+function connectTimeoutFor(
+  { limits }: ResolvedOptions,
+  { connectTimeout }: Partial<ServerOptions>,
+): number | undefined {
+  const isLimited = resolveLimits(limits).connectTimeout !== Infinity;
+  return connectTimeout ?? (isLimited ? SOCKET_IO_TIMER_OFF : undefined);
 }
 
 /** No option at all while recovery is off: socket.io only tests whether the option is there. */

@@ -12,6 +12,8 @@ import { Decision } from '../connection/decision.js';
 import { Departure } from '../connection/departure.js';
 import { GatewayHooks } from '../connection/gateway-hooks.js';
 import { clientView } from '../connection/http-platform.js';
+import { Addresses } from '../connection/limits/addresses.js';
+import { Handshakes } from '../connection/limits/handshakes.js';
 import { LimitReports } from '../connection/limits/limit-reports.js';
 import { PostRequests } from '../connection/limits/post-requests.js';
 import { SlowReaders } from '../connection/limits/slow-readers.js';
@@ -53,6 +55,7 @@ export class FlaskSocketRuntime implements Runtime {
   /** Whether the application is stopping and refuses new clients. */
   draining = false;
   readonly #oversizedMessages: OversizedMessages;
+  readonly #handshakes: Handshakes;
   readonly #identification: Identification;
   readonly #namespaces: Namespaces;
   readonly #warned = new Set<string>();
@@ -74,6 +77,8 @@ export class FlaskSocketRuntime implements Runtime {
     const executor = new Executor(new Failures(registry, logger), scoped, logger);
     this.executor = executor;
     this.limits = new LimitReports({ limits: () => config.limits, logger, executor });
+    const addresses = new Addresses(this.limits, (request) => this.addressOf(request));
+    this.#handshakes = new Handshakes({ reports: this.limits, addresses });
     const serial = () => !config.options.asyncHandlers;
     this.sessions = new Sessions({ options, platform, logger });
     const unhandled = new UnhandledEvents({ registry, logger, debug: () => config.options.debug });
@@ -91,18 +96,13 @@ export class FlaskSocketRuntime implements Runtime {
     const { registry, executor, sessions, limits, logger, config } = this;
     const options = () => config.options;
     const hooks = new GatewayHooks(registry, executor);
-    const departure = new Departure({ registry, executor, hooks, tooLarge: this.#oversizedMessages });
+    const handshakes = this.#handshakes;
+    const tooLarge = this.#oversizedMessages;
+    const departure = new Departure({ registry, executor, hooks, tooLarge, handshakes });
     const recovery = new Recovery(options, logger, (client) => sessions.of(client));
     const decision = new Decision(registry, executor, { identification: this.#identification, recovery });
-    const attachment = new Attachment({
-      runtime: this,
-      registry,
-      dispatcher,
-      sessions,
-      recovery,
-      departure,
-      limits,
-    });
+    const prepared = { registry, dispatcher, sessions, recovery, departure, limits };
+    const attachment = new Attachment({ runtime: this, ...prepared });
     const rules: AdmissionRules = {
       isStopping,
       isOpen: (namespace) => this.#namespaces.isOpen(namespace),
@@ -110,7 +110,8 @@ export class FlaskSocketRuntime implements Runtime {
     };
     const admission = new Admission({ rules, attachment, decision, departure, hooks, recovery });
     const receiver = new Receiver({ executor, logger, uncheckedLength: () => uncheckedLength(options()) });
-    return new Namespaces({ registry, admission, departure, recovery, receiver, logger, options });
+    const parts = { registry, admission, departure, recovery, receiver, handshakes };
+    return new Namespaces({ ...parts, logger, options });
   }
 
   #createServerHost(isStopping: () => boolean): ServerHost {
@@ -123,6 +124,7 @@ export class FlaskSocketRuntime implements Runtime {
       },
       created: (server) => this.#namespaces.install(server),
       attached: (server) => {
+        this.#handshakes.install(server);
         this.#oversizedMessages.watch(server);
         new PostRequests(this).watch(server);
         new SlowReaders(this).watch(server);

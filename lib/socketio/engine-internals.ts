@@ -1,12 +1,14 @@
 import { IncomingMessage } from 'node:http';
 import { Socket as TcpSocket } from 'node:net';
 import type { Server, Socket } from 'socket.io';
+import { PacketType } from '../common/constants.js';
 
 /*
  * Private members of engine.io 6.6 that are used here, all stable since 4.0:
  * - Server.clients: the connections by id;
  * - Transport.onClose(): ends a transport. The polling transport first answers the request that waits;
  * - Transport.onError(message, description): ends the connection with an error;
+ * - Polling.maxHttpBufferSize: the most bytes of a POST; set for each transport;
  * - Polling.dataReq: the POST that is being read;
  * - Polling.shouldClose(): set while a closing transport waits up to 30 s for the client's next request; ends the wait;
  * - Socket.writeBuffer: the packets that wait for the transport;
@@ -21,6 +23,7 @@ export type EngineConnection = Socket['conn'];
 
 interface TransportInternals {
   readonly name: string;
+  maxHttpBufferSize?: number;
   readonly socket?: { terminate?: () => void; readonly _receiver?: { readonly _totalPayloadLength: number } };
   readonly dataReq?: { destroy(): void } | null;
   readonly shouldClose?: (() => void) | null;
@@ -30,6 +33,7 @@ interface TransportInternals {
 
 interface ConnectionInternals {
   readonly transport: TransportInternals;
+  readonly protocol: number;
   readonly upgrading: boolean;
   readonly writeBuffer: readonly unknown[];
   onClose(reason: string, description?: Error): void;
@@ -101,6 +105,30 @@ export function addMissingRequest(connection: EngineConnection): void {
   if (connection.request) return;
   const request = new IncomingMessage(Object.assign(new TcpSocket(), { encrypted: true }));
   (connection as { request: IncomingMessage }).request = request;
+}
+
+/** Refuses a client that is in no namespace: tells it why, and ends its connection without waiting for its answer. */
+export function refuseConnection({ encoder }: Server, connection: EngineConnection, message: string): void {
+  const { transport, protocol } = internalsOf(connection);
+  const data = protocol === 3 ? message : { message };
+  for (const part of encoder.encode({ type: PacketType.CONNECT_ERROR, nsp: '/', data }))
+    connection.write(part);
+  if (transport.name === 'polling') return endPolling(transport);
+  connection.close();
+  setImmediate(() => terminate(connection)); // by now what was written has left
+}
+
+/** Limits the body of a client's POST; without `bytes`, to option `maxHttpBufferSize`. */
+export function limitBodies({ engine }: Server, connection: EngineConnection, bytes = Infinity): void {
+  const { transport } = internalsOf(connection);
+  if (transport.name === 'polling')
+    transport.maxHttpBufferSize = Math.min(bytes, engine.opts.maxHttpBufferSize ?? Infinity);
+}
+
+/** The connection with this id, if there is one. */
+export function connectionById(server: Server, id: string): EngineConnection | undefined {
+  const { clients } = server.engine as unknown as { clients: Record<string, EngineConnection> }; // typed private
+  return Object.hasOwn(clients, id) ? clients[id] : undefined;
 }
 
 /** Ends a connection because of a message that is too large. */

@@ -8,6 +8,7 @@ import type { NamespaceMiddleware } from './socket-internals.js';
  * - Server.parentNsps, Server.parentNamespacesFromRegExp: parents by the function or pattern that accepts a name;
  * - ParentNamespace.children, createChild(name): the dynamic namespaces of a parent;
  * - Namespace._fns: the middlewares;
+ * - Namespace._add(client, auth, done): called with each CONNECT packet of a client;
  * - Namespace._createSocket(client, auth): creates a socket, or recovers one if `auth` has its private id;
  * - Namespace._doConnect(socket, done): sends the CONNECT packet, and then calls the `connection` listeners;
  * - Namespace._remove(socket): called when a socket has disconnected;
@@ -45,6 +46,7 @@ interface NamespaceInternals {
   _createSocket(client: Socket['client'], auth: object): Promise<Socket>;
   _doConnect(socket: Socket, done?: (socket: Socket) => void): void;
   _onServerSideEmit(event: unknown[]): void;
+  _add(client: Socket['client'], ...rest: unknown[]): Promise<void>;
 }
 
 const internalsOf = (server: Server) => server as unknown as ServerInternals; // typed private by socket.io
@@ -131,6 +133,19 @@ export function onNamespaceEmpty(namespace: Namespace, emptied: () => void): voi
   namespaceInternalsOf(namespace)._remove = function remove(socket) {
     namespacePrototype._remove.call(this, socket);
     if (isEmpty(namespace)) emptied();
+  };
+}
+
+/** Calls `requested` with each CONNECT packet for a namespace, before anything has been awaited. */
+export function onConnectRequested(
+  namespace: Namespace,
+  requested: (client: Socket['client']) => void,
+): void {
+  const internals = namespaceInternalsOf(namespace);
+  const usual = internals._add.bind(namespace);
+  internals._add = (client, ...rest) => {
+    requested(client);
+    return usual(client, ...rest);
   };
 }
 

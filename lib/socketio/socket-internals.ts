@@ -95,6 +95,12 @@ export function socketsOf(client: Socket['client']): Socket[] {
   return [...(client as unknown as SocketInternals['client']).nsps.values()]; // typed private by socket.io
 }
 
+/** Whether a client is connected to a namespace, or one is deciding about it. */
+export function hasNamespaces(client: Socket['client']): boolean {
+  if (socketsOf(client).length > 0) return true;
+  return ((client as { [CLIENT_STATE]?: ClientState })[CLIENT_STATE]?.connectingSockets?.size ?? 0) > 0;
+}
+
 /** A namespace, if it exists. `server.of()` would create it. */
 export function existingNamespace(server: Server, name: string): Namespace | undefined {
   return server._nsps.get(name);

@@ -617,6 +617,7 @@ describe('the process goes on', () => {
         providers: [PingGateway],
         options: {
           ...HEARTBEAT,
+          limits: { handshakesPerAddress: 200 },
           corsAllowedOrigins: async (origin) => {
             asked.add(origin);
             await gate.opened;

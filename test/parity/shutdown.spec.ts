@@ -91,7 +91,8 @@ describe('a stop', () => {
         left.push(reason);
       }
     }
-    const app = await startApp({ providers: [CountingGateway] });
+    const options = { limits: { handshakesPerAddress: 230 } };
+    const app = await startApp({ providers: [CountingGateway], options });
     const clients = await Promise.all(Array.from({ length: 230 }, () => app.connect()));
     const told = Promise.all(clients.map((client) => next(client, 'disconnect')));
 

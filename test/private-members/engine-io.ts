@@ -60,6 +60,46 @@ export const engine: PrivateMember[] = [
     },
   },
   {
+    member: 'Server.handleUpgrade',
+    kind: 'behaviour',
+    serves:
+      'a client whose address has too many connections is answered before anybody else is asked about it',
+    instead:
+      '`allowRequest` comes after middlewares of the engine, such as sessions, and has no other answer than 400',
+    async check(bench) {
+      const upgrades = callsOf<[{ method: string }]>(bench.io.engine as object, 'handleUpgrade');
+      await bench.pair();
+      expect(upgrades.map(([{ method }]) => method)).toEqual(['GET']);
+    },
+  },
+  {
+    member: 'Server.prepare',
+    kind: 'method',
+    serves: 'tells a request for a new connection from one of a connection that exists',
+    instead: 'reading the URL of each request twice',
+    async check(bench) {
+      await bench.url();
+      const request: { url: string; _query?: object } = { url: '/socket.io/?EIO=4&sid=a' };
+      call(bench.io.engine as object, 'prepare', request);
+      const { _query: query } = request;
+      call(bench.io.engine as object, 'prepare', request);
+      expect([query, request._query === query]).toEqual([{ EIO: '4', sid: 'a' }, true]);
+    },
+  },
+  {
+    member: 'Transport.maxHttpBufferSize',
+    kind: 'property',
+    serves: 'before a client has asked for a namespace, the body of its request may be shorter only',
+    instead: 'option `maxHttpBufferSize` is the same for all',
+    async check(bench) {
+      const { url, transport } = await polling(bench);
+      inside(transport, 'maxHttpBufferSize');
+      Reflect.set(transport, 'maxHttpBufferSize', 3);
+      const { status } = await fetch(url, { method: 'POST', body: '4000' });
+      expect(status).toBe(413);
+    },
+  },
+  {
     member: 'IncomingMessage._query',
     also: ['IncomingMessage._query.sid', 'IncomingMessage._query.j'],
     kind: 'property',

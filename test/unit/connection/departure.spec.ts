@@ -17,6 +17,7 @@ async function departing(disconnect: Handler['run'] = () => {}) {
     executor: executorOf(registry, log),
     hooks: hooks as unknown as GatewayHooks, // all that a departure asks them
     tooLarge: new OversizedMessages(log),
+    handshakes: { left: () => {} },
   });
   return { ...(await connectionTo()), departure, told };
 }

@@ -29,6 +29,7 @@ function installed(options: Partial<FlaskSocketOptions> = {}, ...served: string[
     admission: admission as unknown as Admission, // the two that namespaces ask it
     departure: { disconnectingSockets: new Set() } as unknown as Departure, // likewise
     recovery: { watch: () => {}, window: 0 } as unknown as Recovery, // likewise
+    handshakes: { asked: () => {}, left: () => {} },
     receiver: { uncheckedLength: 0, receive: () => {}, dropped: () => {}, failed: () => {} },
     logger: log,
     options: () => resolveOptions(options),
