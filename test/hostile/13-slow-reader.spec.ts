@@ -25,13 +25,10 @@ async function attack(settings: Partial<ServerSettings>) {
   await polite.report();
   const before = await arena.figures();
 
-  let isOver = false;
+  const over = arena.broadcast(NEWS).then(() => true);
   let rss = 0;
-  void arena.broadcast(NEWS).then(() => (isOver = true));
-  while (!isOver) {
-    await delay(500);
+  while (!(await Promise.race([over, delay(500, false)])))
     rss = Math.max(rss, (await arena.figures()).rss - before.rss);
-  }
   const others = await polite.report();
   const waited = Number(/(\d+) bytes wait/.exec(arena.output.text)?.[1] ?? Infinity);
   note(13, 'slow reader', {

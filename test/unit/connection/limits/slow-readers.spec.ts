@@ -108,6 +108,21 @@ describe('slow readers', () => {
     ]);
   });
 
+  it.each([
+    ['in the hands of the transport', true],
+    ['in the queue', false],
+  ])('L2 are found on an engine that says nothing of what it has sent, by what is %s', (_, isHandedOver) => {
+    const { connect } = watching();
+    const client = connect();
+    Object.assign(client.transport, { socket: {} }); // eiows 9
+    client.send(1_000_000);
+    for (let count = 0; count < 20; count++) client.send(1_000);
+    if (isHandedOver) client.flush();
+    vi.advanceTimersByTime(2_000);
+
+    expect(client.reason).toBe('slow reader');
+  });
+
   it('L2 are not those that catch up, however often they fall behind', () => {
     const { connect } = watching();
     const client = connect();
