@@ -30,6 +30,12 @@ export const SERVERS = {
   'nest-staged': node('nest-staged', 'Nest gateway, with guard, pipe and interceptor'),
   'nest-scoped': node('nest-scoped', 'Nest gateway, request-scoped'),
   ours: node('ours', 'nestjs-flask-socket'),
+  /** Ours with `limits: false`. */
+  'ours-unlimited': {
+    title: '… without limits',
+    command: (flags) => [process.execPath, ...flags, file('servers/ours.js'), 'unlimited'],
+    isThere: () => true,
+  },
   /** The one of another checkout, whose folder `--against` names. */
   against: {
     title: 'nestjs-flask-socket, the other checkout',

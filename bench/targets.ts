@@ -31,6 +31,9 @@ export const TARGETS: readonly Target[] = [
   target('idle connection, RSS', 0.95, ['idle', 'rss', 'ours', 'bare']),
   target('connecting, CPU', 1.05, ['connect', 'cpu', 'ours', 'bare']),
   target('acknowledged event, CPU', 0.45, ['echo', 'cpu', 'ours', 'nest']),
+  target('limits, acknowledged event, CPU', 1.03, ['echo', 'cpu', 'ours', 'ours-unlimited']),
+  target('limits, light load, CPU', 1.02, ['light', 'cpu', 'ours', 'ours-unlimited']),
+  target('limits, idle connection, RSS', 1.03, ['idle', 'rss', 'ours', 'ours-unlimited']),
   target('idle connection, heap', 0.5, ['idle', 'heap', 'ours', 'nest']),
   target('request-scoped, one scoped provider, CPU', 0.4, ['echo', 'cpu', 'ours-scoped-1', 'nest-scoped']),
 ];

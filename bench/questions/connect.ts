@@ -6,7 +6,7 @@ export const connect: Question = {
   title: 'Connecting',
   about:
     'Clients that open a WebSocket connection, connect to the main namespace of a server with 20 handlers, disconnect and close, 10 at a time.',
-  servers: ['bare', 'nest', 'nest-scoped', 'ours', 'against'],
+  servers: ['bare', 'nest', 'nest-scoped', 'ours', 'ours-unlimited', 'against'],
   metrics: [{ key: 'cpu', title: 'CPU per cycle', unit: 'µs', digits: 0 }],
   async subject(name, { load, scale }) {
     const server = await startServer(name);

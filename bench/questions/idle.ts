@@ -26,7 +26,7 @@ export const idle: Question = {
   title: 'Idle connections',
   about:
     '3,000 clients that have connected to a server with 20 handlers and do nothing. Memory after garbage collection, less what the server took before they came.',
-  servers: ['bare', 'nest', 'nest-scoped', 'ours', 'against'],
+  servers: ['bare', 'nest', 'nest-scoped', 'ours', 'ours-unlimited', 'against'],
   metrics: [
     { key: 'heap', title: 'heap per connection', unit: 'kB', digits: 1 },
     { key: 'rss', title: 'RSS per connection', unit: 'kB', digits: 1 },

@@ -6,7 +6,16 @@ export const light: Question = {
   title: 'Light load',
   about:
     '2,000 acknowledged events per second from 50 clients, sent whatever the server does, at random moments that are the same for all servers. The load generator does not sleep in between.',
-  servers: ['bare', 'nest', 'nest-scoped', 'ours', 'against', 'ours-staged', 'ours-scoped-1'],
+  servers: [
+    'bare',
+    'nest',
+    'nest-scoped',
+    'ours',
+    'ours-unlimited',
+    'against',
+    'ours-staged',
+    'ours-scoped-1',
+  ],
   metrics: latency,
   subject: (server, bench) => underLoad(server, bench, { clients: 50, ask: 'openLoop', rate: 2_000 }),
 };
