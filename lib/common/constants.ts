@@ -36,6 +36,9 @@ export const CONNECTION_REJECTED = 'Connection rejected by server';
 /** Sent to clients in place of an error whose text may hold internals. */
 export const INTERNAL_ERROR = 'Internal server error';
 
+/** What a client is told that sends more than option `limits` allows. */
+export const TOO_MANY_EVENTS = 'Too many events';
+
 /** Socket.IO's error for a namespace that does not exist. */
 export const INVALID_NAMESPACE = 'Invalid namespace';
 

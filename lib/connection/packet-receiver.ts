@@ -1,17 +1,33 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Server, Socket } from 'socket.io';
-import { PacketType } from '../common/constants.js';
+import { PacketType, TOO_MANY_EVENTS } from '../common/constants.js';
 import type { Log } from '../common/logger.js';
 import { describeThrown, nameOfThrown, printable } from '../common/printable.js';
 import { guarded } from '../common/thenable.js';
 import type { Executor } from '../dispatch/executor.js';
 import { refuseEvent } from '../socketio/acknowledgements.js';
+import type { PacketRate } from '../socketio/client-internals.js';
 import { type ReceivedPacket, handlePacket, type PacketReceiver } from '../socketio/decoder-internals.js';
 import { terminate, failTransport, sizeOfTooLarge } from '../socketio/engine-internals.js';
 
 /** Passes decoded packets to their sockets. A packet that fails disconnects its client and affects no other. */
 export class Receiver implements PacketReceiver {
-  constructor(private readonly parts: { executor: Executor; logger: Log; uncheckedLength: () => number }) {}
+  constructor(
+    private readonly parts: {
+      executor: Executor;
+      logger: Log;
+      uncheckedLength: () => number;
+      rate: () => PacketRate | undefined;
+    },
+  ) {}
+
+  /** As the options were when the first client came. */
+  get rate(): PacketRate | undefined {
+    this.#rate ??= { limit: this.parts.rate() };
+    return this.#rate.limit;
+  }
+
+  #rate: { limit: PacketRate | undefined } | undefined;
 
   get uncheckedLength(): number {
     return (this.#uncheckedLength ??= this.parts.uncheckedLength());
@@ -53,12 +69,20 @@ export class Receiver implements PacketReceiver {
   #refuse(received: ReceivedPacket, message: string): void {
     const { connection, packet } = received;
     const { socket } = connection;
+    if (message === TOO_MANY_EVENTS) return this.#refuseAboveRate(received);
     const event: unknown = Array.isArray(packet.data) ? packet.data[0] : undefined;
     const what = `${message}, in ${printable(event)} of ${printable(socket.nsp.name)}, sid ${socket.id}: refused`;
     this.parts.logger.warn(what, 'payload');
     this.dropped('payload');
     if (packet.type === PacketType.EVENT) refuseEvent(socket, packet, { status: 'error', message });
     else handlePacket(received);
+  }
+
+  /** The limit itself has logged it. */
+  #refuseAboveRate({ connection: { socket }, packet }: ReceivedPacket): void {
+    this.dropped('rate_limited');
+    if (packet.type === PacketType.EVENT)
+      refuseEvent(socket, packet, { status: 'error', message: TOO_MANY_EVENTS });
   }
 }
 

@@ -13,6 +13,7 @@ import { Departure } from '../connection/departure.js';
 import { GatewayHooks } from '../connection/gateway-hooks.js';
 import { clientView } from '../connection/http-platform.js';
 import { Addresses } from '../connection/limits/addresses.js';
+import { eventRateOf } from '../connection/limits/event-rate.js';
 import { Handshakes } from '../connection/limits/handshakes.js';
 import { LimitReports } from '../connection/limits/limit-reports.js';
 import { PostRequests } from '../connection/limits/post-requests.js';
@@ -109,7 +110,9 @@ export class FlaskSocketRuntime implements Runtime {
       alwaysConnect: () => config.options.alwaysConnect,
     };
     const admission = new Admission({ rules, attachment, decision, departure, hooks, recovery });
-    const receiver = new Receiver({ executor, logger, uncheckedLength: () => uncheckedLength(options()) });
+    const rate = () => eventRateOf(limits, options());
+    const checks = { uncheckedLength: () => uncheckedLength(options()), rate };
+    const receiver = new Receiver({ executor, logger, ...checks });
     const parts = { registry, admission, departure, recovery, receiver, handshakes };
     return new Namespaces({ ...parts, logger, options });
   }

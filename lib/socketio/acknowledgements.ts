@@ -90,9 +90,14 @@ export function handleAck(socket: Socket, { id = -1, data, problem }: Packet): b
   return true;
 }
 
+/** Whether the server waits for this acknowledgement. */
+export function isAckPending(socket: Socket | undefined, { id = -1 }: Packet): boolean {
+  return socket !== undefined && internalsOf(socket).acks.has(id);
+}
+
 /** Tells a client that its event was refused: by the exception event, and by the acknowledgement if it wants one. */
-export function refuseEvent(socket: Socket, { id }: Packet, error: object): void {
-  sendPacket(socket, { type: PacketType.EVENT, data: [EXCEPTION_EVENT, error] }, {});
+export function refuseEvent(socket: Socket, { id, isToldQuietly }: Packet, error: object): void {
+  if (!isToldQuietly) sendPacket(socket, { type: PacketType.EVENT, data: [EXCEPTION_EVENT, error] }, {});
   if (id !== undefined) internalsOf(socket).packet({ type: PacketType.ACK, id, data: [error] });
 }
 

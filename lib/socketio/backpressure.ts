@@ -29,6 +29,12 @@ interface EngineSocket {
 
 const READING = Symbol('nestjs-flask-socket reading');
 
+/** Whether reading from a client can be paused, by its present transport. */
+export function canPauseReading({ conn }: Pick<Socket, 'conn'>): boolean {
+  const { transport } = conn as unknown as EngineSocket; // typed private
+  return transport.socket?.pause !== undefined || transport.onDataRequest !== undefined;
+}
+
 /** Stops reading from a client until {@link resumeReading} has been called as often. */
 export function pauseReading({ conn }: Pick<Socket, 'conn'>): void {
   const engineSocket = conn as unknown as EngineSocket & { [READING]?: PausedReading }; // typed private

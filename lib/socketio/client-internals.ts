@@ -39,6 +39,31 @@ export interface ClientListener {
   onData(data: unknown): void;
   /** Called with each packet that the decoder has completed. */
   onPacket(packet: DecodedPacket): void;
+  /** Whether {@link onControl} is to be called. */
+  readonly wantsControl: boolean;
+  /** Called with each packet of the engine that is no message: heartbeats above all. */
+  onControl(): void;
+}
+
+/** Whether a packet is handled. `refuse quietly`: no event tells the client, only the acknowledgement. */
+export type Verdict = 'handle' | 'refuse' | 'refuse quietly';
+
+/** Limits how many packets of each client are handled. */
+export interface PacketRate {
+  /** Counts a packet, or a heartbeat. */
+  take(client: RatedClient): Verdict;
+}
+
+/** A client as {@link PacketRate} sees it. */
+export interface RatedClient {
+  readonly conn: Socket['conn'];
+  readonly sockets: readonly Socket[];
+  /** When the client may send most at once again, in `performance.now()`'s milliseconds. */
+  fullAt: number;
+  /** If set, what the client sends is added here instead of decoded. */
+  held: { add(data: unknown): void } | undefined;
+  decode(data: unknown): void;
+  dropped(reason: string): void;
 }
 
 interface ServerInternals {
@@ -74,9 +99,20 @@ export function listenToClients(server: Server, create: (client: ListenedClient)
   internals.onconnection = (conn) => {
     addMissingRequest(conn);
     const client = new OwnClient(server, conn);
+    if (client[LISTENER].wantsControl) listenToControl(conn, client[LISTENER]);
     if (client.conn.protocol === 3) client.connect('/');
     return server;
   };
+}
+
+/** All connections share one function. */
+function listenToControl(conn: Socket['conn'], listener: ClientListener): void {
+  (conn as { [LISTENER]?: ClientListener })[LISTENER] = listener;
+  conn.on('packet', onEnginePacket);
+}
+
+function onEnginePacket(this: { [LISTENER]?: ClientListener }, { type }: { type: string }): void {
+  if (type !== 'message') this[LISTENER]?.onControl();
 }
 
 /** The listener of a client. */

@@ -1,8 +1,8 @@
 import type { Namespace, Server, Socket } from 'socket.io';
-import { PacketType } from '../common/constants.js';
+import { PacketType, TOO_MANY_EVENTS } from '../common/constants.js';
 import { payloadProblem } from '../common/payload.js';
 import type { Connection } from '../context/connection.js';
-import { handleAck } from './acknowledgements.js';
+import { handleAck, isAckPending } from './acknowledgements.js';
 import { pauseReading, resumeReading } from './backpressure.js';
 import {
   listenerOf,
@@ -10,6 +10,8 @@ import {
   type ClientListener,
   type DecodedPacket,
   type ListenedClient,
+  type PacketRate,
+  type RatedClient,
 } from './client-internals.js';
 import { connectionOf, type Packet } from './socket-internals.js';
 
@@ -44,6 +46,8 @@ export interface ReceivedPacket {
 export interface PacketReceiver {
   /** Packets up to this length cannot exceed the payload limits, so that they are not checked. */
   readonly uncheckedLength: number;
+  /** What limits the packets of each client, if anything does. */
+  readonly rate: PacketRate | undefined;
   /** A packet has come for a connected client. */
   receive(received: ReceivedPacket): void;
   /** A packet was dropped. */
@@ -87,7 +91,9 @@ export function handlePacket({ connection: { socket }, packet }: ReceivedPacket)
 }
 
 /** The packets of one client: passed on, held until a namespace has accepted the client, or dropped. */
-class ClientPackets implements ClientListener {
+class ClientPackets implements ClientListener, RatedClient {
+  fullAt = 0;
+  held: RatedClient['held'];
   /** The length of what was read for the packet that is being decoded. */
   #length = 0;
   /** Packets for namespaces that have neither accepted nor refused the client yet. */
@@ -103,22 +109,61 @@ class ClientPackets implements ClientListener {
   ) {}
 
   onData(data: unknown): void {
+    if (this.held) this.held.add(data);
+    else this.decode(data);
+  }
+
+  decode(data: unknown): void {
     this.#length += lengthOf(data);
     this.client.decode(data);
+  }
+
+  dropped(reason: string): void {
+    this.receiver.dropped(reason);
+  }
+
+  get conn(): Socket['conn'] {
+    return this.client.conn;
+  }
+
+  get sockets(): Socket[] {
+    return [...this.client.nsps.values()];
+  }
+
+  get wantsControl(): boolean {
+    return this.receiver.rate !== undefined;
+  }
+
+  onControl(): void {
+    this.receiver.rate?.take(this);
   }
 
   onPacket(packet: DecodedPacket): void {
     const length = this.#length;
     this.#length = 0;
-    if (packet.type === PacketType.CONNECT || packet.type === PacketType.CONNECT_ERROR)
-      return this.client.handle(packet);
-    if (length > this.receiver.uncheckedLength) checkPayload(packet);
     const name = this.client.conn.protocol === 3 ? pathOf(packet.nsp) : packet.nsp;
+    const isRefused = this.#isRefused(name, packet);
+    if (packet.type === PacketType.CONNECT || packet.type === PacketType.CONNECT_ERROR)
+      return isRefused ? void this.refuseConnect(name, TOO_MANY_EVENTS) : this.client.handle(packet);
+    if (length > this.receiver.uncheckedLength) checkPayload(packet);
     if (this.client.nsps.has(name)) return this.#receive(name, packet);
     const early = this.#early?.get(name);
     if (early) this.#holdEarly(early, packet);
     else if (this.#requested?.has(name)) this.receiver.dropped('not_connected');
     else this.client.handle(packet); // a protocol violation: socket.io closes the connection
+  }
+
+  /** Counts a packet, unless it is an acknowledgement that the server waits for. An event above the rate is marked. */
+  #isRefused(name: string, packet: DecodedPacket): boolean {
+    const { rate } = this.receiver;
+    if (!rate || (packet.type === PacketType.ACK && isAckPending(this.client.nsps.get(name), packet)))
+      return false;
+    const verdict = rate.take(this);
+    if (verdict === 'handle' || packet.type === PacketType.DISCONNECT) return false;
+    packet.problem = TOO_MANY_EVENTS;
+    packet.isToldQuietly = verdict === 'refuse quietly';
+    packet.data = Array.isArray(packet.data) ? packet.data.slice(0, 1) : undefined;
+    return true;
   }
 
   /** The client has sent a CONNECT packet. */

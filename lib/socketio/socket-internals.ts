@@ -21,6 +21,8 @@ export interface Packet {
   id?: number;
   /** Added by `decoder-internals.ts`: the limit that the data exceeds. */
   problem?: string;
+  /** Ours: the client is told of the problem by the acknowledgement alone. */
+  isToldQuietly?: boolean;
 }
 
 /** A packet with an event: its name, then its arguments. */

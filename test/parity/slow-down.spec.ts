@@ -30,7 +30,10 @@ async function start(options: FlaskSocketOptions = {}) {
       journal.add('left');
     }
   }
-  const app = await startApp({ providers: [SlowGateway], options: { asyncHandlers: false, ...options } });
+  const app = await startApp({
+    providers: [SlowGateway],
+    options: { asyncHandlers: false, limits: { eventRate: false }, ...options },
+  });
   const nothing = () => {};
   app.get(FlaskSocketRuntime).observe({
     serverCreated: nothing,

@@ -30,7 +30,7 @@ function installed(options: Partial<FlaskSocketOptions> = {}, ...served: string[
     departure: { disconnectingSockets: new Set() } as unknown as Departure, // likewise
     recovery: { watch: () => {}, window: 0 } as unknown as Recovery, // likewise
     handshakes: { asked: () => {}, left: () => {} },
-    receiver: { uncheckedLength: 0, receive: () => {}, dropped: () => {}, failed: () => {} },
+    receiver: { uncheckedLength: 0, rate: undefined, receive: () => {}, dropped: () => {}, failed: () => {} },
     logger: log,
     options: () => resolveOptions(options),
   });

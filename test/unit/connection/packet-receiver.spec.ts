@@ -11,6 +11,7 @@ async function receiving() {
     executor: executorOf(registryOf(), log),
     logger: log,
     uncheckedLength: () => 100,
+    rate: () => undefined,
   });
   const events: unknown[][] = [];
   socket.onAny((...event) => void events.push(event));
