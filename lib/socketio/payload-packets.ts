@@ -38,44 +38,65 @@ export function packetsOf(
   payload: Buffer,
   dialect: Dialect,
   isBinary: boolean,
-): Iterator<EnginePacket | undefined> {
+): Generator<EnginePacket | undefined> {
   if (dialect.protocol !== 3) return separated(payload.toString(), dialect);
   return isBinary ? framed(payload, dialect) : counted(payload.toString(), dialect);
 }
 
 /**
- * The payload in the field `d` of a form, as JSONP sends it. In one pass over its bytes: the replacements of engine.io
- * take up to half a second for 1 MB.
+ * The packets in the field `d` of a form, as JSONP sends them; `undefined` while it is being decoded, part by part: the
+ * replacements of engine.io take up to half a second for 1 MB.
  */
-export function payloadOfForm(body: Buffer): Buffer | undefined {
+export function* packetsOfForm(body: Buffer, dialect: Dialect): Generator<EnginePacket | undefined> {
   const field = fieldOf(body);
-  return field && withLineBreaks(unescaped(field));
+  if (!field) return;
+  const form = new FormField(field);
+  while (form.decodePart()) yield undefined;
+  yield* packetsOf(form.payload, dialect, false);
 }
 
-/** Line breaks are sent as `\n`, and a backslash before an n is doubled. */
-function withLineBreaks(bytes: Buffer): Buffer {
-  const out = Buffer.allocUnsafe(bytes.length);
-  let length = 0;
-  for (const byte of bytes) {
-    const isAfterBackslash = length > 0 && out[length - 1] === CODE.backslash;
-    if (byte !== CODE.n || !isAfterBackslash) out[length++] = byte;
-    else out[length - 1] = length > 1 && out[length - 2] === CODE.backslash ? CODE.n : CODE.lineBreak;
+/** A field of a form, whose line breaks are sent as `\n`, and in which a backslash before an n is doubled. */
+class FormField {
+  #at = 0;
+  #length = 0;
+  readonly #decoded: Buffer;
+
+  constructor(private readonly field: Buffer) {
+    this.#decoded = Buffer.allocUnsafe(field.length);
   }
-  return out.subarray(0, length);
+
+  /** Decodes the next part; whether there was one. */
+  decodePart(): boolean {
+    const start = this.#at;
+    const end = Math.min(start + PART, this.field.length);
+    while (this.#at < end) this.#append(this.#next());
+    return this.#at > start;
+  }
+
+  get payload(): Buffer {
+    return this.#decoded.subarray(0, this.#length);
+  }
+
+  /** The next byte, unescaped. */
+  #next(): number {
+    const byte = this.field[this.#at++]!;
+    if (byte === CODE.plus) return CODE.space;
+    const escaped = byte === CODE.percent ? byteAt(this.field, this.#at) : -1;
+    if (escaped < 0) return byte;
+    this.#at += 2;
+    return escaped;
+  }
+
+  #append(byte: number): void {
+    const decoded = this.#decoded;
+    const last = this.#length - 1;
+    if (byte !== CODE.n || last < 0 || decoded[last] !== CODE.backslash) decoded[this.#length++] = byte;
+    else decoded[last] = last > 0 && decoded[last - 1] === CODE.backslash ? CODE.n : CODE.lineBreak;
+  }
 }
 
-function unescaped(field: Buffer): Buffer {
-  const out = Buffer.allocUnsafe(field.length);
-  let length = 0;
-  for (let at = 0; at < field.length; at++) {
-    const byte = field[at]!;
-    const escaped = byte === CODE.percent ? byteAt(field, at + 1) : -1;
-    if (escaped >= 0) at += 2;
-    const literal = byte === CODE.plus ? CODE.space : byte;
-    out[length++] = escaped >= 0 ? escaped : literal;
-  }
-  return out.subarray(0, length);
-}
+/** So many bytes of a form are decoded at once. */
+const PART = 16_384;
 
 const CODE = { percent: 0x25, plus: 0x2b, space: 0x20, backslash: 0x5c, n: 0x6e, lineBreak: 0x0a } as const;
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Server } from 'socket.io';
 import type { EngineConnection } from './engine-internals.js';
-import { type Dialect, type EnginePacket, packetsOf, payloadOfForm } from './payload-packets.js';
+import { type Dialect, type EnginePacket, packetsOf, packetsOfForm } from './payload-packets.js';
 import { type BodyProblem, endUnread, hasBody, RequestBody } from './request-body.js';
 
 /*
@@ -141,8 +141,8 @@ class PostBody {
 
   complete(body: Buffer): void {
     const { request, transport, turns, connection } = this.parts;
-    const payload = typeof connection.request._query.j === 'string' ? payloadOfForm(body) : body;
-    this.#packets = payload ? packetsOf(payload, transport, isBinary(request)) : [].values();
+    const isForm = typeof connection.request._query.j === 'string';
+    this.#packets = isForm ? packetsOfForm(body, transport) : packetsOf(body, transport, isBinary(request));
     turns.give(this);
   }
 

@@ -1,5 +1,10 @@
 import { once } from 'node:events';
-import { request, type ClientRequest, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
+import {
+  request as httpRequest,
+  type ClientRequest,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+} from 'node:http';
 import { onTestFinished } from 'vitest';
 
 /** How a client that polls may send its packets. */
@@ -67,7 +72,7 @@ export class RawPolling {
 
   /** A request whose body the test sends. */
   begin(headers: OutgoingHttpHeaders = {}): Upload {
-    return new Upload(request(this.url, { method: 'POST', headers, agent: false }));
+    return new Upload(httpRequest(this.url, { method: 'POST', headers, agent: false }));
   }
 }
 

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { stringify } from 'node:querystring';
 import { describe, expect, it } from 'vitest';
-import { packetsOf, payloadOfForm } from '../../../lib/socketio/payload-packets.js';
+import { packetsOf, packetsOfForm } from '../../../lib/socketio/payload-packets.js';
 
 const require = createRequire(import.meta.url);
 const engine = createRequire(require.resolve('socket.io'));
@@ -23,23 +23,25 @@ function enginesOwn(query: object) {
   return { transport: transport as never, parse };
 }
 
-/** The packets that are ours, up to the first that is none: it ends the connection. */
-function ours(body: string | Buffer, transport: never): unknown[] {
-  const packets = packetsOf(Buffer.from(body as string), transport, typeof body !== 'string');
-  const made: unknown[] = [];
+/** The packets up to the first that ends the connection. */
+function made(packets: ReturnType<typeof packetsOf>): unknown[] {
+  const all: unknown[] = [];
   for (let next = packets.next(); !next.done; next = packets.next()) {
     if (next.value?.type === 'close') break; // engine.io stops there as well
-    if (next.value) made.push(next.value);
+    if (next.value) all.push(next.value);
     if (next.value?.type === 'error') break;
   }
-  return made;
+  return all;
 }
+
+const ours = (body: string | Buffer, transport: never) =>
+  made(packetsOf(Buffer.from(body as string), transport, typeof body !== 'string'));
 
 /** Texts made by a grammar, the same in each run. */
 function* texts(parts: readonly string[], count: number): Generator<string> {
   let state = 7;
   const next = (below: number) => (state = (state * 48_271) % 2_147_483_647) % below;
-  for (let made = 0; made < count; made++)
+  for (let number = 0; number < count; number++)
     yield Array.from({ length: next(6) }, () => parts[next(parts.length)]!).join('');
 }
 
@@ -87,24 +89,32 @@ describe('the packets of a payload', () => {
   });
 });
 
-describe('the payload of a form', () => {
-  it('is what engine.io makes of it', () => {
-    const { parse } = enginesOwn({ EIO: '4', j: '0' });
-    const parts = ['42["a', '\\', 'n', '\n', 'ä😀', '+', ' ', '%', '&', '=', 'd='];
+describe('the packets of a form', () => {
+  const { transport, parse } = enginesOwn({ EIO: '4', j: '0' });
+  const ofForm = (form: string) => made(packetsOfForm(Buffer.from(form), transport));
+
+  it('are those of engine.io', () => {
+    const parts = ['42["a', '\\', 'n', '\n', 'ä😀', '+', ' ', '%', '&', '=', 'd=', '\x1e2'];
     for (const text of texts(parts, 3_000)) {
       const form = stringify({ d: `4${text}` });
-      expect(
-        [{ type: 'message', data: payloadOfForm(Buffer.from(form))!.toString().slice(1) }],
-        form,
-      ).toEqual(parse(form).map((packet) => ({ data: '', ...(packet as object) })));
+      expect(ofForm(form), form).toEqual(parse(form));
     }
   });
 
-  it.each(['', 'x=1', 'xd=4'])('is nothing where there is none: %o', (form) => {
-    expect(payloadOfForm(Buffer.from(form))).toBeUndefined();
+  it('are the same where it is decoded in parts', () => {
+    for (const text of ['\\n', '\\\\n', 'ä', '%', '+']) {
+      for (const before of ['', '1', '12']) {
+        const form = stringify({ d: `4${before}${text.repeat(20_000)}` });
+        expect(ofForm(form)).toEqual(parse(form));
+      }
+    }
   });
 
-  it('is found after other fields', () => {
-    expect(payloadOfForm(Buffer.from('x=1&d=4a&y=2'))?.toString()).toBe('4a');
+  it.each(['', 'x=1', 'xd=4'])('are none where there is no such field: %o', (form) => {
+    expect(ofForm(form)).toEqual([]);
+  });
+
+  it('are found after other fields', () => {
+    expect(ofForm('x=1&d=4a&y=2')).toEqual([{ type: 'message', data: 'a' }]);
   });
 });
