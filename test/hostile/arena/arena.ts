@@ -21,7 +21,7 @@ export class Arena {
   ) {}
 
   static async start(programs: Programs, settings: Partial<ServerSettings> = {}): Promise<Arena> {
-    const given = JSON.stringify({ kind: 'ours', options: {}, ...settings });
+    const given = JSON.stringify({ kind: 'ours', options: {}, leaks: false, ...settings });
     const server = fork(programs.server, [given], { execArgv: ['--expose-gc'], silent: true });
     const output = { text: '' };
     for (const stream of [server.stdout!, server.stderr!])

@@ -22,12 +22,15 @@ import {
   type RunOptions,
 } from 'nestjs-flask-socket';
 import { Server, type ServerOptions, type Socket } from 'socket.io';
+import { addFailingMiddleware, FailingGateway, FailingTwiceGateway, serveFailing } from './failing.js';
 
 /** What is started. */
 export interface ServerSettings {
   /** Ours, or Socket.IO alone with the same events, for comparison. */
   kind: 'ours' | 'bare';
   options: RunOptions & Partial<ServerOptions>;
+  /** Whether the application keeps every client for good, and a listener for it: what a soak must find. */
+  leaks: boolean;
 }
 
 /** What the server tells of itself. */
@@ -55,6 +58,11 @@ export interface Figures {
   /** CPU time since the start, in milliseconds. */
   cpu: number;
   handles: number;
+  /** Listeners of the process, the servers and the namespaces. */
+  listeners: number;
+  /** Lines in the log that are errors, and what would have ended the process: counted of Socket.IO alone. */
+  errors: number;
+  crashes: number;
 }
 
 /** What the arena may ask of the server. */
@@ -62,7 +70,15 @@ export type Order =
   { do: 'figures' } | { do: 'broadcast'; bytes: number; every: number; times: number; volatile?: boolean };
 
 const settings = JSON.parse(process.argv[2]!) as ServerSettings;
-const counts = { events: 0, callbacks: 0, timeouts: 0, connects: 0, reasons: {} as Record<string, number> };
+const counts = {
+  events: 0,
+  callbacks: 0,
+  timeouts: 0,
+  connects: 0,
+  errors: 0,
+  crashes: 0,
+  reasons: {} as Record<string, number>,
+};
 const left = (reason: string) => (counts.reasons[reason] = (counts.reasons[reason] ?? 0) + 1);
 
 /** Keeps the process busy, as a handler that computes does. */
@@ -140,8 +156,19 @@ class NestGateway {
   }
 }
 
-@Module({ imports: [FlaskSocketModule.forRoot()], providers: [ArenaGateway, NestGateway] })
+@Module({
+  imports: [FlaskSocketModule.forRoot()],
+  providers: [ArenaGateway, NestGateway, FailingGateway, FailingTwiceGateway],
+})
 class ArenaModule {}
+
+/** The console, whose errors are counted. */
+const logger = Object.assign(Object.create(console) as Console, {
+  error: (line: string) => {
+    counts.errors++;
+    console.error(line);
+  },
+});
 
 /** Ours: the server, and what its limits did. */
 async function ours(options: RunOptions) {
@@ -150,10 +177,11 @@ async function ours(options: RunOptions) {
     host: '127.0.0.1',
     namespaces: '*',
     nest: { logger: false },
-    logger: console,
+    logger,
     ...options,
   });
   const socketio = app.get(SocketIO);
+  addFailingMiddleware(socketio.server);
   return {
     url: await app.getUrl(),
     server: socketio.server,
@@ -163,8 +191,10 @@ async function ours(options: RunOptions) {
 
 /** Socket.IO alone, with the same events. */
 async function bare(options: Partial<ServerOptions>) {
+  process.on('uncaughtException', () => counts.crashes++);
   const http = createServer();
   const server = new Server(http, options);
+  serveFailing(server);
   const serve = (socket: Socket) => {
     counts.connects++;
     const on = (event: string, handle: (...values: unknown[]) => void) =>
@@ -200,8 +230,26 @@ async function bare(options: Partial<ServerOptions>) {
 
 const { url, server, limits } = await (settings.kind === 'ours' ? ours : bare)(settings.options);
 
+const kept: Socket[] = [];
+if (settings.leaks)
+  server.on('connection', (socket) => {
+    kept.push(socket);
+    process.on('SIGWINCH', () => socket.id);
+  });
+
 const delay = monitorEventLoopDelay({ resolution: 1 });
 delay.enable();
+
+/** Listeners of what lives as long as the server. */
+function countListeners(): number {
+  const namespaces = [...server._nsps.values()];
+  const adapters = namespaces.map(({ adapter }) => adapter);
+  const { httpServer } = server as unknown as { httpServer: NodeJS.EventEmitter }; // typed private
+  const emitters = [process, httpServer, server.engine, ...namespaces, ...adapters] as NodeJS.EventEmitter[];
+  return emitters
+    .flatMap((emitter) => emitter.eventNames().map((name) => emitter.listenerCount(name)))
+    .reduce((sum, count) => sum + count, 0);
+}
 
 async function figures(): Promise<Figures> {
   const stall = delay.max / 1e6;
@@ -229,6 +277,7 @@ async function figures(): Promise<Figures> {
     limits: limits(),
     cpu: (user + system) / 1_000,
     handles: process.getActiveResourcesInfo().length,
+    listeners: countListeners(),
   };
 }
 
