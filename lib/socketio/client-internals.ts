@@ -129,8 +129,8 @@ function clientClass(): ClientClass {
     of: () => namespace,
   };
   const conn = Object.assign(new EventEmitter(), { protocol: 3 });
-  const { onconnection } = Server.prototype as unknown as ServerInternals; // typed private
-  onconnection.call(server, conn as never); // as much of a connection as is looked at
+  const prototype = Server.prototype as unknown as ServerInternals; // typed private
+  prototype.onconnection.call(server, conn as never); // as much of a connection as is looked at
   conn.emit('close');
   return namespace.client.constructor as ClientClass;
 }
