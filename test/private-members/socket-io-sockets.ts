@@ -37,9 +37,9 @@ async function ownClient(bench: Bench) {
     }
   }
   const conn = new EventEmitter();
-  new Own(bench.io, conn);
+  const client = new Own(bench.io, conn);
   bench.closing(() => conn.emit('close'));
-  return { conn, read, decoded };
+  return { client, conn, read, decoded };
 }
 
 /** The parts of socket.io's sockets, and of the connection that they share. */
