@@ -64,6 +64,8 @@ const MESSAGES = {
     `Room ${room} has the name of a user's room. Such a name is refused, because it may come from a client. Use user(id) for a user, and another name for a room.`,
   FSK_ROOM_OF_ANOTHER: (room: string) =>
     `Room ${room} is named like another client's sid: its members would receive what is sent to that client alone. Choose another name, for example \`game:\${sid}\`. Every client is in the room of its own sid already.`,
+  FSK_TOO_MANY_ROOMS: (room: string, limit: number) =>
+    `Room ${room} is not joined: the client is in ${limit} rooms by now, and limits.roomsPerConnection allows no more. Let it leave rooms that it needs no longer, or raise the limit.`,
   FSK_INVALID_USER: (id: string) =>
     `Invalid user id ${id}. A user id is a text that is not empty, or a finite number. Check option "identify", or the argument of user() or disconnectUser().`,
   FSK_IDENTIFY_TIMEOUT: (timeout: number) =>

@@ -1,23 +1,38 @@
-/** The limits of one packet: the nesting of its arguments, the number of keys and items, the number of arguments. */
-export const PAYLOAD_DEPTH = 100;
-export const PAYLOAD_KEYS = 10_000;
+import { LIMIT_DEFAULTS, type ResolvedLimits } from './limits.js';
+
+/** How many arguments one packet may have. */
 export const PAYLOAD_ARGUMENTS = 1_000;
 
-/** The errors for the client. */
-const TOO_DEEP = 'The data is nested too deeply';
-const TOO_MANY_KEYS = 'The data has too many keys and items';
-const TOO_MANY_ARGUMENTS = 'Too many arguments';
+/** The limits of the data of one packet: how deep it may be nested, how many keys and items it may have. */
+export type PayloadLimits = Pick<ResolvedLimits, 'payloadDepth' | 'payloadKeys'>;
+
+/** Why data is not taken: the error for the client, and the limit that the data exceeds, if it is an option. */
+export interface PayloadProblem {
+  readonly message: string;
+  readonly limit?: keyof PayloadLimits;
+}
+
+const TOO_DEEP: PayloadProblem = { message: 'The data is nested too deeply', limit: 'payloadDepth' };
+const TOO_MANY_KEYS: PayloadProblem = {
+  message: 'The data has too many keys and items',
+  limit: 'payloadKeys',
+};
+const TOO_MANY_ARGUMENTS: PayloadProblem = { message: 'Too many arguments' };
 
 /**
  * The problem of a packet's data (an event's name and arguments, or the values of an acknowledgement), if it exceeds a
  * limit. Walks level by level, so it needs no stack and stops at the limit.
  */
-export function payloadProblem(values: readonly unknown[]): string | undefined {
+export function payloadProblem(
+  values: readonly unknown[],
+  { payloadDepth, payloadKeys }: PayloadLimits = LIMIT_DEFAULTS,
+): PayloadProblem | undefined {
   if (values.length > PAYLOAD_ARGUMENTS + 1) return TOO_MANY_ARGUMENTS;
-  let left = PAYLOAD_KEYS;
+  if (payloadDepth === Infinity && payloadKeys === Infinity) return undefined;
+  let left = payloadKeys;
   let level: object[] = [values];
   for (let depth = 0; level.length > 0; depth++) {
-    if (depth > PAYLOAD_DEPTH) return TOO_DEEP;
+    if (depth > payloadDepth) return TOO_DEEP;
     const below: object[] = [];
     for (const container of level) left -= countEntries(container, below, left);
     if (left < 0) return TOO_MANY_KEYS;
@@ -31,7 +46,6 @@ function countEntries(container: object, below: object[], most: number): number 
   if (most < 0) return 0;
   if (Array.isArray(container)) return countItems(container, below, most);
   let count = 0;
-  // including inherited keys: notepack.io sets an object's prototype for a key "__proto__"
   for (const key in container) {
     if (++count > most) return count;
     add((container as Record<string, unknown>)[key], below);

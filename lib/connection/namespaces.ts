@@ -4,7 +4,7 @@ import type { Log } from '../common/logger.js';
 import { isPattern, NamespacePattern } from '../common/namespace.js';
 import type { ResolvedOptions } from '../common/options.js';
 import { describeThrown, nameOfThrown, printable } from '../common/printable.js';
-import { dropLateAcks, refuseSidsAsRooms, includeConnecting } from '../socketio/adapter-internals.js';
+import { dropLateAcks, includeConnecting } from '../socketio/adapter-internals.js';
 import { catchListenerErrors } from '../socketio/listeners.js';
 import {
   dropEarlyPackets,
@@ -26,6 +26,8 @@ import {
   type ParentNamespace,
 } from '../socketio/namespace-internals.js';
 import { replaceRun } from '../socketio/socket-internals.js';
+import type { RuntimeLimits } from '../context/connection.js';
+import { checkJoins } from '../socketio/room-joins.js';
 import type { HandlerRegistry } from '../handlers/handler.registry.js';
 import { listenToOtherProcesses } from '../messaging/disconnect.js';
 import type { Handshakes } from './limits/handshakes.js';
@@ -55,6 +57,7 @@ export class Namespaces {
       admission: Admission;
       departure: Departure;
       recovery: Recovery;
+      limits: RuntimeLimits;
       logger: Log;
       options: () => ResolvedOptions;
       receiver: PacketReceiver;
@@ -130,7 +133,7 @@ export class Namespaces {
   /** Adds to a namespace's adapter what admission and recovery need. */
   #prepareAdapter(namespace: Namespace): void {
     includeConnecting(namespace, this.parts.departure.disconnectingSockets);
-    refuseSidsAsRooms(namespace, this.parts.logger);
+    checkJoins(namespace, this.parts);
     dropLateAcks(namespace);
     this.parts.recovery.watch(namespace);
   }

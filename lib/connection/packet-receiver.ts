@@ -2,12 +2,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Server, Socket } from 'socket.io';
 import { PacketType, TOO_MANY_EVENTS } from '../common/constants.js';
 import type { Log } from '../common/logger.js';
+import type { PayloadLimits, PayloadProblem } from '../common/payload.js';
 import { describeThrown, nameOfThrown, printable } from '../common/printable.js';
 import { guarded } from '../common/thenable.js';
 import type { Executor } from '../dispatch/executor.js';
 import { refuseEvent } from '../socketio/acknowledgements.js';
 import type { PacketRate } from '../socketio/client-internals.js';
 import { type ReceivedPacket, handlePacket, type PacketReceiver } from '../socketio/decoder-internals.js';
+import type { LimitReports } from './limits/limit-reports.js';
 import { terminate, failTransport, sizeOfTooLarge } from '../socketio/engine-internals.js';
 
 /** Passes decoded packets to their sockets. A packet that fails disconnects its client and affects no other. */
@@ -16,6 +18,7 @@ export class Receiver implements PacketReceiver {
     private readonly parts: {
       executor: Executor;
       logger: Log;
+      limits: LimitReports;
       uncheckedLength: () => number;
       rate: () => PacketRate | undefined;
     },
@@ -35,6 +38,10 @@ export class Receiver implements PacketReceiver {
 
   #uncheckedLength: number | undefined;
 
+  get payloadLimits(): PayloadLimits {
+    return this.parts.limits.limits;
+  }
+
   /** Handles each packet in its own tick, as socket.io does, after those of the same payload are decoded. */
   receive(received: ReceivedPacket): void {
     process.nextTick(this.#handle, received);
@@ -42,6 +49,10 @@ export class Receiver implements PacketReceiver {
 
   dropped(reason: string): void {
     this.parts.executor.observer?.eventDropped(reason);
+  }
+
+  connectRefused(client: Socket['client'], namespace: string, problem: PayloadProblem): void {
+    this.#report(client, problem, `auth for ${printable(namespace)}`);
   }
 
   failed(client: Socket['client'], error: unknown): void {
@@ -66,14 +77,14 @@ export class Receiver implements PacketReceiver {
   };
 
   /** Refuses a packet that exceeds a limit. */
-  #refuse(received: ReceivedPacket, message: string): void {
+  #refuse(received: ReceivedPacket, problem: PayloadProblem): void {
     const { connection, packet } = received;
     const { socket } = connection;
-    if (message === TOO_MANY_EVENTS) return this.#refuseAboveRate(received);
+    if (problem.message === TOO_MANY_EVENTS) return this.#refuseAboveRate(received);
     const event: unknown = Array.isArray(packet.data) ? packet.data[0] : undefined;
-    const what = `${message}, in ${printable(event)} of ${printable(socket.nsp.name)}, sid ${socket.id}: refused`;
-    this.parts.logger.warn(what, 'payload');
-    this.dropped('payload');
+    const where = `${printable(event)} of ${printable(socket.nsp.name)}, sid ${socket.id}`;
+    this.#report(socket.client, problem, where);
+    const { message } = problem;
     if (packet.type === PacketType.EVENT) refuseEvent(socket, packet, { status: 'error', message });
     else handlePacket(received);
   }
@@ -83,6 +94,13 @@ export class Receiver implements PacketReceiver {
     this.dropped('rate_limited');
     if (packet.type === PacketType.EVENT)
       refuseEvent(socket, packet, { status: 'error', message: TOO_MANY_EVENTS });
+  }
+
+  #report({ conn }: Socket['client'], { message, limit }: PayloadProblem, where: string): void {
+    const what = `${message}, in ${where}: refused`;
+    if (limit) this.parts.limits.reached(limit, { by: conn, what });
+    else this.parts.logger.warn(what, 'payload');
+    this.dropped('payload');
   }
 }
 

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Namespace, Server, Socket } from 'socket.io';
 import { EXPIRED } from '../common/constants.js';
 import { ConnectionRefusedError, failure } from '../common/errors.js';
+import type { LimitName, ResolvedLimits } from '../common/limits.js';
 import type { Log } from '../common/logger.js';
 import type { NamespaceParams } from '../common/namespace.js';
 import { printableValue } from '../common/printable.js';
@@ -54,6 +55,13 @@ export interface CurrentApp {
 /** The injection token of a provider. */
 export type Token<T> = (abstract new (...values: never[]) => T) | string | symbol;
 
+/** The limits of the running server. */
+export interface RuntimeLimits {
+  readonly limits: ResolvedLimits;
+  /** A limit acted against a client (its engine connection, or its address): `what` happened, for the log. */
+  reached(limit: LimitName, offence: { by: object | string; what: string }): void;
+}
+
 /** What the context needs of the running server. */
 export interface Runtime {
   readonly server: Server;
@@ -61,6 +69,8 @@ export interface Runtime {
   serverFor(namespace: string): Server | Namespace;
   readonly app: CurrentApp;
   readonly logger: Log;
+  /** The limits, and what counts and logs that one acted. */
+  readonly limits: RuntimeLimits;
   /** The clients of other processes, if there is a message queue. */
   readonly remoteClients: RemoteClients | undefined;
   /** Runs an emit callback, in a context of its own if there is a connection; errors go to the error handlers. */

@@ -159,7 +159,9 @@ export abstract class SocketRequest {
 
   /** The cookies of the HTTP request, by name. */
   get cookies(): Readonly<Record<string, string | undefined>> {
-    return (this.#cookies ??= parse(this.headers.cookie ?? ''));
+    this.#cookies ??= parse(this.headers.cookie ?? '');
+    Reflect.deleteProperty(this.#cookies, '__proto__');
+    return this.#cookies;
   }
 
   /** The query parameters of the HTTP request, by name; a repeated one is an array, as in Express. */
@@ -241,5 +243,6 @@ function repeatedParameters(url: string): ReadonlyMap<string, string[]> {
     else all.set(name, [value]);
   }
   for (const [name, values] of all) if (values.length === 1) all.delete(name);
+  all.delete('__proto__');
   return all;
 }

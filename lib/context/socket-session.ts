@@ -1,3 +1,5 @@
+import { dropProto } from '../common/prototype-keys.js';
+
 /**
  * The type of the session, for the application to declare. What it declares in `SessionData` of `express-session` is
  * included. Undeclared keys are `unknown`.
@@ -61,6 +63,7 @@ export class SocketSession {
       if (key !== 'cookie' && key !== '__proto__' && typeof value !== 'function')
         session[key] = cloneIfPossible(value);
     }
+    dropProto(session);
     return session;
   }
 }

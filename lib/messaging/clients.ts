@@ -6,8 +6,9 @@ import { checkConcreteNamespace } from '../common/namespace.js';
 import { printable } from '../common/printable.js';
 import type { Audience, Command } from '../common/remote-clients.js';
 import type { Connection, Runtime } from '../context/connection.js';
-import { findSocket, isSidOfAnother } from '../socketio/adapter-internals.js';
+import { findSocket } from '../socketio/adapter-internals.js';
 import { refuseConnecting } from '../socketio/held-packets.js';
+import { isInTooManyRooms, isSidOfAnother } from '../socketio/room-joins.js';
 import { connectionOf, existingNamespace, siblingOf } from '../socketio/socket-internals.js';
 import type { ClientOptions } from './deliver.js';
 
@@ -35,8 +36,17 @@ export function joinRoomFor(client: Client, room: Room): void | Promise<void> {
   const namespace = existingNamespace(client.runtime.server, client.nsp);
   if (isSidOfAnother(namespace, name, client.socket?.id ?? client.sid))
     throw failure('FSK_ROOM_OF_ANOTHER', printable(name));
+  if (client.socket) checkRoomLimit(client.runtime, client.socket, name);
   if (client.socket) return client.socket.join(name);
   runRemotely(client, (to) => ({ kind: 'join', to, rooms: [name] }));
+}
+
+function checkRoomLimit({ limits }: Runtime, socket: Socket, room: string): void {
+  const most = limits.limits.roomsPerConnection;
+  if (!isInTooManyRooms(socket, room, most)) return;
+  const what = `Client ${socket.id} of ${printable(socket.nsp.name)} is in too many rooms: joinRoom() throws`;
+  limits.reached('roomsPerConnection', { by: socket.conn, what });
+  throw failure('FSK_TOO_MANY_ROOMS', printable(room), most);
 }
 
 /** Removes a client from a room. */

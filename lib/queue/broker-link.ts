@@ -3,7 +3,7 @@ import type { FlaskSocketLogger } from '../common/logger.js';
 import { counted, oneLine, printableValue, summarizeThrown } from '../common/printable.js';
 import { waitFor } from '../common/thenable.js';
 import { Backlog, RateLimitedCounter } from './backlog.js';
-import { sign, verify } from './codec.js';
+import { sign, verify, withoutProto } from './codec.js';
 import { howToLogIn, isRefusedLogin } from './queue-url.js';
 import type { Driver, Listener, QueueOptions, QueueState, TopicMessage } from './queue.js';
 
@@ -134,7 +134,7 @@ export class BrokerLink {
       const payload = verify(this.options.secret, topic, signed);
       if (!payload) return this.#refused.add(1, 'not signed with queueSecret');
       try {
-        listener(payload, topic);
+        listener(withoutProto(payload), topic);
       } catch (error) {
         this.countRefused(error);
       }

@@ -2,6 +2,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { plain } from '../common/copies.js';
 import { checkLengths } from '../common/payload.js';
+import { dropProto, mayHoldProto, protoAsKey } from '../common/prototype-keys.js';
 
 interface Codec {
   encode(value: unknown): Buffer;
@@ -15,7 +16,9 @@ export const msgpack: Codec = {
   encode: (value) => pack(...withTraits(value)),
   decode: (bytes) => {
     checkLengths(bytes);
-    return withoutRepairs(notepack.decode(bytes));
+    const message = notepack.decode(bytes);
+    if (mayHoldProto(bytes)) protoAsKey(message);
+    return withoutRepairs(message);
   },
 };
 
@@ -42,6 +45,20 @@ function pack(value: unknown, traits: number): Buffer {
 /** Decodes what `encode` has made; throws for anything else. */
 export function decode(payload: Buffer): unknown {
   return payload[0] === BRACE ? JSON.parse(payload.toString()) : msgpack.decode(payload);
+}
+
+const FIRST_OF_MSGPACK = 0x80;
+
+/**
+ * A message, JSON or msgpack, without keys `__proto__`, which the adapters of socket.io would take. Throws if it is
+ * malformed.
+ */
+export function withoutProto(payload: Buffer): Buffer {
+  const [first = 0] = payload;
+  if ((first !== BRACE && first < FIRST_OF_MSGPACK) || !mayHoldProto(payload)) return payload;
+  const message = decode(payload);
+  if (!dropProto(message)) return payload;
+  return first === BRACE ? Buffer.from(JSON.stringify(message)) : msgpack.encode(message);
 }
 
 /** Whether there are bytes anywhere in a value as JSON sees it. */

@@ -111,10 +111,10 @@ export class FlaskSocketRuntime implements Runtime {
     };
     const admission = new Admission({ rules, attachment, decision, departure, hooks, recovery });
     const rate = () => eventRateOf(limits, options());
-    const checks = { uncheckedLength: () => uncheckedLength(options()), rate };
-    const receiver = new Receiver({ executor, logger, ...checks });
+    const checks = { uncheckedLength: () => uncheckedLength(options(), config.limits), rate };
+    const receiver = new Receiver({ executor, logger, limits, ...checks });
     const parts = { registry, admission, departure, recovery, receiver, handshakes };
-    return new Namespaces({ ...parts, logger, options });
+    return new Namespaces({ ...parts, limits, logger, options });
   }
 
   #createServerHost(isStopping: () => boolean): ServerHost {

@@ -2,9 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Namespace, Socket } from 'socket.io';
 import type { BroadcastOptions } from 'socket.io-adapter';
 import { CALL_TIMEOUT } from '../common/constants.js';
-import { isSid, sidFrom } from '../common/address.js';
-import { printable } from '../common/printable.js';
-import type { FlaskSocketLogger } from '../common/logger.js';
+import { sidFrom } from '../common/address.js';
 import type { Connection } from '../context/connection.js';
 import { socketForAdapter } from './held-packets.js';
 import { connectionOf } from './socket-internals.js';
@@ -13,7 +11,6 @@ import { connectionOf } from './socket-internals.js';
  * Private members of socket.io 4.8 and its adapters that are used here, all stable since 3.0:
  * - Adapter.apply(opts, callback): calls back with each socket of this process that `opts` address. Broadcasts, joins,
  *   leaves and disconnects of adapters all go through it. It finds connected sockets alone (Namespace.sockets);
- * - Adapter.addAll(sid, rooms): every join;
  * - Namespace._preConnectSockets: the sockets that are neither accepted nor refused yet;
  * - Namespace._ids: the id of the next packet that asks for acknowledgements;
  * - Socket.acks: the callbacks of pending acknowledgements by that id.
@@ -22,7 +19,6 @@ interface AdapterInternals {
   readonly rooms: ReadonlyMap<string, ReadonlySet<string>>;
   readonly sids: ReadonlyMap<string, ReadonlySet<string>>;
   apply(opts: BroadcastOptions, callback: (socket: Socket) => void): void;
-  addAll(sid: string, rooms: Set<string>): unknown;
 }
 
 const adapterOf = (namespace: Namespace) => namespace.adapter as unknown as AdapterInternals; // typed private
@@ -108,25 +104,6 @@ function dropAcks(asked: readonly Socket[], id: number): void {
 
 function acksOf(socket: Socket): Map<number, unknown> | undefined {
   return (socket as unknown as { acks?: Map<number, unknown> }).acks; // typed private; a remote socket has none
-}
-
-/** Makes an adapter refuse to let a client join a room that is named like another client's sid. */
-export function refuseSidsAsRooms(namespace: Namespace, logger: FlaskSocketLogger): void {
-  const adapter = adapterOf(namespace);
-  const addAll = adapter.addAll.bind(adapter);
-  adapter.addAll = (sid, rooms) => {
-    const refused = [...rooms].filter((room) => isSidOfAnother(namespace, room, sid));
-    if (refused.length === 0) return addAll(sid, rooms);
-    const names = refused.map((room) => printable(room)).join(', ');
-    logger.warn(`Client ${sid} does not join ${names}: rooms cannot be named as another client's sid.`);
-    return addAll(sid, new Set([...rooms].filter((room) => !refused.includes(room))));
-  };
-}
-
-/** Whether a room's name is the sid of another client, in this process or another. */
-export function isSidOfAnother(namespace: Namespace | undefined, room: string, sid?: string): boolean {
-  if (room === sid) return false;
-  return isSid(room) || (namespace !== undefined && adapterOf(namespace).sids.has(room));
 }
 
 /** The connecting clients that `opts` address. */

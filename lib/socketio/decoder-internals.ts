@@ -1,6 +1,7 @@
 import type { Namespace, Server, Socket } from 'socket.io';
 import { PacketType, TOO_MANY_EVENTS } from '../common/constants.js';
-import { payloadProblem } from '../common/payload.js';
+import { type PayloadLimits, type PayloadProblem, payloadProblem } from '../common/payload.js';
+import { dropProto, mayHoldProto } from '../common/prototype-keys.js';
 import type { Connection } from '../context/connection.js';
 import { handleAck, isAckPending } from './acknowledgements.js';
 import { pauseReading, resumeReading } from './backpressure.js';
@@ -13,6 +14,8 @@ import {
   type PacketRate,
   type RatedClient,
 } from './client-internals.js';
+import { dropProtoParameter } from './engine-internals.js';
+import { checkPayload } from './packet-parser.js';
 import { connectionOf, type Packet } from './socket-internals.js';
 
 /*
@@ -50,8 +53,12 @@ export interface PacketReceiver {
   readonly rate: PacketRate | undefined;
   /** A packet has come for a connected client. */
   receive(received: ReceivedPacket): void;
+  /** The limits of the data of a packet. */
+  readonly payloadLimits: PayloadLimits;
   /** A packet was dropped. */
   dropped(reason: string): void;
+  /** A client is refused because its `auth` exceeds a limit. */
+  connectRefused(client: Client, namespace: string, problem: PayloadProblem): void;
   /** An error was thrown before a packet reached its handler. */
   failed(client: Client, error: unknown): void;
 }
@@ -67,8 +74,14 @@ export function receiveConnects(namespace: Namespace, receiver: PacketReceiver):
   const add = internals._add;
   internals._add = (client, auth, done) => {
     const packets = packetsOf(client);
-    const problem = payloadProblem([auth]);
-    if (problem !== undefined) return packets?.refuseConnect(namespace.name, problem) ?? Promise.resolve();
+    dropProtoParameter(client.conn);
+    const problem = payloadProblem([auth], receiver.payloadLimits);
+    if (problem !== undefined) {
+      packets?.refuseConnect(namespace.name, problem.message);
+      receiver.connectRefused(client, namespace.name, problem);
+      return Promise.resolve();
+    }
+    dropProto(auth);
     packets?.connectRequested(namespace.name);
     return add.call(namespace, client, auth, done).catch((error: unknown) => receiver.failed(client, error));
   };
@@ -96,6 +109,8 @@ class ClientPackets implements ClientListener, RatedClient {
   held: RatedClient['held'];
   /** The length of what was read for the packet that is being decoded. */
   #length = 0;
+  /** What was read for it may hold a key `__proto__`. */
+  #mayHoldProto = false;
   /** Packets for namespaces that have neither accepted nor refused the client yet. */
   #early: Map<string, DecodedPacket[]> | undefined;
   #earlyCount = 0;
@@ -115,6 +130,7 @@ class ClientPackets implements ClientListener, RatedClient {
 
   decode(data: unknown): void {
     this.#length += lengthOf(data);
+    this.#mayHoldProto ||= mayHoldProto(data);
     this.client.decode(data);
   }
 
@@ -139,13 +155,16 @@ class ClientPackets implements ClientListener, RatedClient {
   }
 
   onPacket(packet: DecodedPacket): void {
-    const length = this.#length;
+    const isChecked = this.#length > this.receiver.uncheckedLength;
+    const mayHold = this.#mayHoldProto || this.receiver.uncheckedLength === 0;
     this.#length = 0;
+    this.#mayHoldProto = false;
     const name = this.client.conn.protocol === 3 ? pathOf(packet.nsp) : packet.nsp;
     const isRefused = this.#isRefused(name, packet);
     if (packet.type === PacketType.CONNECT || packet.type === PacketType.CONNECT_ERROR)
-      return isRefused ? void this.refuseConnect(name, TOO_MANY_EVENTS) : this.client.handle(packet);
-    if (length > this.receiver.uncheckedLength) checkPayload(packet);
+      return isRefused ? this.refuseConnect(name, TOO_MANY_EVENTS) : this.client.handle(packet);
+    if (isChecked) checkPayload(packet, this.receiver.payloadLimits);
+    if (mayHold) dropProto(packet.data);
     if (this.client.nsps.has(name)) return this.#receive(name, packet);
     const early = this.#early?.get(name);
     if (early) this.#holdEarly(early, packet);
@@ -160,7 +179,7 @@ class ClientPackets implements ClientListener, RatedClient {
       return false;
     const verdict = rate.take(this);
     if (verdict === 'handle' || packet.type === PacketType.DISCONNECT) return false;
-    packet.problem = TOO_MANY_EVENTS;
+    packet.problem = { message: TOO_MANY_EVENTS };
     packet.isToldQuietly = verdict === 'refuse quietly';
     packet.data = Array.isArray(packet.data) ? packet.data.slice(0, 1) : undefined;
     return true;
@@ -175,12 +194,11 @@ class ClientPackets implements ClientListener, RatedClient {
     if (!early.has(name)) early.set(name, []);
   }
 
-  /** Refuses a client whose `auth` exceeds a limit. */
-  refuseConnect(nsp: string, message: string): Promise<void> {
+  /** Refuses a client that has sent a CONNECT packet. */
+  refuseConnect(nsp: string, message: string): void {
     const data = this.client.conn.protocol === 3 ? message : { message };
     this.client._packet({ type: PacketType.CONNECT_ERROR, nsp, data });
-    this.receiver.dropped('payload');
-    return Promise.resolve();
+    if (message === TOO_MANY_EVENTS) this.receiver.dropped('rate_limited');
   }
 
   receiveEarly(name: string): void {
@@ -215,15 +233,6 @@ class ClientPackets implements ClientListener, RatedClient {
     }
     return early;
   }
-}
-
-/** Sets `packet.problem` if the data exceeds a limit. Of the data, only an event's name is kept. */
-function checkPayload(packet: Packet): void {
-  const { data } = packet;
-  const problem = payloadProblem(Array.isArray(data) ? data : [data]);
-  if (problem === undefined) return;
-  packet.problem = problem;
-  packet.data = Array.isArray(data) ? data.slice(0, 1) : [];
 }
 
 function lengthOf(data: unknown): number {

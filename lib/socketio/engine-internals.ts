@@ -2,6 +2,7 @@ import { IncomingMessage } from 'node:http';
 import { Socket as TcpSocket } from 'node:net';
 import type { Server, Socket } from 'socket.io';
 import { PacketType } from '../common/constants.js';
+import { dropProto } from '../common/prototype-keys.js';
 
 /*
  * Private members of engine.io 6.6 that are used here, all stable since 4.0:
@@ -129,6 +130,11 @@ export function limitBodies({ engine }: Server, connection: EngineConnection, by
 export function connectionById(server: Server, id: string): EngineConnection | undefined {
   const { clients } = server.engine as unknown as { clients: Record<string, EngineConnection> }; // typed private
   return Object.hasOwn(clients, id) ? clients[id] : undefined;
+}
+
+/** Removes a parameter `__proto__` from the query that becomes `socket.handshake.query`. */
+export function dropProtoParameter({ request }: EngineConnection): void {
+  dropProto((request as { _query?: object })._query); // engine.io's own
 }
 
 /** Ends a connection because of a message that is too large. */

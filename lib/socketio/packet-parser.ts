@@ -2,7 +2,9 @@ import * as jsonParser from 'socket.io-parser';
 import { copyOfBytes } from '../common/copies.js';
 import { requirePackages, loadPackage } from '../common/optional-package.js';
 import type { Parser, ResolvedOptions } from '../common/options.js';
-import { checkLengths, PAYLOAD_DEPTH } from '../common/payload.js';
+import { checkLengths, PAYLOAD_ARGUMENTS, payloadProblem, type PayloadLimits } from '../common/payload.js';
+import { mayHoldProto, protoAsKey } from '../common/prototype-keys.js';
+import type { Packet } from './socket-internals.js';
 
 /** socket.io's own encoder, but binary data is copied, because the application may change it after the emit (E8). */
 class SnapshotEncoder extends jsonParser.Encoder {
@@ -24,12 +26,22 @@ export function parserOf({ serializer }: ResolvedOptions): Parser {
 }
 
 /**
- * Packets up to this length cannot exceed the payload limits, and are not checked: each level of nesting takes two
- * characters of JSON, or one byte of msgpack. With a parser of the application, all packets are checked.
+ * Packets up to this length cannot exceed the payload limits, and are not checked: each level of nesting, key and item
+ * takes two characters of JSON, or one byte of msgpack. With a parser of the application, all packets are checked.
  */
-export function uncheckedLength({ serializer, server }: ResolvedOptions): number {
+export function uncheckedLength({ serializer, server }: ResolvedOptions, limits: PayloadLimits): number {
   if (server?.parser !== undefined || typeof serializer !== 'string') return 0;
-  return serializer === 'default' ? 2 * PAYLOAD_DEPTH : PAYLOAD_DEPTH;
+  const least = Math.min(limits.payloadDepth, limits.payloadKeys, PAYLOAD_ARGUMENTS);
+  return serializer === 'default' ? 2 * least : least;
+}
+
+/** Sets `packet.problem` if the data exceeds a limit. Of the data, only an event's name is kept. */
+export function checkPayload(packet: Packet, limits: PayloadLimits): void {
+  const { data } = packet;
+  const problem = payloadProblem(Array.isArray(data) ? data : [data], limits);
+  if (problem === undefined) return;
+  packet.problem = problem;
+  packet.data = Array.isArray(data) ? data.slice(0, 1) : [];
 }
 
 function msgpackParser(): Parser {
@@ -38,15 +50,23 @@ function msgpackParser(): Parser {
   return { ...parser, Decoder: withLengthCheck(parser.Decoder) };
 }
 
-type MsgpackDecoder = new () => { add(packet: unknown): void };
+type MsgpackDecoder = new () => { add(packet: unknown): void; emit(event: string, packet: unknown): unknown };
 
-/** A decoder that checks the lengths in a packet before it allocates memory for them. */
+/** A decoder that checks the lengths in a packet before it allocates memory for them, and sets no prototypes. */
 function withLengthCheck(Decoder: MsgpackDecoder): MsgpackDecoder {
   return class CheckingDecoder extends Decoder {
     override add(packet: unknown): void {
       if (!Buffer.isBuffer(packet)) throw new TypeError('a packet of msgpack consists of bytes');
       checkLengths(packet);
+      this.#mayHoldProto = mayHoldProto(packet);
       super.add(packet);
     }
+
+    override emit(event: string, packet: unknown): unknown {
+      if (this.#mayHoldProto) protoAsKey(packet);
+      return super.emit(event, packet);
+    }
+
+    #mayHoldProto = false;
   };
 }

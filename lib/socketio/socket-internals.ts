@@ -1,6 +1,7 @@
 import { type EmitFlags, flagsOf } from '../common/address.js';
 import { Socket, type Namespace, type Server } from 'socket.io';
 import { PacketType } from '../common/constants.js';
+import type { PayloadProblem } from '../common/payload.js';
 import type { ClientState, Connection } from '../context/connection.js';
 
 /*
@@ -20,7 +21,7 @@ export interface Packet {
   data?: unknown;
   id?: number;
   /** Added by `decoder-internals.ts`: the limit that the data exceeds. */
-  problem?: string;
+  problem?: PayloadProblem;
   /** Ours: the client is told of the problem by the acknowledgement alone. */
   isToldQuietly?: boolean;
 }

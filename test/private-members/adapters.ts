@@ -62,9 +62,9 @@ export const adapters: PrivateMember[] = [
   {
     member: 'Adapter.addAll',
     kind: 'behaviour',
-    serves: "no room is named as another client's sid, whoever joins it",
+    serves: "no room is named as another client's sid, and nobody is in too many rooms, whoever joins",
     instead: 'it is public; that every join passes what is put in its place is not',
-    usedBy: ['lib/socketio/adapter-internals.ts'],
+    usedBy: ['lib/socketio/room-joins.ts'],
     async check(bench) {
       const { adapter } = bench.main;
       const joins = callsOf<[string, Set<string>]>(adapter, 'addAll');

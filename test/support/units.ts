@@ -1,3 +1,4 @@
+import { resolveLimits } from '../../lib/common/limits.js';
 import { EventEmitter } from 'node:events';
 import { syncBuiltinESMExports } from 'node:module';
 import timers from 'node:timers/promises';
@@ -102,6 +103,7 @@ export function runtimeOf(server: Server, more: Partial<Runtime> = {}): Runtime 
     serverFor: (namespace) => server.of(namespace),
     app: { get: missing, resolve: missing, getHttpServer: missing },
     remoteClients: undefined,
+    limits: { limits: resolveLimits(), reached: () => {} },
     runCallback: missing,
     addressOf: () => undefined,
     contextIdOf: missing,

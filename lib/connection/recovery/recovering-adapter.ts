@@ -1,6 +1,7 @@
 import type { Namespace, Socket } from 'socket.io';
 import type { BroadcastOptions, Session } from 'socket.io-adapter';
 import { plain } from '../../common/copies.js';
+import { dropProto } from '../../common/prototype-keys.js';
 import { describeThrown, printable } from '../../common/printable.js';
 import type { Connection } from '../../context/connection.js';
 import { type KeptClient, MemoryAdapter } from '../../socketio/memory-adapter.js';
@@ -143,6 +144,7 @@ export function takeRecoveredState({ data }: Socket): RecoveredState | undefined
 
 /** A session without rooms and data, which are withheld: the client may be somebody else. */
 function withoutRecoveredState({ sid, pid, rooms, data: kept, missedPackets: missed }: Session): Session {
+  dropProto([kept, missed]);
   const { [STATE]: state, ...data } = kept as { [STATE]?: unknown };
   const returned: RecoveredState = { missed, rooms, data, state };
   return { sid, pid, rooms: [], missedPackets: [], data: { [RETURNED]: returned } };

@@ -1,4 +1,5 @@
 import { isEventName } from '../../common/args.js';
+import { dropProto, mayHoldProto } from '../../common/prototype-keys.js';
 import type { Command } from '../../common/remote-clients.js';
 import { hasBytes } from '../codec.js';
 
@@ -61,6 +62,7 @@ export function readMessage(payload: Buffer): Incoming | undefined {
       'it is pickle, which is never read: that process needs python-socketio 5.15.1 or later',
     );
   const message: unknown = JSON.parse(payload.toString());
+  if (mayHoldProto(payload)) dropProto(message);
   if (typeof message !== 'object' || message === null) throw new TypeError('the message is malformed');
   const { method, host_id: from, namespace } = message as Fields;
   if (typeof method !== 'string') throw new TypeError('the method is malformed');
@@ -215,7 +217,7 @@ function decodeBase64(text: unknown): Buffer {
   return bytes;
 }
 
-/** A key `__proto__` stays a key. */
+/** A key `__proto__` of the application stays a key. */
 function mapValues(value: object, change: (item: unknown) => unknown): object {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, change(item)]));
 }

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { setImmediate as afterThis, setTimeout as delay } from 'node:timers/promises';
 import type { BrokerLink } from '../broker-link.js';
 import { MESSAGE_TYPES } from '../cluster-message.js';
-import { msgpack, sign, verify } from '../codec.js';
+import { msgpack, sign, verify, withoutProto } from '../codec.js';
 import { redisClientView } from './redis-adapter.js';
 import { withCommandTimeout } from './redis-connection.js';
 import {
@@ -176,10 +176,20 @@ function withoutVolatile(entry: Message): Message {
 function validEntries(link: BrokerLink, { stream }: StreamDriver, entries: Entry[]): Message[] {
   const messages: Message[] = [];
   for (const { id, signed: sealed } of entries) {
-    const take = link.guarded((payload) => messages.push({ id, message: readFields(payload) }));
+    const take = link.guarded((payload) => messages.push({ id, message: readSafely(payload) }));
     take(sealed, stream);
   }
   return messages;
+}
+
+/** The fields of an entry, whose data has no key `__proto__`. */
+function readSafely(payload: Buffer): Fields {
+  const { data, ...fields } = readFields(payload);
+  if (data === undefined) return fields;
+  const format = data.startsWith('{') ? 'utf8' : 'base64';
+  const bytes = Buffer.from(data, format);
+  const safe = withoutProto(bytes);
+  return { ...fields, data: safe === bytes ? data : safe.toString(format) };
 }
 
 /** The commands with which the adapter stores the state of disconnected clients; values are signed. */

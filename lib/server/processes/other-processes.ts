@@ -55,14 +55,14 @@ export class OtherProcesses implements RemoteClients {
     const answer = await this.#requestCall(request);
     if (answer === NOT_MINE) {
       const values = await this.queue.call?.(request);
-      return values && checkAnswer(values, printable(outgoing[0]));
+      return values && this.#checkAnswer(values, printable(outgoing[0]));
     }
     const { values, code } = (answer ?? {}) as { values?: unknown; code?: unknown };
     const event = printable(outgoing[0]);
     if (code === 'FSK_CALL_TIMEOUT') throw failure(code, event, timeout);
     if (code !== 'FSK_CALL_ANSWER_TOO_LARGE' && !Array.isArray(values))
       throw failure('FSK_CALL_DISCONNECTED', event);
-    return checkAnswer(values, event);
+    return this.#checkAnswer(values, event);
   }
 
   /** The members on all processes that answer. A process that hangs or has died makes the list partial. */
@@ -71,6 +71,13 @@ export class OtherProcesses implements RemoteClients {
     const { responses, error } = await this.queue.peers.requestAll('members', request, MEMBERS_TIMEOUT);
     if (error) this.#warn(`members() is partial: ${error.message}`);
     return membersFrom(responses.flat().filter(isMember), error !== undefined);
+  }
+
+  /** Checks the values that another process responds with, like the answer of a client of this process. */
+  #checkAnswer(values: unknown, event: string): readonly unknown[] {
+    const { limits } = this.runtime.limits;
+    if (Array.isArray(values) && payloadProblem(values, limits) === undefined) return values;
+    throw failure('FSK_CALL_ANSWER_TOO_LARGE', event);
   }
 
   /** Warns at most once in `WARNING_PAUSE`, since an application may call `members()` often while a process hangs. */
@@ -115,12 +122,6 @@ export class OtherProcesses implements RemoteClients {
 function isMember(value: unknown): value is Member {
   const { sid, rooms } = (value ?? {}) as Partial<Record<keyof Member, unknown>>;
   return typeof sid === 'string' && Array.isArray(rooms);
-}
-
-/** Checks the values that another process responds with, like the answer of a client of this process. */
-function checkAnswer(values: unknown, event: string): readonly unknown[] {
-  if (Array.isArray(values) && payloadProblem(values) === undefined) return values;
-  throw failure('FSK_CALL_ANSWER_TOO_LARGE', event);
 }
 
 function errorCodeOf(error: unknown): CallErrorCode {

@@ -1,12 +1,22 @@
 import type { Socket } from 'socket.io';
 import { describe, expect, it } from 'vitest';
 import type { FlaskSocketOptions } from '../../../lib/common/options.js';
+import { resolveLimits } from '../../../lib/common/limits.js';
 import { resolveOptions } from '../../../lib/common/validate-options.js';
 import type { Admission } from '../../../lib/connection/admission.js';
 import type { Departure } from '../../../lib/connection/departure.js';
 import { Namespaces } from '../../../lib/connection/namespaces.js';
 import type { Recovery } from '../../../lib/connection/recovery/recovery.js';
-import { handlerOf, keptLog, open, portlessServer, registryOf, turns, Wire } from '../../support/units.js';
+import {
+  handlerOf,
+  keptLog,
+  open,
+  portlessServer,
+  registryOf,
+  runtimeOf,
+  turns,
+  Wire,
+} from '../../support/units.js';
 
 /** A server whose namespaces are ours; every client is admitted, where one is let in at all. */
 function installed(options: Partial<FlaskSocketOptions> = {}, ...served: string[]) {
@@ -30,7 +40,16 @@ function installed(options: Partial<FlaskSocketOptions> = {}, ...served: string[
     departure: { disconnectingSockets: new Set() } as unknown as Departure, // likewise
     recovery: { watch: () => {}, window: 0 } as unknown as Recovery, // likewise
     handshakes: { asked: () => {}, left: () => {} },
-    receiver: { uncheckedLength: 0, rate: undefined, receive: () => {}, dropped: () => {}, failed: () => {} },
+    receiver: {
+      uncheckedLength: 0,
+      rate: undefined,
+      payloadLimits: resolveLimits(),
+      receive: () => {},
+      dropped: () => {},
+      connectRefused: () => {},
+      failed: () => {},
+    },
+    limits: runtimeOf(portlessServer()).limits,
     logger: log,
     options: () => resolveOptions(options),
   });

@@ -1,5 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, it } from 'vitest';
+import { resolveLimits } from '../../../lib/common/limits.js';
+import { LimitReports } from '../../../lib/connection/limits/limit-reports.js';
 import { OversizedMessages, Receiver } from '../../../lib/connection/packet-receiver.js';
 import { connectionTo, executorOf, keptLog, registryOf, turns } from '../../support/units.js';
 
@@ -7,9 +9,12 @@ async function receiving() {
   const log = keptLog();
   const connected = await connectionTo();
   const { connection, socket } = connected;
+  const executor = executorOf(registryOf(), log);
+  const limits = new LimitReports({ limits: () => resolveLimits(), logger: log, executor });
   const receiver = new Receiver({
-    executor: executorOf(registryOf(), log),
+    executor,
     logger: log,
+    limits,
     uncheckedLength: () => 100,
     rate: () => undefined,
   });
@@ -17,7 +22,7 @@ async function receiving() {
   socket.onAny((...event) => void events.push(event));
   const take = (data: unknown[], more: object = {}) =>
     receiver.receive({ connection, packet: { type: 2, data, ...more } });
-  return { ...connected, take, events, log };
+  return { ...connected, take, events, log, limits };
 }
 
 describe('the receiver of packets', () => {
@@ -39,17 +44,18 @@ describe('the receiver of packets', () => {
     expect(events).toEqual([]);
   });
 
-  it('refuses one that holds too much: the client hears why, and stays', async () => {
-    const { take, events, wire, socket, log } = await receiving();
-    take(['big'], { id: 7, problem: 'Too many items' });
+  it('L7 refuses one that holds too much: the client hears why, and stays', async () => {
+    const { take, events, wire, socket, log, limits } = await receiving();
+    take(['big'], { id: 7, problem: { message: 'Too many items', limit: 'payloadKeys' } });
     await turns();
     const told = '{"status":"error","message":"Too many items"}';
 
     expect([events, wire.received]).toEqual([[], [`2["exception",${told}]`, `37[${told}]`]]);
     expect([socket.connected, log.lines]).toEqual([
       true,
-      [expect.stringMatching(/^warn: Too many items, in 'big'/)],
+      [expect.stringMatching(/^warn: Too many items, in 'big'.*limits\.payloadKeys: 10000/)],
     ]);
+    expect(limits.counts.payloadKeys).toBe(1);
   });
 
   it('X5 disconnects the client whose packet fails, and the process goes on', async () => {

@@ -1,5 +1,6 @@
+import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { decode, encode, hasBytes, msgpack, sign, verify } from '../../../lib/queue/codec.js';
+import { decode, encode, hasBytes, msgpack, sign, verify, withoutProto } from '../../../lib/queue/codec.js';
 
 describe('the codec of queue messages', () => {
   it.each([
@@ -55,6 +56,29 @@ describe('the codec of queue messages', () => {
     decode(Buffer.from('{"__proto__":{"polluted":true}}'));
     expect('polluted' in {}).toBe(false);
   });
+
+  it.each([
+    ['JSON', (json: string) => Buffer.from(json)],
+    ['msgpack', (json: string) => msgpack.encode(JSON.parse(json))],
+  ])('L7 loses each key __proto__ in %s', (_, encoded) => {
+    const payload = encoded('{"a":[{"__proto__":{"b":1},"c":2}],"__proto__":[3],"text":"__proto__"}');
+
+    expect(inspect(decode(withoutProto(payload)))).toBe("{ a: [ { c: 2 } ], text: '__proto__' }");
+  });
+
+  it.each(['"__proto__"', String.raw`"\u005f_proto__"`])('L7 loses one that repairs name %s', (key) => {
+    const payload = msgpack.encode({ a: { b: 1 }, c: 2, '~repairs': [[0, key]] });
+
+    expect(inspect(decode(withoutProto(payload)))).toBe('{ c: 2 }');
+  });
+
+  it.each(['{"text":"__proto__ and \\u0000"}', '["__proto__"]', 'x'])(
+    'L7 is the same without one: %s',
+    (json) => {
+      const payload = Buffer.from(json);
+      expect(withoutProto(payload)).toBe(payload);
+    },
+  );
 });
 
 const payload = Buffer.from('{"is":"here"}');
