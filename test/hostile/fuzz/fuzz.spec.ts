@@ -6,14 +6,10 @@ import { compiled, type Compiled } from '../../support/compiled.js';
 import { DIALECTS, optionsFor, RawClient, TYPE, type Dialect } from '../../support/raw-client.js';
 import { root } from '../../support/repository.js';
 import { have } from '../../support/system-packages.mjs';
+import { SEED, SHARE } from './fuzzer.js';
 import { Dice, Grammar } from './grammar.js';
 
-/*
- * Packets that a grammar makes, to real processes, for so long as the environment says (in all), by a seed:
- * FUZZ_SECONDS=60 FUZZ_SEED=7 npx vitest run --config .config/vitest.config.ts test/hostile/fuzz
- */
-const SECONDS = Number(process.env['FUZZ_SECONDS'] ?? 9);
-const SEED = Number(process.env['FUZZ_SEED'] ?? 1);
+/* Packets that a grammar makes, to real processes over the network. How long and by which seed: CONTRIBUTING.md. */
 
 const SOON = { timeout: 60_000, interval: 20 };
 const WORKERS = 2;
@@ -113,7 +109,7 @@ const WORLDS: [string, (options: object) => Promise<Target[]>, boolean][] = [
 ];
 
 describe.each(WORLDS)('%s', (_, start, isThere) => {
-  const share = (SECONDS * 1_000) / (WORLDS.length * DIALECTS.length);
+  const share = SHARE * 1_000;
 
   it.skipIf(!isThere).each(DIALECTS)(
     `goes on under anything that clients of %s send (seed ${SEED})`,

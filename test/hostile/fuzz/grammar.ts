@@ -70,16 +70,17 @@ export class Grammar {
   /** The namespaces that it has asked for: a packet for another one ends the connection. */
   readonly #asked: string[] = ['/'];
 
-  /** `sids` are clients that have been heard of. */
+  /** `sids` are clients that have been heard of; what is large comes so many times more seldom. */
   constructor(
     readonly dice: Dice,
     private readonly sids: readonly string[],
+    private readonly seldomness = 1,
   ) {}
 
   /** Any value that packets can carry. */
   value(depth = 0): unknown {
     const { dice } = this;
-    if (dice.once(400)) return this.#large();
+    if (dice.once(400 * this.seldomness)) return this.#large();
     const kind = dice.below(depth > 4 ? 6 : 9);
     if (kind < 2) return dice.pick(TEXTS);
     if (kind === 2) return dice.pick(NUMBERS);
@@ -117,7 +118,9 @@ export class Grammar {
   /** Arguments; once in `seldom` times more than anybody expects. */
   values(seldom = 60): unknown[] {
     const { dice } = this;
-    const length = dice.once(seldom) ? dice.pick([1_000, 1_001, 130_000, 130_000]) : dice.below(4);
+    const length = dice.once(seldom * this.seldomness)
+      ? dice.pick([1_000, 1_001, 130_000, 130_000])
+      : dice.below(4);
     return length > 10 ? Array.from({ length }, () => 1) : Array.from({ length }, () => this.value());
   }
 
