@@ -197,7 +197,8 @@ class Asked {
     if (nsp !== '/') return;
     if (type === PacketType.CONNECT) this.#isIn = true;
     if (type === PacketType.DISCONNECT) this.#isOver = true;
-    if (Number.isNaN(id)) this.#isOver = true; // "2\t5" to socket.io-parser: no client decodes the answer
+    // socket.io-parser takes "2\t5" and 30 digits, and no client decodes the answer to what it has asked with them
+    if (id !== undefined && !Number.isSafeInteger(id)) this.#isOver = true;
     const isEvent = type === PacketType.EVENT || type === PacketType.BINARY_EVENT;
     const isNamed = isDispatchable((data as unknown[] | undefined)?.[0]); // others are dropped, as is documented
     if (isEvent && isNamed && this.#isIn && id !== undefined) this.#ids.push(id);

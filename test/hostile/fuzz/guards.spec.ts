@@ -23,6 +23,14 @@ vi.mock('../../../lib/queue/cluster-message.js', async (original) => {
   return { ...real, checkClusterMessage };
 });
 
+vi.mock('../../../lib/common/prototype-keys.js', async (original) => {
+  const real = await original<typeof import('../../../lib/common/prototype-keys.js')>();
+  const dropProto = (data: unknown) => out.guard !== 'keys' && real.dropProto(data);
+  const protoAsKey = (data: unknown) => void (out.guard === 'keys' || real.protoAsKey(data));
+  return { ...real, dropProto, protoAsKey };
+});
+
+const msgpack = () => DecoderTarget.start('msgpack');
 const decoder = () => DecoderTarget.start('default');
 async function queue() {
   const target = new QueueTarget(CLUSTER);
@@ -32,6 +40,8 @@ async function queue() {
 
 const GUARDS: [guard: string, start: () => Promise<Target>, shown: RegExp][] = [
   ['payload', decoder, /^(depth|keys|arguments): /],
+  ['keys', decoder, /^__proto__: /],
+  ['keys', msgpack, /^prototype: /],
   ['messages', queue, /^(uncaught|closes|reserved|deaf): /],
 ];
 

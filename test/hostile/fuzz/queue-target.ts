@@ -1,6 +1,6 @@
 import type { Namespace, Server } from 'socket.io';
-import { Decoder } from 'socket.io-parser';
-import { PacketType, RESERVED_EVENTS } from '../../../lib/common/constants.js';
+import { Decoder, PacketType } from 'socket.io-parser';
+import { RESERVED_EVENTS } from '../../../lib/common/constants.js';
 import { linkAdapter } from '../../../lib/queue/broker-link-adapter.js';
 import { encode, msgpack } from '../../../lib/queue/codec.js';
 import { FlaskSocketioAdapter } from '../../../lib/queue/flask-socketio/flask-socketio-adapter.js';

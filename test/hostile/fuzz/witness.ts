@@ -8,6 +8,11 @@ const PROTOTYPES = [
 ];
 const USUAL = PROTOTYPES.map((prototype) => Reflect.ownKeys(prototype).length);
 
+/** What the prototype of a value in a packet may be. */
+const PLAIN: ReadonlySet<unknown> = new Set([
+  Object.prototype, Array.prototype, Buffer.prototype, Date.prototype, null,
+]); // prettier-ignore
+
 /** The documented limits: of a packet's data, and of the number of arguments. */
 const LIMITS = { depth: 100, keys: 10_000, arguments: 1_000 };
 
@@ -30,7 +35,9 @@ export function valuesProblem(values: readonly unknown[]): string | undefined {
     if (depth > LIMITS.depth) return 'depth: too deep';
     const below: object[] = [];
     for (const container of level) {
+      if (!PLAIN.has(Object.getPrototypeOf(container))) return 'prototype: it is none of a packet';
       if (ArrayBuffer.isView(container)) continue;
+      if (Object.hasOwn(container, '__proto__')) return '__proto__: it is a key';
       const items: unknown[] = Object.values(container);
       count += items.length;
       if (count > LIMITS.keys) return 'keys: too many';
@@ -46,13 +53,11 @@ export class Witness {
   wrong: string | undefined;
   /** The clients that have been accepted and are not gone. */
   readonly present = new Set<string>();
-  readonly #ever = new Set<string>();
 
   /** Forgets the case before. */
   begin(): void {
     this.wrong = undefined;
     this.present.clear();
-    this.#ever.clear();
   }
 
   blame(wrong: string): void {
@@ -60,8 +65,7 @@ export class Witness {
   }
 
   connected(key: string): void {
-    if (this.#ever.has(key)) this.blame(`hook: ${key} connects twice`);
-    this.#ever.add(key);
+    if (this.present.has(key)) this.blame(`hook: ${key} connects twice`);
     this.present.add(key);
   }
 
