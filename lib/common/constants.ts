@@ -39,6 +39,9 @@ export const INTERNAL_ERROR = 'Internal server error';
 /** What a client is told that sends more than option `limits` allows. */
 export const TOO_MANY_EVENTS = 'Too many events';
 
+/** The reason for `@OnDisconnect()` of a client that was above its rate for too long. */
+export const RATE_LIMITED = 'rate limited';
+
 /** Socket.IO's error for a namespace that does not exist. */
 export const INVALID_NAMESPACE = 'Invalid namespace';
 

@@ -54,12 +54,19 @@ export interface PacketRate {
   take(client: RatedClient): Verdict;
 }
 
+/** So many packets of a client that come at once are handled at once; the others after what else there is to do. */
+export const FIRST_SLICE = 64;
+
 /** A client as {@link PacketRate} sees it. */
 export interface RatedClient {
   readonly conn: Socket['conn'];
   readonly sockets: readonly Socket[];
   /** When the client may send most at once again, in `performance.now()`'s milliseconds. */
   fullAt: number;
+  /** When its last slice of packets began, how many of them have come, and how many one may have. */
+  sliceFrom: number;
+  inSlice: number;
+  slice: number;
   /** If set, what the client sends is added here instead of decoded. */
   held: { add(data: unknown): void } | undefined;
   decode(data: unknown): void;

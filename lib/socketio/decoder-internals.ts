@@ -6,6 +6,7 @@ import type { Connection } from '../context/connection.js';
 import { handleAck, isAckPending } from './acknowledgements.js';
 import { pauseReading, resumeReading } from './backpressure.js';
 import {
+  FIRST_SLICE,
   listenerOf,
   listenToClients,
   type ClientListener,
@@ -106,6 +107,9 @@ export function handlePacket({ connection: { socket }, packet }: ReceivedPacket)
 /** The packets of one client: passed on, held until a namespace has accepted the client, or dropped. */
 class ClientPackets implements ClientListener, RatedClient {
   fullAt = 0;
+  sliceFrom = 0;
+  inSlice = 0;
+  slice = FIRST_SLICE;
   held: RatedClient['held'];
   /** The length of what was read for the packet that is being decoded. */
   #length = 0;

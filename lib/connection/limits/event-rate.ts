@@ -1,5 +1,5 @@
 import type { Socket } from 'socket.io';
-import { EXCEPTION_EVENT, TOO_MANY_EVENTS } from '../../common/constants.js';
+import { EXCEPTION_EVENT, RATE_LIMITED, TOO_MANY_EVENTS } from '../../common/constants.js';
 import type { ResolvedOptions } from '../../common/options.js';
 import { printable } from '../../common/printable.js';
 import { guarded } from '../../common/thenable.js';
@@ -11,14 +11,17 @@ import type { LimitReports } from './limit-reports.js';
 
 const SECOND = 1_000;
 
-/** The reason for `@OnDisconnect()`. */
-const RATE_LIMITED = 'rate limited';
+/** How often a client above its rate is looked at, in milliseconds. */
+const LOOK_EVERY = 20;
 
-/** How often what waits is let go, in milliseconds; the number of packets comes from the rate. */
-const BATCH_EVERY = 20;
+/** How long a slice of packets may take, in milliseconds, with what their handlers do before others have their turn. */
+const SLICE_MILLISECONDS = 2;
 
-/** The fewest packets that a batch may have, if the client has as many left. */
-const SMALLEST_BATCH = 100;
+/** Packets that come closer together than this, in milliseconds, are taken for one slice. */
+const SLICE_WINDOW = 5;
+
+/** How many packets a slice has at most. */
+const LARGEST_SLICE = 500;
 
 /** What a message that waits costs beside its own length, in bytes. */
 const OVERHEAD = 16;
@@ -44,8 +47,6 @@ export function eventRateOf(
  */
 export class EventRate implements PacketRate {
   readonly timeout: number;
-  /** The most that are let go at once. */
-  readonly batch: number;
   /** A client that was below the limit for so long starts anew. */
   readonly gap: number;
   /** More may not wait: twice what one request, or what is read of a WebSocket at once, can bring. */
@@ -66,7 +67,6 @@ export class EventRate implements PacketRate {
     this.gap = SECOND + this.#interval;
     this.#full = (eventBurst + 0.001) * this.#interval;
     this.#refuses = eventPolicy === 'refuse';
-    this.batch = Math.max(SMALLEST_BATCH, (2 * BATCH_EVERY) / this.#interval);
   }
 
   take(client: RatedClient): Verdict {
@@ -74,13 +74,22 @@ export class EventRate implements PacketRate {
     const fullAt = Math.max(client.fullAt, now) + this.#interval;
     if (this.#refuses && fullAt - now > this.#full) return this.#limitedFor(client).refuse(now);
     client.fullAt = fullAt;
-    if (!this.#refuses && fullAt + this.#interval - now > this.#full) this.#limitedFor(client).hold(now);
+    if (this.#isSliceFull(client, now)) this.#limitedFor(client).hold();
+    else if (!this.#refuses && this.waitOf(client, now) > 0) this.#limitedFor(client).hold();
     return 'handle';
   }
 
+  /** Whether others should have their turn before the client's next packet. */
+  #isSliceFull(client: RatedClient, now: number): boolean {
+    if (now - client.sliceFrom < SLICE_WINDOW) return ++client.inSlice >= client.slice;
+    client.sliceFrom = now;
+    client.inSlice = 1;
+    return false;
+  }
+
   /** How long the client has to wait for its next packet, in milliseconds. */
-  waitOf({ fullAt }: RatedClient): number {
-    return Math.max(0, fullAt + this.#interval - this.#full - performance.now());
+  waitOf({ fullAt }: RatedClient, now = performance.now()): number {
+    return this.#refuses ? 0 : Math.max(0, fullAt + this.#interval - this.#full - now);
   }
 
   #limitedFor(client: RatedClient): LimitedClient {
@@ -100,6 +109,8 @@ class LimitedClient {
   #lastTold = -Infinity;
   #isDisconnected = false;
   #isPaused = false;
+  /** Nothing has been handed on since the client is held. */
+  #isNew = true;
   /** What has been read, and is decoded later. */
   #waiting: unknown[] = [];
   #bytes = 0;
@@ -117,13 +128,12 @@ class LimitedClient {
     return 'refuse';
   }
 
-  /** From now on what the client sends waits. */
-  hold(now: number): void {
-    const { client } = this;
-    if (client.held || this.#isAbove(now)) return;
-    client.held = this;
+  /** From now on what the client sends waits: for its turn, or until it may send more. */
+  hold(): void {
+    if (this.client.held) return;
+    this.client.held = this;
     this.#pause();
-    this.#letGoLater();
+    this.#goOn();
   }
 
   /** Keeps a message that was read before the pause. */
@@ -134,25 +144,44 @@ class LimitedClient {
     if (this.#bytes > this.rate.mostBytes) this.#disconnect();
   }
 
-  #letGoLater(): void {
-    setTimeout(this.#letGo, Math.max(BATCH_EVERY, this.rate.waitOf(this.client))).unref();
+  /** Hands on the next slice when it is time, or all that comes, if nothing waits any more. */
+  #goOn(): void {
+    const now = performance.now();
+    const wait = this.rate.waitOf(this.client, now);
+    if (wait > 0 && this.#isAbove(now)) return;
+    if (wait > 0) setTimeout(this.#handOn, Math.max(LOOK_EVERY, wait)).unref();
+    else if (this.#isNew || this.#waiting.length > 0) setImmediate(this.#handOn);
+    else this.#release();
   }
 
-  readonly #letGo = (): void => {
+  readonly #handOn = (): void => {
     const { client, rate } = this;
     if (this.#isDisconnected || client.conn.readyState !== 'open') return this.#forget();
+    const start = performance.now();
     let next = 0;
-    for (; next < rate.batch && next < this.#waiting.length && rate.waitOf(client) === 0; next++) {
+    for (; next < client.slice && next < this.#waiting.length && rate.waitOf(client) === 0; next++) {
       const data = this.#waiting[next];
       this.#bytes -= sizeOf(data);
       client.decode(data);
     }
     this.#waiting.splice(0, next);
-    const isAbove = this.#isAbove(performance.now());
-    if (isAbove || this.#waiting.length > 0 || rate.waitOf(client) > 0) return this.#letGoLater();
-    client.held = undefined;
-    this.#resume();
+    process.nextTick(this.#handled, start); // after the ticks of these packets
   };
+
+  readonly #handled = (start: number): void => {
+    const { client } = this;
+    const took = performance.now() - start;
+    if (took > 2 * SLICE_MILLISECONDS) client.slice = Math.max(1, client.slice >> 1);
+    else if (took < SLICE_MILLISECONDS) client.slice = Math.min(LARGEST_SLICE, client.slice << 1);
+    this.#isNew = false;
+    if (!this.#isDisconnected) this.#goOn();
+  };
+
+  #release(): void {
+    this.#isNew = true;
+    this.client.held = undefined;
+    this.#resume();
+  }
 
   #pause(): void {
     if (this.#isPaused || !canPauseReading(this.client)) return;
@@ -217,7 +246,4 @@ function tell(socket: Socket): void {
   );
 }
 
-function sizeOf(data: unknown): number {
-  const length = typeof data === 'string' ? data.length : ((data as Partial<Buffer> | null)?.byteLength ?? 0);
-  return length + OVERHEAD;
-}
+const sizeOf = (data: unknown) => ((data as { length?: number } | undefined)?.length ?? 0) + OVERHEAD;
