@@ -63,6 +63,9 @@ export interface Figures {
   /** Lines in the log that are errors, and what would have ended the process: counted of Socket.IO alone. */
   errors: number;
   crashes: number;
+  /** Whether a client has put something into every object's prototype, or a key `__proto__` has reached a handler. */
+  polluted: boolean;
+  protoKeys: number;
 }
 
 /** What the arena may ask of the server. */
@@ -77,9 +80,26 @@ const counts = {
   connects: 0,
   errors: 0,
   crashes: 0,
+  protoKeys: 0,
   reasons: {} as Record<string, number>,
 };
 const left = (reason: string) => (counts.reasons[reason] = (counts.reasons[reason] ?? 0) + 1);
+
+/** Counts what was called with these values, and merges them into a target, as applications do. */
+function took(values: unknown[]): void {
+  counts.events++;
+  for (const value of values) merge({}, value);
+}
+
+function merge(target: Record<string, unknown>, source: unknown): void {
+  if (typeof source !== 'object' || source === null) return;
+  if (Object.getPrototypeOf(source) !== Object.prototype && !Array.isArray(source)) counts.protoKeys++;
+  for (const [key, value] of Object.entries(source)) {
+    if (key === '__proto__') counts.protoKeys++;
+    if (typeof target[key] === 'object') merge(target[key] as Record<string, unknown>, value);
+    else target[key] = value;
+  }
+}
 
 /** Keeps the process busy, as a handler that computes does. */
 function compute(milliseconds: number): void {
@@ -105,6 +125,13 @@ class ArenaGateway {
     counts.events++;
     emit('news', value, { broadcast: true });
     return value;
+  }
+
+  @OnEvent('echo to')
+  echoTo(room: string, value: unknown) {
+    counts.events++;
+    emit('news', value, { to: room });
+    emit('news', value);
   }
 
   @OnEvent('compute')
@@ -134,6 +161,12 @@ class ArenaGateway {
     const options = { callback, onTimeout, ...(timeout === undefined ? {} : { timeout }) };
     for (let count = 0; count < times; count++) emit('question', count, options);
     return times;
+  }
+
+  @OnEvent('merge')
+  merge(...values: unknown[]) {
+    took(values);
+    return values.length;
   }
 
   @OnEvent('ignored')
@@ -208,7 +241,15 @@ async function bare(options: Partial<ServerOptions>) {
       server.emit('news', values[0]);
       acknowledge(values)(values[0]);
     });
+    on('echo to', (room, value) => {
+      server.to(String(room)).emit('news', value);
+      socket.emit('news', value);
+    });
     on('compute', (time) => compute(Number(time)));
+    socket.on('merge', (...values: unknown[]) => {
+      took(values.slice(0, -1));
+      acknowledge(values)(values.length - 1);
+    });
     on('throw', () => {});
     on('ignored', () => {});
     on('join', (...values) => {
@@ -273,6 +314,7 @@ async function figures(): Promise<Figures> {
     rooms: namespaces.reduce((sum, { adapter }) => sum + adapter.rooms.size, 0),
     acknowledgements: awaited.reduce((sum, size) => sum + size, 0),
     ...counts,
+    polluted: 'polluted' in {},
     stall,
     limits: limits(),
     cpu: (user + system) / 1_000,
