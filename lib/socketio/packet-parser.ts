@@ -4,14 +4,20 @@ import { requirePackages, loadPackage } from '../common/optional-package.js';
 import type { Parser, ResolvedOptions } from '../common/options.js';
 import { checkLengths, PAYLOAD_ARGUMENTS, payloadProblem, type PayloadLimits } from '../common/payload.js';
 import { mayHoldProto, protoAsKey } from '../common/prototype-keys.js';
+import { hasForeignPlaceholders, withoutPlaceholders } from './placeholders.js';
 import type { Packet } from './socket-internals.js';
 
-/** socket.io's own encoder, but binary data is copied, because the application may change it after the emit (E8). */
+/**
+ * socket.io's own encoder, but binary data is copied, because the application may change it after the emit (E8), and
+ * nothing in the data is taken for a placeholder.
+ */
 class SnapshotEncoder extends jsonParser.Encoder {
   override encode(
     packet: Parameters<jsonParser.Encoder['encode']>[0],
   ): ReturnType<jsonParser.Encoder['encode']> {
-    const parts = super.encode(packet);
+    const usual = super.encode(packet);
+    const isHarmful = usual.length > 1 && hasForeignPlaceholders(usual);
+    const parts = isHarmful ? super.encode({ ...packet, data: withoutPlaceholders(packet.data) }) : usual;
     for (let index = 1; index < parts.length; index++) parts[index] = copyOfBytes(parts[index]);
     return parts;
   }

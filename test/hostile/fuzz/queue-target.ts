@@ -5,6 +5,7 @@ import { linkAdapter } from '../../../lib/queue/broker-link-adapter.js';
 import { encode, msgpack } from '../../../lib/queue/codec.js';
 import { FlaskSocketioAdapter } from '../../../lib/queue/flask-socketio/flask-socketio-adapter.js';
 import { FlaskSocketioBus } from '../../../lib/queue/flask-socketio/flask-socketio-bus.js';
+import type { ResolvedOptions } from '../../../lib/common/options.js';
 import { Peers } from '../../../lib/queue/peers.js';
 import {
   connectTo,
@@ -15,10 +16,13 @@ import {
   Wire,
   type Connected,
 } from '../../support/units.js';
+import { parserOf } from '../../../lib/socketio/packet-parser.js';
 import type { Target } from './fuzzer.js';
 import { Grammar, type Dice } from './grammar.js';
 import { mutated, type Part } from './mutation.js';
 import { pollution } from './witness.js';
+
+const PARSER = parserOf({ serializer: 'default' } as ResolvedOptions);
 
 const ROOMS = ['lobby', 'other', '__proto__', ''] as const;
 
@@ -107,7 +111,7 @@ export const CLUSTER: Protocol = {
     const link = linkOf(driver);
     const peers = new Peers(link);
     peers.respond('members', (question) => question);
-    return portlessServer({ adapter: linkAdapter(link) });
+    return portlessServer({ adapter: linkAdapter(link), parser: PARSER });
   },
   message: (dice) => (dice.once(4) ? peerMessage(dice) : clusterMessage(dice)),
   valid: encode({
@@ -128,7 +132,7 @@ export const FLASK_SOCKETIO: Protocol = {
         super(namespace, bus);
       }
     }
-    return portlessServer({ adapter: BusAdapter as never }); // socket.io types the class with no parameters
+    return portlessServer({ adapter: BusAdapter as never, parser: PARSER }); // socket.io types the class with no parameters
   },
   message: flaskMessage,
   valid: Buffer.from(
