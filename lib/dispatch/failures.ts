@@ -3,6 +3,7 @@ import { WsException } from '@nestjs/websockets';
 import type { Socket } from 'socket.io';
 import { isDispatchable } from '../common/args.js';
 import { EXCEPTION_EVENT, INTERNAL_ERROR } from '../common/constants.js';
+import { FlaskSocketError } from '../common/errors.js';
 import type { Log } from '../common/logger.js';
 import { describeThrown, nameOfThrown, printable, summarizeThrown } from '../common/printable.js';
 import type { SocketRequest } from '../context/socket-request.js';
@@ -108,9 +109,16 @@ const NEST_RESPONSE_KEYS: ReadonlySet<string> = new Set(['statusCode', 'message'
 /** The first HTTP status of a server error. */
 const SERVER_ERROR = 500;
 
-/** Whether an error is the client's: a WsException, or an HttpException below 500. */
+/** Errors of limits that a client has caused, and what it is told. */
+const LIMIT_ERRORS: Readonly<Record<string, string>> = { FSK_TOO_MANY_ROOMS: 'Too many rooms' };
+
+function limitMessageOf(error: unknown): string | undefined {
+  return error instanceof FlaskSocketError ? LIMIT_ERRORS[error.code] : undefined;
+}
+
+/** Whether an error is the client's: a WsException, an HttpException below 500, or a limit's, which has logged it. */
 export function isClientError(error: unknown): boolean {
-  if (isInstance(error, WsException)) return true;
+  if (isInstance(error, WsException) || limitMessageOf(error) !== undefined) return true;
   return isInstance(error, HttpException) && statusOf(error) < SERVER_ERROR;
 }
 
@@ -130,7 +138,8 @@ export function safeError(error: unknown): unknown {
   } catch {
     // reading it throws: send the generic error
   }
-  return { ...GENERIC_ERROR };
+  const limit = limitMessageOf(error);
+  return limit === undefined ? { ...GENERIC_ERROR } : { status: 'error', message: limit };
 }
 
 /** The message that an HttpException was created with, without the keys that Nest adds. */

@@ -21,7 +21,7 @@ describe('parts of messages of clients that are in no namespace', () => {
 
   it('L3 are refused when they are 64 KiB', async () => {
     const { arena, before, clients } = await attack();
-    await Promise.all(clients.map((client) => client.destroyed || whenClosed(client)));
+    await Promise.all(clients.map(async (client) => client.destroyed || (await whenClosed(client))));
     const after = await arena.figures();
     const growth = (after.rss - before.rss) / MEGABYTE;
     note(11, '20 parts of 9 MB before CONNECT', { 'MB of RSS': growth, connections: after.connections });

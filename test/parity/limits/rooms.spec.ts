@@ -105,13 +105,14 @@ describe('the rooms of a client', () => {
     expect(app.get(SocketIO).server.sockets.adapter.rooms.get('flask-socket:user:7')?.size).toBe(1);
   });
 
-  it('L6 the error of a handler that does not catch it is safe for the client', async () => {
+  it('L6 L10 the error of a handler that does not catch it names the limit to the client', async () => {
     const app = await start({ limits: { roomsPerConnection: 1 } });
     const client = await app.connect();
     await ask(client, 'join', 'a');
 
-    expect(await ask(client, 'throw')).toEqual([{ status: 'error', message: 'Internal server error' }]);
-    expect(app.log.of('error')).toEqual([expect.stringContaining('FSK_TOO_MANY_ROOMS')]);
+    expect(await ask(client, 'throw')).toEqual([{ status: 'error', message: 'Too many rooms' }]);
+    expect(app.log.of('error')).toEqual([]);
+    expect(app.log.of('warn')).toEqual([expect.stringContaining('(limits.roomsPerConnection: 1)')]);
   });
 
   it.each<[string, (app: RunningApp, id: string) => unknown]>([
