@@ -1,6 +1,11 @@
 import { once } from 'node:events';
 import { onTestFinished } from 'vitest';
-import { WebSocket } from 'ws';
+import { WebSocket, type ClientOptions } from 'ws';
+
+/** How a client shakes hands; what follows in the address, and the options of ws. */
+export interface Handshake extends ClientOptions {
+  query?: string;
+}
 
 /** A client over WebSocket that keeps nothing of what it is sent, so that a flood costs it little. */
 export class Attacker {
@@ -16,8 +21,8 @@ export class Attacker {
   }
 
   /** Shakes hands, nothing more. */
-  static async open(url: string, options: object = {}): Promise<Attacker> {
-    const address = `${url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`;
+  static async open(url: string, { query = '', ...options }: Handshake = {}): Promise<Attacker> {
+    const address = `${url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket${query}`;
     const attacker = new Attacker(new WebSocket(address, options));
     onTestFinished(() => attacker.socket.terminate());
     await attacker.answer('0');
@@ -25,7 +30,7 @@ export class Attacker {
   }
 
   /** Is connected to a namespace. */
-  static async connect(url: string, namespace = '/', options: object = {}): Promise<Attacker> {
+  static async connect(url: string, namespace = '/', options: Handshake = {}): Promise<Attacker> {
     const attacker = await Attacker.open(url, options);
     const prefix = namespace === '/' ? '' : `${namespace},`;
     attacker.socket.send(`40${prefix}`);
