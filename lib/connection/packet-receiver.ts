@@ -8,7 +8,12 @@ import { guarded } from '../common/thenable.js';
 import type { Executor } from '../dispatch/executor.js';
 import { refuseEvent } from '../socketio/acknowledgements.js';
 import type { PacketRate } from '../socketio/client-internals.js';
-import { type ReceivedPacket, handlePacket, type PacketReceiver } from '../socketio/decoder-internals.js';
+import {
+  type ConnectProblem,
+  type ReceivedPacket,
+  handlePacket,
+  type PacketReceiver,
+} from '../socketio/decoder-internals.js';
 import type { LimitReports } from './limits/limit-reports.js';
 import { terminate, failTransport, sizeOfTooLarge } from '../socketio/engine-internals.js';
 
@@ -51,8 +56,18 @@ export class Receiver implements PacketReceiver {
     this.parts.executor.observer?.eventDropped(reason);
   }
 
-  connectRefused(client: Socket['client'], namespace: string, problem: PayloadProblem): void {
+  get mostNamespaces(): number {
+    return this.parts.limits.limits.namespacesPerConnection;
+  }
+
+  connectRefused(client: Socket['client'], namespace: string, problem: ConnectProblem): void {
+    if (problem.limit === 'namespacesPerConnection') return this.#refusedNamespace(client, namespace);
     this.#report(client, problem, `auth for ${printable(namespace)}`);
+  }
+
+  #refusedNamespace({ conn }: Socket['client'], namespace: string): void {
+    const what = `A client asked for a further namespace, ${printable(namespace)}: refused, it is in too many`;
+    this.parts.limits.reached('namespacesPerConnection', { by: conn, what });
   }
 
   failed(client: Socket['client'], error: unknown): void {

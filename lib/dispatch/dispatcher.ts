@@ -9,7 +9,7 @@ import type { Acknowledge } from '../context/socket-request.js';
 import type { Handler } from '../handlers/handler.js';
 import type { HandlerRegistry } from '../handlers/handler.registry.js';
 import { EventRequest } from '../handlers/scoped-instances.js';
-import { MAX_WAITING } from '../socketio/decoder-internals.js';
+import { MAX_WAITING } from '../socketio/early-packets.js';
 import { callListeners, catchingEmitters } from '../socketio/listeners.js';
 import { runMiddlewares } from '../socketio/middlewares.js';
 import { pauseReading, resumeReading } from '../socketio/backpressure.js';

@@ -7,8 +7,9 @@ import type { Packet } from './socket-internals.js';
  * Private members of socket.io 4.8 with which a server creates its clients, all used here:
  * - Server.onconnection(conn): creates a Client for an engine connection; one of protocol 3 requests `/` at once;
  * - Client.ondata(data): passes a message to the decoder, which calls Client.ondecoded(packet) for each packet;
- * - Client.nsps: the client's sockets by namespace;
- * - Client.connect(name): called when the client requests a namespace;
+ * - Client.nsps: the client's sockets by namespace; Client.sockets: by id, several of one namespace included;
+ * - Client.server: its server;
+ * - Client.connect(name, auth): called when the client requests a namespace;
  * - Client._packet(packet): writes a packet to the client.
  */
 
@@ -18,10 +19,12 @@ export type DecodedPacket = Packet & { nsp: string };
 /** A client of the server: one engine connection, with a socket in each of its namespaces. */
 export interface ClientInternals {
   readonly nsps: Map<string, Socket>;
+  readonly sockets: ReadonlyMap<string, Socket>;
+  readonly server: Server;
   readonly conn: Socket['conn'] & { readonly protocol: number };
   ondata(data: unknown): void;
   ondecoded(packet: DecodedPacket): void;
-  connect(namespace: string): void;
+  connect(namespace: string, auth?: object): void;
   _packet(packet: DecodedPacket): void;
 }
 
@@ -31,6 +34,8 @@ export interface ListenedClient extends ClientInternals {
   decode(data: unknown): void;
   /** Handles a packet as socket.io does. */
   handle(packet: DecodedPacket): void;
+  /** Lets a namespace that exists decide about the client, as socket.io does. */
+  enter(namespace: string, auth: object): void;
 }
 
 /** Gets what a client sends, before and after it is decoded. */
@@ -39,6 +44,8 @@ export interface ClientListener {
   onData(data: unknown): void;
   /** Called with each packet that the decoder has completed. */
   onPacket(packet: DecodedPacket): void;
+  /** Called when the client requests a namespace, before the application is asked. */
+  onConnect(namespace: string, auth: object): void;
   /** Whether {@link onControl} is to be called. */
   readonly wantsControl: boolean;
   /** Called with each packet of the engine that is no message: heartbeats above all. */
@@ -94,6 +101,14 @@ export function listenToClients(server: Server, create: (client: ListenedClient)
       this[LISTENER].onPacket(packet);
     }
 
+    override connect(namespace: string, auth: object = {}): void {
+      this[LISTENER].onConnect(namespace, auth);
+    }
+
+    enter(namespace: string, auth: object): void {
+      super.connect(namespace, auth);
+    }
+
     decode(data: unknown): void {
       super.ondata(data);
     }
@@ -120,6 +135,11 @@ function listenToControl(conn: Socket['conn'], listener: ClientListener): void {
 
 function onEnginePacket(this: { [LISTENER]?: ClientListener }, { type }: { type: string }): void {
   if (type !== 'message') this[LISTENER]?.onControl();
+}
+
+/** The namespace of a packet, without the query that clients of protocol 3 may append as in the CONNECT packet. */
+export function namespaceOf({ conn }: ClientInternals, { nsp }: DecodedPacket): string {
+  return conn.protocol !== 3 || nsp === '/' ? nsp : new URL(nsp, 'https://socket.io').pathname;
 }
 
 /** The listener of a client. */

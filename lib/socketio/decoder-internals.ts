@@ -4,47 +4,46 @@ import { type PayloadLimits, type PayloadProblem, payloadProblem } from '../comm
 import { dropProto, mayHoldProto } from '../common/prototype-keys.js';
 import type { Connection } from '../context/connection.js';
 import { handleAck, isAckPending } from './acknowledgements.js';
-import { pauseReading, resumeReading } from './backpressure.js';
 import {
   FIRST_SLICE,
   listenerOf,
   listenToClients,
+  namespaceOf,
   type ClientListener,
   type DecodedPacket,
   type ListenedClient,
   type PacketRate,
   type RatedClient,
 } from './client-internals.js';
+import { EarlyPackets } from './early-packets.js';
 import { dropProtoParameter } from './engine-internals.js';
+import { whenNamespaceIsOpen } from './namespace-internals.js';
 import { checkPayload } from './packet-parser.js';
 import { connectionOf, type Packet } from './socket-internals.js';
 
-/*
- * Private members of socket.io 4.8 between the decoder and a socket, all used here:
+/* Private members of socket.io 4.8 between the decoder and a socket, all used here:
  * - Namespace._add(client, auth, done): called when a client requests a namespace, before anything asynchronous;
  * - Socket._onpacket(packet): handles a packet. socket.io does not catch its errors, which end the process.
  */
 
 type Client = Socket['client'];
-type Add = (client: Client, auth: object, done?: (socket: Socket) => void) => Promise<void>;
-
 interface NamespaceInternals {
-  _add: Add;
+  _add(client: Client, auth: object, done?: (socket: Socket) => void): Promise<void>;
 }
 
 const packetsOf = (client: Client) => listenerOf(client) as ClientPackets | undefined; // no other is created
 
-/** When so many events of a client wait, no more is read from it. */
-export const MAX_WAITING = 1_000;
-
-/** The most requested namespaces that are remembered for a client. */
-const MAX_REQUESTED = 100;
+const INVALID_NAMESPACE = { message: 'Invalid namespace' }; // as socket.io has it, in protocol 3, too
+const TOO_MANY_NAMESPACES = { message: 'Too many namespaces', limit: 'namespacesPerConnection' } as const;
 
 /** A decoded packet and the connection that it belongs to. */
 export interface ReceivedPacket {
   readonly connection: Connection;
   readonly packet: Packet;
 }
+
+/** Why a client is not let into a namespace, before the application is asked. */
+export type ConnectProblem = PayloadProblem | typeof TOO_MANY_NAMESPACES;
 
 /** Gets the packets of all clients when they are decoded. */
 export interface PacketReceiver {
@@ -58,8 +57,10 @@ export interface PacketReceiver {
   readonly payloadLimits: PayloadLimits;
   /** A packet was dropped. */
   dropped(reason: string): void;
-  /** A client is refused because its `auth` exceeds a limit. */
-  connectRefused(client: Client, namespace: string, problem: PayloadProblem): void;
+  /** How many namespaces a client may be in, those included that are being decided about. */
+  readonly mostNamespaces: number;
+  /** A client is refused because its `auth` exceeds a limit, or because it is in too many namespaces. */
+  connectRefused(client: Client, namespace: string, problem: ConnectProblem): void;
   /** An error was thrown before a packet reached its handler. */
   failed(client: Client, error: unknown): void;
 }
@@ -69,22 +70,13 @@ export function receivePackets(server: Server, receiver: PacketReceiver): void {
   listenToClients(server, (client) => new ClientPackets(client, receiver));
 }
 
-/** Checks what clients that request a namespace send with the CONNECT packet, and holds what follows it. */
+/** Remembers who has requested a namespace, for late packets, and reports what fails in socket.io. */
 export function receiveConnects(namespace: Namespace, receiver: PacketReceiver): void {
   const internals = namespace as unknown as NamespaceInternals; // typed private
-  const add = internals._add;
+  const add = internals._add.bind(namespace);
   internals._add = (client, auth, done) => {
-    const packets = packetsOf(client);
-    dropProtoParameter(client.conn);
-    const problem = payloadProblem([auth], receiver.payloadLimits);
-    if (problem !== undefined) {
-      packets?.refuseConnect(namespace.name, problem.message);
-      receiver.connectRefused(client, namespace.name, problem);
-      return Promise.resolve();
-    }
-    dropProto(auth);
-    packets?.connectRequested(namespace.name);
-    return add.call(namespace, client, auth, done).catch((error: unknown) => receiver.failed(client, error));
+    packetsOf(client)?.connectRequested(namespace.name);
+    return add(client, auth, done).catch((error: unknown) => receiver.failed(client, error));
   };
 }
 
@@ -98,7 +90,7 @@ export function dropEarlyPackets({ client, nsp }: Socket): void {
   packetsOf(client)?.dropEarly(nsp.name);
 }
 
-/** Handles a packet as socket.io does, except for acknowledgements that {@link handleAck} takes. */
+/** Handles a packet as socket.io does, except for acknowledgements that `handleAck()` takes. */
 export function handlePacket({ connection: { socket }, packet }: ReceivedPacket): void {
   if (packet.type === PacketType.ACK && handleAck(socket, packet)) return;
   (socket as unknown as { _onpacket(packet: Packet): void })._onpacket(packet); // typed private
@@ -115,12 +107,12 @@ class ClientPackets implements ClientListener, RatedClient {
   #length = 0;
   /** What was read for it may hold a key `__proto__`. */
   #mayHoldProto = false;
-  /** Packets for namespaces that have neither accepted nor refused the client yet. */
-  #early: Map<string, DecodedPacket[]> | undefined;
-  #earlyCount = 0;
-  #isPaused = false;
-  /** The namespaces that the client has ever requested, up to a limit. */
-  #requested: Set<string> | undefined;
+  /** Made with the first request; packets for namespaces that have neither accepted nor refused the client yet. */
+  #early: EarlyPackets | undefined;
+  /** How many requests for a namespace are being decided about. */
+  #undecided = 0;
+  /** Namespaces that are left before the next packet can be handled. */
+  #leaving: Set<string> | undefined;
 
   constructor(
     private readonly client: ListenedClient,
@@ -163,16 +155,16 @@ class ClientPackets implements ClientListener, RatedClient {
     const mayHold = this.#mayHoldProto || this.receiver.uncheckedLength === 0;
     this.#length = 0;
     this.#mayHoldProto = false;
-    const name = this.client.conn.protocol === 3 ? pathOf(packet.nsp) : packet.nsp;
+    const name = namespaceOf(this.client, packet);
     const isRefused = this.#isRefused(name, packet);
     if (packet.type === PacketType.CONNECT || packet.type === PacketType.CONNECT_ERROR)
       return isRefused ? this.refuseConnect(name, TOO_MANY_EVENTS) : this.client.handle(packet);
+    if (packet.type === PacketType.DISCONNECT) this.#leaves(name);
     if (isChecked) checkPayload(packet, this.receiver.payloadLimits);
     if (mayHold) dropProto(packet.data);
     if (this.client.nsps.has(name)) return this.#receive(name, packet);
-    const early = this.#early?.get(name);
-    if (early) this.#holdEarly(early, packet);
-    else if (this.#requested?.has(name)) this.receiver.dropped('not_connected');
+    if (this.#early?.hold(name, packet)) return;
+    if (this.#early?.isRemembered(name)) this.receiver.dropped('not_connected');
     else this.client.handle(packet); // a protocol violation: socket.io closes the connection
   }
 
@@ -189,13 +181,40 @@ class ClientPackets implements ClientListener, RatedClient {
     return true;
   }
 
-  /** The client has sent a CONNECT packet. */
+  onConnect(name: string, auth: object): void {
+    dropProtoParameter(this.client.conn);
+    const problem = this.#connectProblem(auth);
+    if (problem) {
+      this.refuseConnect(name, problem.message);
+      return this.receiver.connectRefused(this.client as unknown as Client, name, problem); // it is one
+    }
+    dropProto(auth);
+    this.#undecided++;
+    (this.#early ??= new EarlyPackets(this.client)).expect(name);
+    whenNamespaceIsOpen(this.client.server, { name, auth }, (isOpen) => {
+      if (isOpen) return this.client.enter(name, auth);
+      this.dropEarly(name);
+      this.client._packet({ type: PacketType.CONNECT_ERROR, nsp: name, data: INVALID_NAMESPACE });
+    });
+  }
+
+  /** The application sees neither data above the limits nor a request for one namespace too many. */
+  #connectProblem(auth: object): ConnectProblem | undefined {
+    const { mostNamespaces, payloadLimits } = this.receiver;
+    const count = this.client.sockets.size + this.#undecided - (this.#leaving?.size ?? 0);
+    if (count >= mostNamespaces) return TOO_MANY_NAMESPACES;
+    return payloadProblem([auth], payloadLimits);
+  }
+
+  /** It is handled in the next tick, and a CONNECT packet that follows at once must not find its place taken. */
+  #leaves(name: string): void {
+    if (!this.client.nsps.has(name)) return;
+    if (!this.#leaving) process.nextTick(() => process.nextTick(() => (this.#leaving = undefined)));
+    (this.#leaving ??= new Set()).add(name);
+  }
+
   connectRequested(name: string): void {
-    const requested = (this.#requested ??= new Set());
-    if (requested.size >= MAX_REQUESTED) requested.clear();
-    requested.add(name);
-    const early = (this.#early ??= new Map());
-    if (!early.has(name)) early.set(name, []);
+    this.#early?.remember(name);
   }
 
   /** Refuses a client that has sent a CONNECT packet. */
@@ -206,11 +225,11 @@ class ClientPackets implements ClientListener, RatedClient {
   }
 
   receiveEarly(name: string): void {
-    for (const packet of this.#takeEarly(name)) this.#receive(name, packet);
+    for (const packet of this.#decided(name)) this.#receive(name, packet);
   }
 
   dropEarly(name: string): void {
-    for (const _ of this.#takeEarly(name)) this.receiver.dropped('refused');
+    for (const _ of this.#decided(name)) this.receiver.dropped('refused');
   }
 
   #receive(name: string, packet: DecodedPacket): void {
@@ -220,30 +239,12 @@ class ClientPackets implements ClientListener, RatedClient {
     else this.receiver.dropped('not_connected');
   }
 
-  #holdEarly(early: DecodedPacket[], packet: DecodedPacket): void {
-    early.push(packet);
-    if (++this.#earlyCount < MAX_WAITING || this.#isPaused) return;
-    this.#isPaused = true;
-    pauseReading(this.client);
-  }
-
-  #takeEarly(name: string): readonly DecodedPacket[] {
-    const early = this.#early?.get(name) ?? [];
-    this.#early?.delete(name);
-    this.#earlyCount -= early.length;
-    if (this.#isPaused && this.#earlyCount < MAX_WAITING) {
-      this.#isPaused = false;
-      resumeReading(this.client);
-    }
-    return early;
+  #decided(name: string): readonly DecodedPacket[] {
+    this.#undecided--;
+    return this.#early?.take(name) ?? [];
   }
 }
 
 function lengthOf(data: unknown): number {
   return typeof data === 'string' ? data.length : ((data as Partial<Buffer> | null)?.byteLength ?? Infinity);
-}
-
-/** The namespace without a query: clients of protocol 3 may append theirs, as in the CONNECT packet. */
-function pathOf(namespace: string): string {
-  return namespace === '/' ? namespace : new URL(namespace, 'https://socket.io').pathname;
 }

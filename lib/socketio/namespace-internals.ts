@@ -88,6 +88,18 @@ export function onNamespaceRequested(
   };
 }
 
+/** Calls `done` once it is known whether a client may ask a namespace. Where it may, the namespace exists. */
+export function whenNamespaceIsOpen(
+  server: Server,
+  { name, auth }: { name: string; auth: object },
+  done: (isOpen: boolean) => void,
+): void {
+  const { _nsps: namespaces } = internalsOf(server);
+  if (!name.startsWith('/')) return done(false); // socket.io would create another one, with the slash
+  if (namespaces.has(name)) done(true);
+  else internalsOf(server)._checkNamespace(name, auth, (namespace) => done(namespace !== false));
+}
+
 /** The parents whose regular expression matches a name, in the order of their creation. */
 export function parentsFor(server: Server, name: string): ParentNamespace[] {
   const parents = internalsOf(server).parentNamespacesFromRegExp;

@@ -55,6 +55,17 @@ export const sockets: PrivateMember[] = [
     },
   },
   {
+    member: 'Client.sockets',
+    kind: 'property',
+    usedBy: ['lib/socketio/client-internals.ts'],
+    serves: 'counts the namespaces of a client, several sockets in one of them included',
+    instead: 'a count of connects and disconnects of our own',
+    async check(bench) {
+      const { socket } = await bench.pair('/chat');
+      expect([...inside<Map<string, Socket>>(socket.client, 'sockets').values()]).toEqual([socket]);
+    },
+  },
+  {
     member: 'Server.onconnection',
     kind: 'method',
     serves: 'makes each client of a class of ours, so that nothing that it sends is missed',
@@ -104,7 +115,8 @@ export const sockets: PrivateMember[] = [
     member: 'Client.connect',
     kind: 'method',
     usedBy: ['lib/socketio/client-internals.ts'],
-    serves: 'a client of protocol 3 is connected to `/` as soon as it is made, as socket.io does it',
+    serves:
+      'each request for a namespace, before the application is asked: its `auth` is measured, and the namespaces of the client are counted',
     instead: 'there is none',
     async check(bench) {
       const { socket } = await bench.pair();

@@ -44,6 +44,7 @@ function installed(options: Partial<FlaskSocketOptions> = {}, ...served: string[
       uncheckedLength: 0,
       rate: undefined,
       payloadLimits: resolveLimits(),
+      mostNamespaces: 100,
       receive: () => {},
       dropped: () => {},
       connectRefused: () => {},
