@@ -4,13 +4,14 @@ import { Attacker } from './arena/attacker.js';
 import type { Figures, ServerSettings } from './arena/server.js';
 
 /** Names that are something to Socket.IO, to Node, to Nest or to every object; and what is no name. */
-const NAMES: unknown[] = [
+const GROUPS: unknown[][] = [
   ['connect', 'connect_error', 'connection', 'disconnect', 'disconnecting', 'error', 'exception'],
   ['newListener', 'removeListener', 'connected', 'new_namespace', '*', 'default', 'message', 'json'],
   ['__proto__', 'constructor', 'prototype', 'toString', 'valueOf', 'hasOwnProperty', '__defineGetter__'],
   ['', ' ', '\0', '\n', 'x'.repeat(10_240), '__proto__.polluted', 'echo\0'],
   [0, 1, -1, 1e308, true, false, null, [], {}, ['echo'], { event: 'echo' }, { toString: 'echo' }],
-].flat();
+];
+const NAMES = GROUPS.flat();
 
 /** Values whose keys are something to every object. */
 const VALUES = [
