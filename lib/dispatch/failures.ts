@@ -113,7 +113,7 @@ const SERVER_ERROR = 500;
 const LIMIT_ERRORS: Readonly<Record<string, string>> = { FSK_TOO_MANY_ROOMS: 'Too many rooms' };
 
 function limitMessageOf(error: unknown): string | undefined {
-  return error instanceof FlaskSocketError ? LIMIT_ERRORS[error.code] : undefined;
+  return isInstance(error, FlaskSocketError) ? LIMIT_ERRORS[error.code] : undefined;
 }
 
 /** Whether an error is the client's: a WsException, an HttpException below 500, or a limit's, which has logged it. */

@@ -67,7 +67,7 @@ export class EarlyData {
   watch(connection: Watched<EngineConnection>): void {
     connection[EARLY] = { connection, read: 0, decoded: 0, carriers: [] };
     connection.on('packet', this.#decoded);
-    limitBodies(this.server, connection, MOST_EARLY_BYTES);
+    limitBodies(connection, MOST_EARLY_BYTES);
     if (connection.transport.name === 'websocket') this.#watchCarrier(connection, carrierOf(connection));
   }
 
@@ -78,7 +78,7 @@ export class EarlyData {
     connection[EARLY] = undefined;
     connection.off('packet', this.#decoded);
     for (const carrier of early.carriers) this.#unwatchCarrier(carrier);
-    limitBodies(this.server, connection);
+    limitBodies(connection);
   }
 
   /** Another WebSocket of a connection is about to be opened: ws reads from it before engine.io takes it for its transport. */

@@ -9,7 +9,6 @@ import { dropProto } from '../common/prototype-keys.js';
  * - Server.clients: the connections by id;
  * - Transport.onClose(): ends a transport. The polling transport first answers the request that waits;
  * - Transport.onError(message, description): ends the connection with an error;
- * - Polling.maxHttpBufferSize: the most bytes of a POST; set for each transport;
  * - Polling.dataReq: the POST that is being read;
  * - Polling.shouldClose(): set while a closing transport waits up to 30 s for the client's next request; ends the wait;
  * - Socket.writeBuffer: the packets that wait for the transport;
@@ -24,7 +23,6 @@ export type EngineConnection = Socket['conn'];
 
 interface TransportInternals {
   readonly name: string;
-  maxHttpBufferSize?: number;
   readonly socket?: { terminate?: () => void; readonly _receiver?: { readonly _totalPayloadLength: number } };
   readonly dataReq?: { destroy(): void } | null;
   readonly shouldClose?: (() => void) | null;
@@ -119,11 +117,17 @@ export function refuseConnection({ encoder }: Server, connection: EngineConnecti
   setImmediate(() => terminate(connection)); // by now what was written has left
 }
 
-/** Limits the body of a client's POST; without `bytes`, to option `maxHttpBufferSize`. */
-export function limitBodies({ engine }: Server, connection: EngineConnection, bytes = Infinity): void {
-  const { transport } = internalsOf(connection);
-  if (transport.name === 'polling')
-    transport.maxHttpBufferSize = Math.min(bytes, engine.opts.maxHttpBufferSize ?? Infinity);
+const MOST_BYTES: unique symbol = Symbol('nestjs-flask-socket most bytes of a POST');
+type Limited = EngineConnection & { [MOST_BYTES]?: number | undefined };
+
+/** Limits the body of a client's POST to less than option `maxHttpBufferSize`, or without `bytes` no more. */
+export function limitBodies(connection: EngineConnection, bytes?: number): void {
+  (connection as Limited)[MOST_BYTES] = bytes;
+}
+
+/** The most bytes that the body of a client's POST may have. */
+export function bodyLimitOf({ opts }: Server['engine'], connection: EngineConnection): number {
+  return Math.min((connection as Limited)[MOST_BYTES] ?? Infinity, opts.maxHttpBufferSize ?? Infinity);
 }
 
 /** The connection with this id, if there is one. */

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Server } from 'socket.io';
-import type { EngineConnection } from './engine-internals.js';
+import { bodyLimitOf, type EngineConnection } from './engine-internals.js';
 import { type Dialect, type EnginePacket, packetsOf, packetsOfForm } from './payload-packets.js';
 import { type BodyProblem, endUnread, hasBody, RequestBody } from './request-body.js';
 
@@ -10,7 +10,7 @@ import { type BodyProblem, endUnread, hasBody, RequestBody } from './request-bod
  * - IncomingMessage._query: the query, whose `j` makes a transport one of JSONP;
  * - Transport.onDataRequest(request, response): handles a POST;
  * - Transport.dataReq: the POST that is being handled. A transport that closes destroys it;
- * - Transport.sid, maxHttpBufferSize, readyState; headers(request, headers): the headers of a response;
+ * - Transport.sid, readyState; headers(request, headers): the headers of a response;
  * - Transport.onPacket(packet), onClose(), onError(message): what comes of a POST.
  */
 
@@ -18,7 +18,6 @@ interface PollingTransport extends Dialect {
   readonly sid: string;
   readonly name: string;
   readonly readyState: string;
-  readonly maxHttpBufferSize: number;
   dataReq: PostBody | null;
   onDataRequest(request: IncomingMessage, response: ServerResponse): void;
   headers(request: IncomingMessage, headers: object): Record<string, string>;
@@ -64,7 +63,8 @@ export function takePosts(engine: Engine, onBadPost: OnBadPost): void {
     if (!connection || this.dataReq || isInvalid(this, request)) return refuse(this, response);
     const typed = connection as unknown as EngineConnection; // which has the private members of a Connection
     const failed = (problem: BodyProblem) => onBadPost(typed, problem);
-    new PostBody({ connection, transport: this, request, response, turns, failed }).read();
+    const mostBytes = bodyLimitOf(engine, typed);
+    new PostBody({ connection, transport: this, request, response, mostBytes, turns, failed }).read();
   };
   engine.on('connection', ({ transport }: Connection) => {
     if (transport.name === 'polling') transport.onDataRequest = take;
@@ -98,6 +98,7 @@ interface PostParts {
   transport: PollingTransport;
   request: IncomingMessage;
   response: ServerResponse;
+  mostBytes: number;
   turns: PostTurns;
   failed: (problem: BodyProblem) => void;
 }
@@ -112,8 +113,8 @@ class PostBody {
   readonly #body: RequestBody;
 
   constructor(private readonly parts: PostParts) {
-    const { request, transport } = parts;
-    this.#body = new RequestBody(request, transport.maxHttpBufferSize, this);
+    const { request, mostBytes } = parts;
+    this.#body = new RequestBody(request, mostBytes, this);
   }
 
   read(): void {

@@ -35,6 +35,7 @@ describe.skipIf(!have('redis-server') || !have('chromium'))(
       await browser?.close();
       await app?.close();
       await redis?.stop();
+      delete process.env['MESSAGE_QUEUE'];
     });
 
     beforeEach(() => Promise.all(browser.contexts().map((context) => context.close())));

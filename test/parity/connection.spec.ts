@@ -319,7 +319,7 @@ describe('a connection', () => {
           return false;
         }
       }
-      const app = await startApp({ providers: [RefusingGateway] });
+      const app = await startApp({ providers: [RefusingGateway], options: { limits: false } });
       namespaceOf(app).use((socket, done) => {
         sockets.push(socket);
         done();

@@ -290,19 +290,6 @@ export const engine: PrivateMember[] = [
     },
   },
   {
-    member: 'Transport.maxHttpBufferSize',
-    kind: 'property',
-    serves:
-      'the size of a body that is taken from a client that polls: less before it has asked for a namespace',
-    instead: '`maxHttpBufferSize` of the server, which is the same for all',
-    async check(bench) {
-      const { url, transport } = await polling(bench.another({ maxHttpBufferSize: 7_000 }));
-      expect(inside(transport, 'maxHttpBufferSize')).toBe(7_000);
-      Reflect.set(transport, 'maxHttpBufferSize', 5);
-      expect((await fetch(url, { method: 'POST', body: '40/abc,' })).status).toBe(413);
-    },
-  },
-  {
     member: 'Transport.parser',
     kind: 'property',
     serves: 'decodes the packets of a body one by one, in the protocol that the client speaks',

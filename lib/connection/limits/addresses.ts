@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { isIP, isIPv6 } from 'node:net';
+import { isIP, isIPv6, Socket } from 'node:net';
 import type { EngineConnection } from '../../socketio/engine-internals.js';
 import type { HandshakeRefusal } from '../../socketio/handshake-requests.js';
 import type { LimitReports } from './limit-reports.js';
@@ -90,6 +90,7 @@ export class Addresses {
 
   /** The address that a client counts for, if it has one: that which the platform trusts. */
   of(request: IncomingMessage): string | undefined {
+    if (!(request.socket instanceof Socket)) return undefined; // a test client, in the process
     const peer = request.socket.remoteAddress;
     return networkOf(this.#trusted(request) ?? '') ?? networkOf(peer ?? '');
   }

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { resolveLimits, type Limits } from '../../../../lib/common/limits.js';
 import { Addresses, networkOf } from '../../../../lib/connection/limits/addresses.js';
@@ -46,8 +47,10 @@ describe('the addresses of clients', () => {
   }
 
   /** A request of a peer, as far as it is looked at. */
+  const socketOf = (remoteAddress?: string) =>
+    Object.defineProperty(new Socket(), 'remoteAddress', { value: remoteAddress });
   const requestOf = (remoteAddress?: string, headers = {}) =>
-    ({ socket: { remoteAddress }, headers }) as unknown as IncomingMessage;
+    ({ socket: socketOf(remoteAddress), headers }) as unknown as IncomingMessage;
   const connectionOf = (request: IncomingMessage | null) => ({ request }) as unknown as EngineConnection;
 
   it('L4 are forgotten with their last connection', () => {

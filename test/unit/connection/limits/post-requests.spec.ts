@@ -13,12 +13,15 @@ function enginesTransport() {
     name: 'polling',
     sid: 'a',
     protocol: 4,
-    maxHttpBufferSize: 100_000,
     readyState: 'open',
     onError: () => {},
   };
   const connection = { transport, readyState: 'open', request: { _query: {} } };
-  const engine = Object.assign(new EventEmitter(), { clients: { a: connection }, handleRequest: () => {} });
+  const engine = Object.assign(new EventEmitter(), {
+    clients: { a: connection },
+    handleRequest: () => {},
+    opts: { maxHttpBufferSize: 100_000 },
+  });
   return { engine, transport, connection };
 }
 
