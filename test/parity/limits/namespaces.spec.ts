@@ -83,7 +83,7 @@ async function told(client: RawClient, nsp: string): Promise<string> {
 const messageOf = (data: unknown) =>
   typeof data === 'string' ? data : (data as { message: string }).message;
 
-const existing = (app: RunningApp) => [...app.get(SocketIO).server._nsps.keys()].sort();
+const existing = (app: RunningApp) => [...app.get(SocketIO).server._nsps.keys()].toSorted();
 const reached = (app: RunningApp) => app.get(SocketIO).limits.reached.namespacesPerConnection;
 
 const TOO_MANY = 'Too many namespaces';
