@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Server } from 'socket.io';
+import { nextSlice, SLICE_MILLISECONDS } from '../common/slices.js';
 import { bodyLimitOf, type EngineConnection } from './engine-internals.js';
 import { type Dialect, type EnginePacket, packetsOf, packetsOfForm } from './payload-packets.js';
 import { type BodyProblem, endUnread, hasBody, RequestBody } from './request-body.js';
@@ -39,10 +40,6 @@ export type OnBadPost = (connection: EngineConnection, problem: BodyProblem) => 
 
 /** So many packets of a body are handled at once; the others have their turn. */
 const FIRST_SLICE = 16;
-const LARGEST_SLICE = 500;
-
-/** How long a slice may take, with what its packets do before others have their turn. */
-const SLICE_MILLISECONDS = 2;
 
 const STATUS: Record<BodyProblem, number> = {
   'too large': 413,
@@ -171,8 +168,7 @@ class PostBody {
 
   /** How long a slice took, with what its packets did at once: the next one is smaller or larger. */
   took(milliseconds: number): void {
-    if (milliseconds > 2 * SLICE_MILLISECONDS) this.#slice = Math.max(1, this.#slice >> 1);
-    else if (milliseconds < SLICE_MILLISECONDS) this.#slice = Math.min(LARGEST_SLICE, this.#slice << 1);
+    this.#slice = nextSlice(this.#slice, milliseconds);
   }
 
   get #isOpen(): boolean {

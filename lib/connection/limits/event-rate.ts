@@ -2,6 +2,7 @@ import type { Socket } from 'socket.io';
 import { EXCEPTION_EVENT, RATE_LIMITED, TOO_MANY_EVENTS } from '../../common/constants.js';
 import type { ResolvedOptions } from '../../common/options.js';
 import { printable } from '../../common/printable.js';
+import { nextSlice } from '../../common/slices.js';
 import { guarded } from '../../common/thenable.js';
 import { canPauseReading, pauseReading, resumeReading } from '../../socketio/backpressure.js';
 import type { PacketRate, RatedClient, Verdict } from '../../socketio/client-internals.js';
@@ -14,14 +15,8 @@ const SECOND = 1_000;
 /** How often a client above its rate is looked at, in milliseconds. */
 const LOOK_EVERY = 20;
 
-/** How long a slice of packets may take, in milliseconds, with what their handlers do before others have their turn. */
-const SLICE_MILLISECONDS = 2;
-
 /** Packets that come closer together than this, in milliseconds, are taken for one slice. */
 const SLICE_WINDOW = 5;
-
-/** How many packets a slice has at most. */
-const LARGEST_SLICE = 500;
 
 /** What a message that waits costs beside its own length, in bytes. */
 const OVERHEAD = 16;
@@ -170,9 +165,7 @@ class LimitedClient {
 
   readonly #handled = (start: number): void => {
     const { client } = this;
-    const took = performance.now() - start;
-    if (took > 2 * SLICE_MILLISECONDS) client.slice = Math.max(1, client.slice >> 1);
-    else if (took < SLICE_MILLISECONDS) client.slice = Math.min(LARGEST_SLICE, client.slice << 1);
+    client.slice = nextSlice(client.slice, performance.now() - start);
     this.#isNew = false;
     if (!this.#isDisconnected) this.#goOn();
   };
