@@ -107,6 +107,9 @@ it('N4 a token that was revoked meanwhile brings all back where middlewares are 
   const client = comeBack(app, known, heard);
   await connected(client);
 
-  note(22, 'middlewares skipped', { restored: 1 });
-  expect(await ask(client, 'read')).toEqual([{ recovered: true, draft: 'of Ann' }]);
+  const answer = await ask(client, 'read');
+  note(22, 'middlewares skipped', {
+    restored: answer.filter((value) => (value as { recovered: boolean }).recovered).length,
+  });
+  expect(answer).toEqual([{ recovered: true, draft: 'of Ann' }]);
 });
